@@ -1,0 +1,203 @@
+"""The typed view of a document: boxes, words, lines, pages, entities.
+
+Coordinates are pixels of the *upright* page (after the image's EXIF orientation was applied), origin top left,
+x to the right, y down, as floats. Everything is frozen: a stage takes one of these and returns a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+Point = tuple[float, float]
+Polygon = tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An axis-aligned box in pixels of the upright page, origin top left.
+
+    Raises:
+        ValueError: If the box is empty, inverted or not finite.
+    """
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    def __post_init__(self) -> None:
+        # The comparison is also false for NaN, so that no separate test is needed.
+        if not (self.x0 < self.x1 < float("inf") and self.y0 < self.y1 < float("inf")) or min(self.x0, self.y0) == float(
+            "-inf"
+        ):
+            raise ValueError(f"empty, inverted or infinite box: {self.x0}, {self.y0}, {self.x1}, {self.y1}")
+
+    @property
+    def width(self) -> float:
+        """Width in pixels, above 0."""
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> float:
+        """Height in pixels, above 0."""
+        return self.y1 - self.y0
+
+    @property
+    def area(self) -> float:
+        """Area in square pixels, above 0."""
+        return self.width * self.height
+
+    @property
+    def center(self) -> Point:
+        """The middle of the box."""
+        return (self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2
+
+    def overlap(self, other: Box) -> float:
+        """Return the area shared with ``other`` in square pixels, 0 where they do not meet."""
+        width = min(self.x1, other.x1) - max(self.x0, other.x0)
+        height = min(self.y1, other.y1) - max(self.y0, other.y0)
+        return width * height if width > 0 and height > 0 else 0.0
+
+    def iou(self, other: Box) -> float:
+        """Return intersection over union with ``other``, in ``[0, 1]``."""
+        shared = self.overlap(other)
+        return shared / (self.area + other.area - shared)
+
+    @staticmethod
+    def around(boxes: Iterable[Box]) -> Box:
+        """Return the smallest box that holds all ``boxes``.
+
+        Raises:
+            ValueError: If ``boxes`` is empty.
+        """
+        members = list(boxes)
+        if not members:
+            raise ValueError("no box to go around")
+        return Box(
+            min(b.x0 for b in members),
+            min(b.y0 for b in members),
+            max(b.x1 for b in members),
+            max(b.y1 for b in members),
+        )
+
+    @staticmethod
+    def of_polygon(polygon: Sequence[Point]) -> Box:
+        """Return the smallest box that holds ``polygon``.
+
+        Raises:
+            ValueError: If the polygon is empty or flat.
+        """
+        if not polygon:
+            raise ValueError("a polygon without points has no box")
+        xs, ys = [p[0] for p in polygon], [p[1] for p in polygon]
+        return Box(min(xs), min(ys), max(xs), max(ys))
+
+    def polygon(self) -> Polygon:
+        """Return the four corners, clockwise from the top left."""
+        return (self.x0, self.y0), (self.x1, self.y0), (self.x1, self.y1), (self.x0, self.y1)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A run of characters without white space, as the engine read it.
+
+    Attributes:
+        text: The characters, never empty.
+        box: Where they stand.
+        score: The engine's confidence, in ``[0, 1]``.
+    """
+
+    text: str
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One detected line of text.
+
+    Attributes:
+        text: The line as read, with its spaces.
+        polygon: Its outline, four points or more, clockwise from the corner where reading starts.
+        score: The engine's confidence, in ``[0, 1]``.
+        words: Its words in reading order, never none; joined by spaces they give ``text``.
+    """
+
+    text: str
+    polygon: Polygon
+    score: float
+    words: tuple[Word, ...]
+
+    @property
+    def box(self) -> Box:
+        """The smallest upright box that holds the polygon."""
+        return Box.of_polygon(self.polygon)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What was read on one image.
+
+    Attributes:
+        width: Width of the upright image in pixels.
+        height: Height of the upright image in pixels.
+        lines: In reading order; none where nothing was found.
+    """
+
+    width: int
+    height: int
+    lines: tuple[Line, ...]
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """All words of all lines, in reading order. Entities index into this."""
+        return tuple(word for line in self.lines for word in line.words)
+
+    def line_spans(self) -> tuple[tuple[int, int], ...]:
+        """Return, for each line, the half-open range of its words within :attr:`words`."""
+        spans, start = [], 0
+        for line in self.lines:
+            spans.append((start, start + len(line.words)))
+            start += len(line.words)
+        return tuple(spans)
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """The value of one field: contiguous words inside one line.
+
+    Attributes:
+        field: Name of the field, such as ``EMAIL``.
+        text: Its words, joined by spaces.
+        box: The smallest box that holds them.
+        score: Probability that these words are this field, in ``[0, 1]``.
+        start: Index of the first word within ``page.words``.
+        stop: Index after the last word.
+    """
+
+    field: str
+    text: str
+    box: Box
+    score: float
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A page, what it says, and where each came from.
+
+    Attributes:
+        page: The words and lines.
+        entities: In reading order, never overlapping; a word of no entity belongs to no field.
+        score: How sure the models are of the whole, in ``[0, 1]``: low where a person is needed most.
+        engine_version: Which OCR engine and models read the page.
+        model_version: Which model version named the fields.
+    """
+
+    page: Page
+    entities: tuple[Entity, ...]
+    score: float
+    engine_version: str
+    model_version: str

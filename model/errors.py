@@ -1,0 +1,26 @@
+"""The errors that the model packages raise: one tree, so that a caller can catch what it can mend."""
+
+from __future__ import annotations
+
+
+class ModelError(Exception):
+    """Anything that goes wrong between an image and its entities.
+
+    The message is one sentence for the person who has to mend it; it never carries document content.
+    """
+
+
+class ImageError(ModelError):
+    """An image that cannot be used: broken, of an unknown format, too large."""
+
+
+class EngineError(ModelError):
+    """An OCR engine that cannot be built or run, for example because its model files are missing."""
+
+
+class WeightsError(ModelError):
+    """Extractor weights that cannot be loaded: missing, incomplete, or of another architecture."""
+
+
+class SyntheticError(ModelError):
+    """A synthetic card that cannot be made, for example because no font covers its script."""
