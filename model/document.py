@@ -154,6 +154,33 @@ class Page:
         """All words of all lines, in reading order. Entities index into this."""
         return tuple(word for line in self.lines for word in line.words)
 
+    def moved(self, x: float, y: float, *, width: int, height: int) -> Page:
+        """Return the page as part of a larger one, with its origin at ``(x, y)`` there.
+
+        Args:
+            x: Pixels that everything moves to the right.
+            y: Pixels that everything moves down.
+            width: Width of the larger page in pixels.
+            height: Height of the larger page in pixels.
+        """
+
+        def box(old: Box) -> Box:
+            return Box(old.x0 + x, old.y0 + y, old.x1 + x, old.y1 + y)
+
+        return Page(
+            width,
+            height,
+            tuple(
+                Line(
+                    line.text,
+                    tuple((px + x, py + y) for px, py in line.polygon),
+                    line.score,
+                    tuple(Word(word.text, box(word.box), word.score) for word in line.words),
+                )
+                for line in self.lines
+            ),
+        )
+
     def line_spans(self) -> tuple[tuple[int, int], ...]:
         """Return, for each line, the half-open range of its words within :attr:`words`."""
         spans, start = [], 0

@@ -1,0 +1,184 @@
+"""The extractor: a page in, its entities out."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from transformers import LayoutLMv3Config, LayoutLMv3ForTokenClassification
+
+from model.bio import decode, field_of, spans
+from model.document import Box, Entity, Page
+from model.errors import WeightsError
+from model.extraction.encoding import Encoder, Window, merge, pixel_values
+from model.extraction.packing import load_weights
+
+_WEIGHTS = "model.safetensors"
+_FILES = ("config.json", "tokenizer.json", _WEIGHTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What the extractor says of one page.
+
+    Attributes:
+        entities: In reading order, never overlapping.
+        probabilities: Shape ``(words, tags)``; rows sum to 1.
+        score: How sure it is of the whole, in ``[0, 1]``: ``1 / (1 + expected corrections)``, where a word is expected
+            to need ``1 - (probability of its field × reading confidence)`` corrections. 0 for a page without words:
+            nothing was read, so a person should look.
+    """
+
+    entities: tuple[Entity, ...]
+    probabilities: NDArray[np.float64]
+    score: float
+
+
+class Extractor:
+    """LayoutLMv3 for token classification over the words, boxes and, where the checkpoint takes it, the image.
+
+    Safe to share between threads: one forward pass runs at a time.
+    """
+
+    def __init__(self, model: LayoutLMv3ForTokenClassification, tokenizer: Tokenizer, *, version: str) -> None:
+        config = model.config
+        self._model = model.eval()
+        self._lock = threading.Lock()
+        self.version = version
+        self.tags = tuple(config.id2label[index] for index in range(config.num_labels))
+        self.fields = tuple(dict.fromkeys(tag[2:] for tag in self.tags if field_of(tag) is not None))
+        self._temperature = float(getattr(config, "temperature", 1.0))
+        self._image_size = int(config.input_size) if config.visual_embed else 0
+        self._encoder = build_encoder(config, tokenizer)
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int = 0) -> Extractor:
+        """Load a checkpoint: ``config.json``, ``tokenizer.json`` and ``model.safetensors``, packed or not.
+
+        Args:
+            folder: Where the files are.
+            threads: CPU threads torch may use in this process; 0 leaves torch's own choice.
+
+        Raises:
+            WeightsError: If a file is missing or damaged, or the checkpoint is no LayoutLMv3 token classifier.
+        """
+        model, tokenizer = load_checkpoint(folder)
+        if threads:
+            torch.set_num_threads(threads)
+        return cls(model, tokenizer, version=checkpoint_version(folder))
+
+    @property
+    def looks_at_images(self) -> bool:
+        """Whether :meth:`extract` needs the page's image."""
+        return self._image_size > 0
+
+    def extract(self, page: Page, image: NDArray[np.uint8] | None = None) -> Extraction:
+        """Name the fields of ``page``.
+
+        Args:
+            page: Segmented words (see :mod:`model.segmentation`).
+            image: The upright page, shape ``(height, width, 3)``; needed only by checkpoints that look at it.
+
+        Raises:
+            WeightsError: If the checkpoint looks at the image and none is given.
+        """
+        words = page.words
+        windows = self._encoder.encode(page)
+        if not windows:
+            return Extraction((), np.zeros((0, len(self.tags))), 0.0)
+        logits = merge(windows, [self._forward(window, image) for window in windows], len(words)) / self._temperature
+        log_probabilities = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+        probabilities = np.exp(log_probabilities)
+        lines = page.line_spans()
+        decoded = decode(log_probabilities, self.tags, lines)
+        mass = self._field_mass(probabilities)
+        sure = [mass[field_of(tag)][i] * words[i].score for i, tag in enumerate(decoded)]
+        entities = tuple(
+            Entity(
+                field,
+                entity_text(field, [word.text for word in words[start:stop]]),
+                Box.around(word.box for word in words[start:stop]),
+                float(mass[field][start:stop].min()),
+                start,
+                stop,
+            )
+            for field, start, stop in spans(decoded, lines)
+        )
+        return Extraction(entities, probabilities, 1.0 / (1.0 + sum(1.0 - s for s in sure)))
+
+    def _field_mass(self, probabilities: NDArray[np.float64]) -> dict[str | None, NDArray[np.float64]]:
+        """Return, for each field (None for outside), the probability of each word to be part of it."""
+        mass: dict[str | None, NDArray[np.float64]] = {}
+        for column, tag in enumerate(self.tags):
+            field = field_of(tag)
+            mass[field] = mass.get(field, np.zeros(len(probabilities))) + probabilities[:, column]
+        return mass
+
+    def _forward(self, window: Window, image: NDArray[np.uint8] | None) -> NDArray[np.float64]:
+        inputs = {
+            "input_ids": torch.from_numpy(window.input_ids)[None],
+            "bbox": torch.from_numpy(window.boxes)[None],
+            "token_type_ids": torch.from_numpy(window.token_types)[None],
+            "attention_mask": torch.ones(1, len(window.input_ids), dtype=torch.long),
+        }
+        if self._image_size:
+            if image is None:
+                raise WeightsError("this checkpoint looks at the page's image, and none was given")
+            inputs["pixel_values"] = torch.from_numpy(pixel_values(image, self._image_size))[None]
+        with self._lock, torch.inference_mode():
+            logits = self._model(**inputs).logits[0]
+        return np.asarray(logits.numpy(), dtype=np.float64)
+
+
+def entity_text(field: str, words: list[str]) -> str:
+    """Return the value that ``words`` spell: addresses of the net without spaces, all else joined by one."""
+    return ("" if field in {"EMAIL", "WEBSITE"} else " ").join(words)
+
+
+def build_encoder(config: LayoutLMv3Config, tokenizer: Tokenizer) -> Encoder:
+    """Return the encoder that fits a checkpoint's configuration."""
+    return Encoder(
+        tokenizer,
+        opening=config.bos_token_id,
+        closing=config.eos_token_id,
+        # Positions count from the padding token's id + 1 on, as in RoBERTa.
+        size=config.max_position_embeddings - config.pad_token_id - 1,
+        shapes=bool(getattr(config, "word_shapes", False)),
+    )
+
+
+def load_checkpoint(folder: Path) -> tuple[LayoutLMv3ForTokenClassification, Tokenizer]:
+    """Return a checkpoint's model and tokenizer.
+
+    Raises:
+        WeightsError: If a file is missing or damaged, or the checkpoint is no LayoutLMv3 token classifier.
+    """
+    missing = [name for name in _FILES if not (folder / name).is_file()]
+    if missing:
+        raise WeightsError(f"{folder} lacks {', '.join(missing)}: point EXTRACTOR_DIR to a LayoutLMv3 checkpoint")
+    config = LayoutLMv3Config.from_pretrained(folder)
+    if config.model_type != "layoutlmv3" or "O" not in config.label2id:
+        raise WeightsError(f"{folder} holds a {config.model_type} model, or its labels are no BIO tags")
+    model = LayoutLMv3ForTokenClassification(config)
+    tensors = load_weights(folder / _WEIGHTS)
+    try:
+        lacking = model.load_state_dict(tensors, strict=False).missing_keys
+    except RuntimeError as error:
+        raise WeightsError(f"the weights in {folder} do not fit their config.json") from error
+    if lacking:
+        raise WeightsError(f"the weights in {folder} lack {len(lacking)} tensors, the first is {lacking[0]}")
+    return model, Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def checkpoint_version(folder: Path) -> str:
+    """Return a name for the checkpoint that changes with any of its files: ``FOLDER-`` and eight hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name in _FILES:
+        digest.update((folder / name).read_bytes())
+    return f"{folder.name}-{digest.hexdigest()[:8]}"

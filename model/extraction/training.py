@@ -1,0 +1,166 @@
+"""Train a token classifier on pages whose words are tagged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch.utils.data import Dataset
+from transformers import LayoutLMv3ForTokenClassification, Trainer, TrainerCallback, TrainingArguments
+
+from model.document import Page
+from model.extraction.encoding import NO_WORD, pixel_values
+from model.extraction.extractor import build_encoder
+
+IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A page as the engine read it, segmented, with a BIO tag a word.
+
+    Attributes:
+        page: The words.
+        tags: One for each of ``page.words``.
+        image: The upright page, shape ``(height, width, 3)``; needed only by models that look at it.
+    """
+
+    page: Page
+    tags: tuple[str, ...]
+    image: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how fast to train.
+
+    Attributes:
+        passes: Times that each example is seen.
+        batch_size: Pages a step.
+        learning_rate: Highest rate of AdamW, reached after ``warmup`` of the steps, then falling to 0 linearly.
+        warmup: Share of the steps, in ``[0, 1)``.
+        weight_decay: Of AdamW.
+        seed: Of order and dropout.
+        loaders: Processes that make examples; 0 makes them in this one.
+    """
+
+    passes: float = 1.0
+    batch_size: int = 16
+    learning_rate: float = 2e-4
+    warmup: float = 0.06
+    weight_decay: float = 0.01
+    seed: int = 0
+    loaders: int = 0
+
+
+class PageDataset(Dataset[dict[str, NDArray[np.int64] | NDArray[np.float32]]]):
+    """Examples by number, encoded when asked for.
+
+    Args:
+        make: Gives the example of a number in ``[0, size)``; the same each time.
+        size: How many there are.
+        model: The model to encode for.
+        tokenizer: Its tokenizer.
+    """
+
+    def __init__(
+        self, make: Callable[[int], Example], size: int, model: LayoutLMv3ForTokenClassification, tokenizer: Tokenizer
+    ) -> None:
+        self._make, self._size = make, size
+        self._encoder = build_encoder(model.config, tokenizer)
+        self._ids = dict(model.config.label2id)
+        self._image_size = int(model.config.input_size) if model.config.visual_embed else 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, index: int) -> dict[str, NDArray[np.int64] | NDArray[np.float32]]:
+        """Return one window of the example, chosen by its number where a long page has several.
+
+        Raises:
+            ValueError: If the model looks at images and the example has none.
+        """
+        example = self._make(index)
+        windows = self._encoder.encode(example.page)
+        if not windows:
+            raise ValueError(f"example {index} has no words; leave empty pages out")
+        window = windows[index % len(windows)]
+        targets = np.array([self._ids[tag] for tag in example.tags], dtype=np.int64)
+        labels = np.where(window.words == NO_WORD, IGNORED, targets[window.words])
+        features: dict[str, NDArray[np.int64] | NDArray[np.float32]] = {
+            "input_ids": window.input_ids,
+            "bbox": window.boxes,
+            "token_type_ids": window.token_types,
+            "labels": labels,
+        }
+        if self._image_size:
+            if example.image is None:
+                raise ValueError(f"example {index} has no image, and the model looks at it")
+            features["pixel_values"] = pixel_values(example.image, self._image_size)
+        return features
+
+
+def collate(batch: Sequence[Mapping[str, NDArray[np.int64] | NDArray[np.float32]]]) -> dict[str, torch.Tensor]:
+    """Pad the pages of a batch to the longest and stack them; padding carries no loss and gets no attention."""
+    longest = max(len(item["input_ids"]) for item in batch)
+    stacked: dict[str, torch.Tensor] = {}
+    for name in batch[0]:
+        if name == "pixel_values":
+            stacked[name] = torch.from_numpy(np.stack([item[name] for item in batch]))
+            continue
+        rows = []
+        for item in batch:
+            missing = longest - len(item[name])
+            widths = ((0, missing), *((0, 0) for _ in item[name].shape[1:]))
+            rows.append(np.pad(item[name], widths, constant_values=IGNORED if name == "labels" else 0))
+        stacked[name] = torch.from_numpy(np.stack(rows))
+    lengths = torch.tensor([len(item["input_ids"]) for item in batch])
+    stacked["attention_mask"] = (torch.arange(longest)[None] < lengths[:, None]).long()
+    return stacked
+
+
+def train(
+    model: LayoutLMv3ForTokenClassification,
+    dataset: PageDataset,
+    plan: Plan,
+    *,
+    folder: Path,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> float:
+    """Train ``model`` in place and return the mean loss of the run.
+
+    Args:
+        model: What to train.
+        dataset: Encoded for it.
+        plan: How long and how fast.
+        folder: Where the trainer may write.
+        callbacks: Told of the progress.
+    """
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=plan.passes,
+        per_device_train_batch_size=plan.batch_size,
+        learning_rate=plan.learning_rate,
+        warmup_steps=plan.warmup,
+        weight_decay=plan.weight_decay,
+        lr_scheduler_type="linear",
+        logging_steps=25,
+        save_strategy="no",
+        report_to=[],
+        seed=plan.seed,
+        dataloader_num_workers=plan.loaders,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        disable_tqdm=True,
+        remove_unused_columns=False,
+    )
+    trainer = Trainer(
+        model=model, args=arguments, train_dataset=dataset, data_collator=collate, callbacks=list(callbacks)
+    )
+    result = trainer.train()
+    model.eval()
+    return float(result.training_loss)

@@ -1,0 +1,152 @@
+"""An image file in, a document out: decode, read, segment, name the fields."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Protocol
+
+from model.document import Box, Document, Page
+from model.extraction.extractor import Extraction, Extractor
+from model.images import RgbImage, image_key, load_image
+from model.ocr import OcrEngine, build_engine
+from model.segmentation import segment
+
+SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "cards"
+
+
+class PageCache(Protocol):
+    """Keeps what an engine read, by the image's content and the engine's version."""
+
+    def get(self, image_key: str, engine_version: str) -> Page | None:
+        """Return the page that was kept, or None."""
+
+    def put(self, image_key: str, engine_version: str, page: Page) -> None:
+        """Keep ``page``; what was kept for the same image and version is replaced."""
+
+
+class Pipeline:
+    """Reads an image and names its fields.
+
+    Args:
+        engine: Reads lines and words.
+        extractor: Names the fields.
+        max_image_bytes: Largest image file that is taken.
+        max_image_pixels: Largest image that is taken.
+        cache: Keeps readings, so that a new extractor needs no new reading; None reads every time.
+    """
+
+    def __init__(
+        self,
+        engine: OcrEngine,
+        extractor: Extractor,
+        *,
+        max_image_bytes: int,
+        max_image_pixels: int,
+        cache: PageCache | None = None,
+    ) -> None:
+        self._engine = engine
+        self._extractor = extractor
+        self._limits = (max_image_bytes, max_image_pixels)
+        self._cache = cache
+
+    @property
+    def version(self) -> str:
+        """The model version as Label Studio sees it: it changes when the extractor or the engine does."""
+        engine = hashlib.sha256(self._engine.version.encode()).hexdigest()[:6]
+        return f"{self._extractor.version}.{engine}"
+
+    @property
+    def engine_version(self) -> str:
+        """Which OCR engine and models read the pages."""
+        return self._engine.version
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that the extractor knows."""
+        return self._extractor.fields
+
+    def decode(self, data: bytes) -> RgbImage:
+        """Return the upright image in an image file.
+
+        Raises:
+            ImageError: If it is broken, too large, or of an unknown format.
+        """
+        max_bytes, max_pixels = self._limits
+        return load_image(data, max_bytes=max_bytes, max_pixels=max_pixels)
+
+    def read(self, data: bytes) -> Page:
+        """Return the lines and words of an image file, from the cache where it holds them.
+
+        Raises:
+            ImageError: If the image is broken, too large, or of an unknown format.
+            EngineError: If the engine fails.
+        """
+        key = image_key(data)
+        return self._cached(key) or self._read(key, self.decode(data))
+
+    def predict(self, data: bytes) -> Document:
+        """Return what an image file says and which fields its words are.
+
+        Raises:
+            ImageError: If the image is broken, too large, or of an unknown format.
+            EngineError: If the engine fails.
+        """
+        key = image_key(data)
+        page, image = self._cached(key), None
+        if page is None or self._extractor.looks_at_images:
+            image = self.decode(data)
+        if page is None:
+            assert image is not None
+            page = self._read(key, image)
+        return self.extract(page, image)
+
+    def extract(self, page: Page, image: RgbImage | None = None) -> Document:
+        """Name the fields of a page that was read before; the document's words are segmented."""
+        segmented = segment(page)
+        extraction: Extraction = self._extractor.extract(segmented, image)
+        return Document(segmented, extraction.entities, extraction.score, self._engine.version, self.version)
+
+    def read_region(self, image: RgbImage, box: Box) -> Page:
+        """Read only what lies in ``box``; coordinates are those of ``image``.
+
+        Raises:
+            EngineError: If the engine fails.
+        """
+        left, top = max(0, int(box.x0)), max(0, int(box.y0))
+        region = image[top : max(top + 1, round(box.y1)), left : max(left + 1, round(box.x1))]
+        return self._engine.read(region).moved(left, top, width=image.shape[1], height=image.shape[0])
+
+    def _cached(self, key: str) -> Page | None:
+        return self._cache.get(key, self._engine.version) if self._cache else None
+
+    def _read(self, key: str, image: RgbImage) -> Page:
+        page = self._engine.read(image)
+        if self._cache:
+            self._cache.put(key, self._engine.version, page)
+        return page
+
+
+def build_pipeline(
+    *,
+    engine: str,
+    ocr_models_dir: Path | None,
+    extractor_dir: Path | None,
+    threads: int,
+    max_image_bytes: int,
+    max_image_pixels: int,
+    cache: PageCache | None = None,
+) -> Pipeline:
+    """Load the models and return a pipeline over them.
+
+    Raises:
+        EngineError: If the engine's models are missing or damaged.
+        WeightsError: If the extractor's weights are missing or damaged.
+    """
+    return Pipeline(
+        build_engine(engine, models_dir=ocr_models_dir, threads=threads),
+        Extractor.load(extractor_dir or SHIPPED_WEIGHTS, threads=threads),
+        max_image_bytes=max_image_bytes,
+        max_image_pixels=max_image_pixels,
+        cache=cache,
+    )
