@@ -1,0 +1,77 @@
+"""The errors of the backend: one tree, so that one handler can turn each into an answer with its status."""
+
+from __future__ import annotations
+
+
+class BackendError(Exception):
+    """Anything that the backend can say in one sentence to the person who has to mend it.
+
+    Messages and hints carry no secret and no document content: both are logged and sent to the caller.
+
+    Attributes:
+        message: What went wrong, one sentence.
+        hint: What to do about it; empty where the message says it already.
+        status: The HTTP status that the backend answers with.
+    """
+
+    status: int = 500
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+
+class RequestError(BackendError):
+    """A request that the backend does not understand: not JSON, a part missing, a value out of range."""
+
+    status = 400
+
+
+class CredentialsError(BackendError):
+    """A request without the credentials or the secret that the backend demands."""
+
+    status = 401
+
+
+class LabelConfigError(BackendError):
+    """A labelling configuration that cannot be read, or that has no place for text regions."""
+
+    status = 422
+
+
+class LabelStudioError(BackendError):
+    """Label Studio refused what the backend asked for, or answered with what it cannot use."""
+
+    status = 502
+
+
+class LabelStudioUnreachableError(LabelStudioError):
+    """Label Studio did not answer: it is down, the address is wrong, or it took too long."""
+
+    status = 503
+
+
+class TokenRefusedError(LabelStudioError):
+    """Label Studio does not accept the token, or the token's user may not do this."""
+
+
+class NotFoundError(LabelStudioError):
+    """What was asked for does not exist in Label Studio."""
+
+    status = 404
+
+
+class ImageFetchError(BackendError):
+    """An image that could not be fetched: missing, too large, too slow, or not an image but a login page."""
+
+    status = 502
+
+
+class ImageRefusedError(ImageFetchError):
+    """An image address that the backend does not fetch from: another host, another scheme, outside the folder."""
+
+    status = 403

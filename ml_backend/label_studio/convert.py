@@ -1,0 +1,133 @@
+"""Documents to Label Studio's regions: what an annotator finds on the page before the first click."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ml_backend.label_studio import geometry
+from ml_backend.label_studio.fields import match_labels
+from ml_backend.label_studio.geometry import Frame
+from ml_backend.label_studio.label_config import LabelConfig, Target
+from ml_backend.label_studio.regions import Region, Skipped, from_result, read_result
+from model.document import Document, Line, Polygon, Word
+
+__all__ = ["Region", "Skipped", "from_result", "match_labels", "read_result", "to_prediction", "to_regions"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Contiguous words of one line that become one region."""
+
+    label: str | None
+    text: str
+    score: float
+    frame: Frame
+    polygon: Polygon
+
+
+def to_prediction(
+    documents: Mapping[str, Document], config: LabelConfig, *, model_version: str, salt: str = ""
+) -> dict[str, Any]:
+    """Turn the documents of one task into a prediction.
+
+    Args:
+        documents: By the name of the ``Image`` tag that each came from. An image without one gets no regions.
+        config: The project's labelling configuration, with the task's own labels if it has any.
+        model_version: What Label Studio files the prediction under.
+        salt: See :func:`to_regions`.
+
+    Returns:
+        ``result``, ``score`` and ``model_version``. The score is that of the least certain document, 0 where there is
+        none: nothing was read, so a person should look.
+    """
+    read = [(documents[target.image], target) for target in config.targets if target.image in documents]
+    return {
+        "result": [part for document, target in read for part in to_regions(document, target, salt=salt)],
+        "score": min((document.score for document, _ in read), default=0.0),
+        "model_version": model_version,
+    }
+
+
+def to_regions(document: Document, target: Target, *, salt: str = "") -> list[dict[str, Any]]:
+    """Turn a document into the results of its regions.
+
+    Every word of the page is in exactly one region, so that a person can correct all of it. A line is cut where a field
+    begins or ends: each entity whose field has a label becomes a region of its own, and what stands between becomes
+    regions with text and without a label.
+
+    Args:
+        document: What was read.
+        target: Where it goes.
+        salt: Region ids depend on the content alone, so that asking twice gives the same answer. Another salt gives
+            other ids, for regions that must not be taken for ones that are there already.
+
+    Returns:
+        Two or three results a region, which share an ``id``: shape, label, text.
+    """
+    page = document.page
+    results = []
+    for index, piece in enumerate(_pieces(document, target)):
+        name = f"{salt}\0{target.image}\0{index}\0{piece.label}\0{piece.text}\0{piece.polygon}"
+        common = {
+            "id": hashlib.blake2b(name.encode(), digest_size=8).hexdigest(),
+            "to_name": target.image,
+            "original_width": page.width,
+            "original_height": page.height,
+            "image_rotation": 0,
+            "score": round(piece.score, 4),
+        }
+        if target.value_list:
+            common["item_index"] = 0
+        shape = _shape(piece, target, page.width, page.height)
+        results += [common | part for part in _parts(piece, target, shape)]
+    return results
+
+
+def _parts(piece: _Piece, target: Target, shape: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    labels = [piece.label] if piece.label is not None else []
+    if target.kind == "labels":
+        yield {"from_name": target.shape, "type": target.outline, "value": shape}
+    if target.label is not None and (labels or target.kind != "labels"):
+        # Controls that draw and label at once have no other way to say «no label»: Label Studio's validation refuses
+        # such a value without its list of labels, and its editor shows an empty list as a region without label.
+        yield {"from_name": target.label, "type": target.kind, "value": shape | {target.kind: labels}}
+    if target.text is not None:
+        yield {"from_name": target.text, "type": "textarea", "value": shape | {"text": [piece.text]}}
+
+
+def _shape(piece: _Piece, target: Target, width: int, height: int) -> dict[str, Any]:
+    if target.outline == "rectangle":
+        return dict(geometry.frame_to_percent(geometry.clip_frame(piece.frame, width, height), width, height))
+    points = geometry.clip_polygon(piece.polygon, width, height)
+    return {"points": geometry.polygon_to_percent(points, width, height), "closed": True}
+
+
+def _pieces(document: Document, target: Target) -> Iterator[_Piece]:
+    """Cut every line where a labelled entity begins or ends."""
+    entities = document.entities
+    labels = match_labels(dict.fromkeys(entity.field for entity in entities), target.labels)
+    for line, (start, stop) in zip(document.page.lines, document.page.line_spans(), strict=True):
+        frame = geometry.frame_of_polygon(line.polygon)
+        at = start
+        for entity in entities:
+            if entity.field not in labels or not start <= entity.start < stop:
+                continue
+            if at < entity.start:
+                yield _piece(line, frame, line.words[at - start : entity.start - start], None, 1.0)
+            words = line.words[entity.start - start : entity.stop - start]
+            yield _piece(line, frame, words, labels[entity.field], entity.score)
+            at = entity.stop
+        if at < stop:
+            yield _piece(line, frame, line.words[at - start :], None, 1.0)
+
+
+def _piece(line: Line, frame: Frame, words: tuple[Word, ...], label: str | None, score: float) -> _Piece:
+    """Describe a run of words; its score is the chance that its label and its worst word are both right."""
+    score *= min(word.score for word in words)
+    if len(words) == len(line.words):
+        return _Piece(label, line.text, score, frame, line.polygon)
+    part = geometry.part_of_frame(frame, [word.box for word in words])
+    return _Piece(label, " ".join(word.text for word in words), score, part, part.polygon)

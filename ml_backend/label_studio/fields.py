@@ -1,0 +1,103 @@
+"""Which label of a project stands for which field of the model."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from ml_backend.label_studio.label_config import Label
+
+#: Names that people give to the fields of a business card. Names of a part of a field, such as «first name», are left
+#: out on purpose: the whole must not be filed under the part.
+SYNONYMS: dict[str, str] = {
+    "name": "name, person, full name, person name, contact name, contact, contact person, employee, holder, "
+    "имя, фио, имя фамилия, имя и фамилия, фамилия имя, фамилия имя отчество, полное имя, контактное лицо, персона, "
+    "сотрудник, vollständiger name, vor- und nachname, vorname nachname, ansprechpartner, nom, nombre, nome",
+    "position": "position, title, job, job title, role, job role, occupation, profession, designation, function, rank, "
+    "должность, позиция, профессия, роль, beruf, funktion, stelle, stellung, berufsbezeichnung, jobbezeichnung, titel, "
+    "poste, fonction, cargo, puesto",
+    "company": "company, company name, org, organisation, organization, organisation name, organization name, firm, "
+    "firm name, business, business name, employer, corporation, enterprise, institution, affiliation, brand, "
+    "компания, фирма, организация, предприятие, название компании, название фирмы, название организации, работодатель, "
+    "firma, firmenname, unternehmen, unternehmensname, betrieb, société, entreprise, empresa, azienda",
+    "phone": "phone, phone number, phone no, tel, tel no, telephone, telephone number, mobile, mobile number, "
+    "mobile phone, mob, cell, cell phone, cellular, gsm, contact number, landline, office phone, work phone, "
+    "телефон, тел, номер телефона, номер, мобильный, мобильный телефон, мобильник, моб, сотовый, рабочий телефон, "
+    "telefon, telefonnummer, tel nr, telefon nr, rufnummer, handy, handynummer, mobil, mobilnummer, mobiltelefon, "
+    "festnetz, téléphone, teléfono, telefono, móvil",
+    "fax": "fax, fax number, fax no, telefax, facsimile, факс, номер факса, телефакс, faxnummer, fax nr, "
+    "telefaxnummer, télécopie",
+    "email": "email, email address, mail, mail address, electronic mail, email id, почта, электронная почта, эл почта, "
+    "э-почта, емейл, имейл, мейл, емайл, адрес электронной почты, электронный адрес, "
+    "e-mail-adresse, mailadresse, courriel, correo, correo electrónico",
+    "website": "website, web, url, site, web page, website url, homepage, www, link, web address, internet, domain, "
+    "сайт, веб-сайт, веб, адрес сайта, интернет, ссылка, домашняя страница, веб-страница, "
+    "webseite, internetseite, internetadresse, webadresse, site web, sitio web, sito web",
+    "address": "address, addr, street, street address, location, postal address, post address, mailing address, "
+    "office address, company address, адрес, улица, почтовый адрес, адрес офиса, адрес компании, местонахождение, "
+    "юридический адрес, adresse, anschrift, straße, postanschrift, firmenadresse, standort, postadresse, dirección, "
+    "indirizzo",
+}
+
+#: Where a field goes that has no label of its own: a fax number is a telephone number of a kind.
+FALLBACKS: dict[str, str] = {"fax": "phone"}
+
+_PARTS = re.compile(r"[/,;|&+()]|\s(?:and|or|und|oder|и|или)\s", re.IGNORECASE)
+
+
+def match_labels(fields: Iterable[str], labels: Sequence[Label]) -> dict[str, str]:
+    """Find the label of each field.
+
+    In this order: the label's ``predicted_values``, its exact name, its name without regard to case, spaces and
+    punctuation, a synonym (English, Russian, German, a few others), and at last the label of a related field. One label
+    may serve several fields; of several labels that fit equally, the first of the configuration is taken.
+
+    Args:
+        fields: Names of the model's fields, such as ``PHONE``.
+        labels: The labels of the project.
+
+    Returns:
+        Label value by field. A field that no label fits is missing.
+    """
+    matches = {}
+    for field in fields:
+        label = _find(field, labels)
+        if label is not None:
+            matches[field] = label.value
+    return matches
+
+
+def _find(field: str, labels: Sequence[Label]) -> Label | None:
+    plain, meaning = _plain(field), _meaning(field)
+    fits: list[Callable[[Label], bool]] = [
+        lambda label: plain in map(_plain, label.predicted_values),
+        lambda label: field in (label.value, label.title),
+        lambda label: plain in map(_plain, (label.value, label.title)),
+        lambda label: meaning in _meanings(label),
+    ]
+    if meaning in FALLBACKS:
+        related = FALLBACKS[meaning]
+        fits.append(lambda label: related in _meanings(label))
+    return next((label for fit in fits for label in labels if fit(label)), None)
+
+
+def _meanings(label: Label) -> Iterator[str]:
+    """Give every field that a label may stand for; «Phone / Fax» stands for two."""
+    for name in (*label.predicted_values, label.value, label.title):
+        yield _meaning(name)
+        yield from (_meaning(part) for part in _PARTS.split(name))
+
+
+def _meaning(name: str) -> str:
+    plain = _plain(name)
+    return _CANONICAL.get(plain, plain)
+
+
+def _plain(name: str) -> str:
+    """Fold case and width, and drop everything but letters and digits: ``E-Mail`` and ``e_mail`` become ``email``."""
+    folded = unicodedata.normalize("NFKC", name).casefold().replace("ё", "е")
+    return "".join(character for character in folded if character.isalnum())
+
+
+_CANONICAL = {_plain(name): field for field, names in SYNONYMS.items() for name in names.split(",")}
