@@ -1,0 +1,142 @@
+"""What every OCR engine offers, and the reading of a page from a detector and a recogniser."""
+
+from __future__ import annotations
+
+import threading
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from model.document import Line, Page, Polygon
+from model.images import RgbImage, crop
+from model.ocr.layout import in_reading_order, reading_polygon
+from model.ocr.words import split_line
+
+BLANK_CONTRAST = 16
+"""A crop whose brightest and darkest pixels differ by less than this holds no text, in grey levels of 255."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What stands on a crop: its text, empty for a blank crop, and the engine's confidence in ``[0, 1]``."""
+
+    text: str
+    score: float
+
+
+class OcrEngine(Protocol):
+    """Reads pages and crops. Instances may be shared between threads.
+
+    Attributes:
+        version: Names the engine, its package version and its model files; the same version reads the same.
+    """
+
+    @property
+    def version(self) -> str: ...  # noqa: D102 - described with the class
+
+    def read(self, image: RgbImage) -> Page:
+        """Find and read all lines of a page.
+
+        Raises:
+            EngineError: If the engine fails on this image.
+        """
+        ...
+
+    def recognise(self, crops: Sequence[RgbImage]) -> list[Reading]:
+        """Read crops of one line each, without looking for lines.
+
+        Returns:
+            One reading a crop, in the same order; a blank crop gives an empty text with score 0.
+
+        Raises:
+            EngineError: If the engine fails on these crops.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What a recogniser makes of one crop.
+
+    Attributes:
+        text: As the library returns it; may be empty.
+        score: In ``[0, 1]``.
+        centres: Where the middle of each character that is no white space stands, as a share of the crop's width in
+            ``[0, 1]``, ascending. Empty where the library does not tell.
+    """
+
+    text: str
+    score: float
+    centres: tuple[float, ...]
+
+
+class Detector(Protocol):
+    """Finds lines of text."""
+
+    def detect(self, image: RgbImage) -> list[Polygon]:
+        """Return the outline of each line: four corners, clockwise from the top left, in pixels of ``image``."""
+        ...
+
+
+class Recogniser(Protocol):
+    """Reads crops of one line each."""
+
+    def recognise(self, crops: Sequence[RgbImage]) -> list[Recognised]:
+        """Return one result a crop, in the same order."""
+        ...
+
+
+class TwoStageEngine:
+    """An engine made of a detector and a recogniser.
+
+    Both libraries keep state between a call's steps, so that one instance must not be entered by two threads; the
+    engine holds one lock.
+    """
+
+    def __init__(self, version: str, detector: Detector, recogniser: Recogniser) -> None:
+        self.version = version
+        self._detector = detector
+        self._recogniser = recogniser
+        self._lock = threading.Lock()
+
+    def read(self, image: RgbImage) -> Page:
+        """Find and read all lines of a page; see :class:`OcrEngine`."""
+        height, width = image.shape[:2]
+        if is_blank(image):
+            return Page(width, height, ())
+        with self._lock:
+            outlines = [reading_polygon(outline) for outline in self._detector.detect(image)]
+            results = self._recogniser.recognise([crop(image, outline) for outline in outlines]) if outlines else []
+        lines = (_line(outline, result) for outline, result in zip(outlines, results, strict=True))
+        return Page(width, height, in_reading_order([line for line in lines if line is not None]))
+
+    def recognise(self, crops: Sequence[RgbImage]) -> list[Reading]:
+        """Read crops of one line each; see :class:`OcrEngine`."""
+        readings = [Reading("", 0.0)] * len(crops)
+        printed = [index for index, image in enumerate(crops) if not is_blank(image)]
+        if printed:
+            with self._lock:
+                results = self._recogniser.recognise([crops[index] for index in printed])
+            for index, result in zip(printed, results, strict=True):
+                text = " ".join(unicodedata.normalize("NFC", result.text).split())
+                readings[index] = Reading(text, result.score if text else 0.0)
+        return readings
+
+
+def is_blank(image: RgbImage) -> bool:
+    """Tell whether an image is empty or of one even colour, up to slight noise."""
+    if image.size == 0:
+        return True
+    # The spread of each channel by itself: red print on green may be of the same brightness.
+    spread = image.max(axis=(0, 1)).astype(np.int16) - image.min(axis=(0, 1))
+    return bool(spread.max() < BLANK_CONTRAST)
+
+
+def _line(outline: Polygon, result: Recognised) -> Line | None:
+    words = split_line(result.text, result.centres, outline, result.score)
+    if not words:
+        return None
+    return Line(" ".join(word.text for word in words), outline, result.score, words)

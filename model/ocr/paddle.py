@@ -1,0 +1,141 @@
+"""PaddleOCR's detector and recogniser on ONNX Runtime: no paddlepaddle is needed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.document import Polygon
+from model.errors import EngineError
+from model.images import RgbImage
+from model.ocr.characters import character_centres
+from model.ocr.engine import Recognised, TwoStageEngine
+from model.ocr.files import ModelFiles, find_models, package_version
+from model.ocr.layout import outline_of
+
+DETECTOR_NAME = "PP-OCRv6_small_det"
+RECOGNISER_NAME = "PP-OCRv6_small_rec"
+
+# The pipeline's own values; the stand-alone detector would shrink every page to 960 pixels.
+DETECTION = {"limit_side_len": 64, "limit_type": "min", "thresh": 0.3, "box_thresh": 0.6, "unclip_ratio": 1.5}
+BATCH_SIZE = 6
+
+
+def build_paddle(models_dir: Path | None, threads: int) -> TwoStageEngine:
+    """Build the PaddleOCR engine; see :func:`model.ocr.build_engine`."""
+    import paddleocr  # takes seconds, so only where the engine is wanted
+
+    # paddlex announces every model it opens.
+    logging.getLogger("paddlex").setLevel(logging.WARNING)
+    runtime: dict[str, Any] = {"log_severity_level": 3}
+    if threads:
+        runtime["intra_op_num_threads"] = threads
+    common = {"engine": "onnxruntime", "engine_config": runtime, "device": "cpu"}
+    models = find_models(models_dir)
+    try:
+        # ONNX Runtime and paddlex read their files while they are built; the folder is not needed afterwards.
+        with tempfile.TemporaryDirectory(prefix="paddleocr-") as folder:
+            if models is None:
+                digest = "own"
+                detector_at = recogniser_at = (None, None)
+            else:
+                digest = models.digest()
+                detector_at = _lay_out(Path(folder), models.detector, DETECTOR_NAME, _describe_detector)
+                recogniser_at = _lay_out(Path(folder), models.recogniser, RECOGNISER_NAME, _describe_recogniser)
+            detector = paddleocr.TextDetection(
+                model_name=detector_at[0] or DETECTOR_NAME, model_dir=detector_at[1], **DETECTION, **common
+            )
+            recogniser = paddleocr.TextRecognition(
+                model_name=recogniser_at[0] or RECOGNISER_NAME, model_dir=recogniser_at[1], **common
+            )
+    except EngineError:
+        raise
+    except Exception as error:
+        raise EngineError(f"PaddleOCR cannot be started: {error}") from error
+    version = f"paddleocr-{package_version('paddleocr')}-{digest}"
+    return TwoStageEngine(version, _Detector(detector), _Recogniser(recogniser))
+
+
+class _Detector:
+    def __init__(self, detection: Any) -> None:
+        self._detection = detection
+
+    def detect(self, image: RgbImage) -> list[Polygon]:
+        (result,) = self._detection.predict(_bgr(image))
+        return [outline for quad in result["dt_polys"] if (outline := outline_of(quad, image)) is not None]
+
+
+class _Recogniser:
+    def __init__(self, recognition: Any) -> None:
+        self._recognition = recognition
+
+    def recognise(self, crops: Sequence[RgbImage]) -> list[Recognised]:
+        # A batch is padded to its widest crop, so crops of like shape go together. The library also relies on this
+        # order: it tells the length of a line in a batch by its rank.
+        order = sorted(range(len(crops)), key=lambda index: crops[index].shape[1] / crops[index].shape[0])
+        results = self._recognition.predict(
+            [_bgr(crops[index]) for index in order], batch_size=BATCH_SIZE, return_word_box=True
+        )
+        found: dict[int, Recognised] = {}
+        for index, result in zip(order, results, strict=True):
+            text, (length, groups, columns, _) = result["rec_text"]
+            found[index] = Recognised(text, float(result["rec_score"]), character_centres(groups, columns, length))
+        return [found[index] for index in range(len(crops))]
+
+
+def _bgr(image: RgbImage) -> RgbImage:
+    return np.ascontiguousarray(image[:, :, ::-1])
+
+
+def _lay_out(folder: Path, files: ModelFiles, name: str, describe: Any) -> tuple[str, str]:
+    """Make the folder that paddlex expects of one model; return the model's name and the folder."""
+    description = files.describe()
+    if description is not None:
+        return str(description["Global"].get("model_name", name)), str(files.onnx.parent)
+    target = folder / name
+    target.mkdir()
+    (target / "inference.onnx").symlink_to(files.onnx.absolute())
+    # JSON is YAML, and quicker to write.
+    (target / "inference.yml").write_text(json.dumps(describe(files, name)), "utf-8")
+    return name, str(target)
+
+
+def _describe_detector(files: ModelFiles, name: str) -> dict[str, Any]:
+    normalise = {"scale": "1./255.", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "order": "hwc"}
+    return {
+        "Global": {"model_name": name},
+        "PreProcess": {
+            "transform_ops": [
+                {"DecodeImage": {"channel_first": False, "img_mode": "BGR"}},
+                {"DetResizeForTest": {"resize_long": 960}},
+                {"NormalizeImage": normalise},
+                {"ToCHWImage": None},
+            ]
+        },
+        "PostProcess": {
+            "name": "DBPostProcess",
+            "thresh": DETECTION["thresh"],
+            "box_thresh": DETECTION["box_thresh"],
+            "unclip_ratio": DETECTION["unclip_ratio"],
+            "max_candidates": 1000,
+        },
+    }
+
+
+def _describe_recogniser(files: ModelFiles, name: str) -> dict[str, Any]:
+    return {
+        "Global": {"model_name": name},
+        "PreProcess": {
+            "transform_ops": [
+                {"DecodeImage": {"channel_first": False, "img_mode": "BGR"}},
+                {"RecResizeImg": {"image_shape": [3, 48, 320]}},
+            ]
+        },
+        "PostProcess": {"name": "CTCLabelDecode", "character_dict": files.charset()},
+    }
