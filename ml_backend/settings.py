@@ -86,6 +86,7 @@ class Settings(BaseSettings):
     disagreement_threshold: float = Field(0.3, ge=0, le=1, description="Above this the committee counts as divided.")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
+    log_format: Literal["console", "json"] = Field("console", description="Log lines for people, or for collectors.")
 
     @model_validator(mode="after")
     def _refuse_unsafe_combinations(self) -> Self:
@@ -105,6 +106,11 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The SQLAlchemy address of the store."""
         return self.database_url or f"sqlite:///{(self.run_dir / 'store.sqlite3').absolute()}"
+
+    @cached_property
+    def queue_url(self) -> str:
+        """The address of the job queue's Redis."""
+        return self.redis_url or f"redis://127.0.0.1:{self.redis_port}/0"
 
     @cached_property
     def public_url(self) -> str:

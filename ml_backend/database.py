@@ -1,0 +1,90 @@
+"""The database's engine and its schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from ml_backend.errors import BackendError
+
+BUSY_SECONDS = 30.0
+
+# Any number will do, as long as nothing else in the same PostgreSQL database uses it.
+_MIGRATION_LOCK = 7_233_906_401
+
+
+class StoreError(BackendError):
+    """The store cannot be opened, read or written."""
+
+    status = 503
+
+
+def open_engine(url: str) -> Engine:
+    """Open the database and bring its schema up to date; safe when several processes do so at once.
+
+    Args:
+        url: SQLAlchemy address, SQLite or PostgreSQL. The folder of an SQLite file is made where it is missing.
+
+    Raises:
+        StoreError: If the address is wrong, the driver missing, or the database unreachable.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            if parsed.database and parsed.database != ":memory:":
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+            _prepare_sqlite(engine)
+        else:
+            engine = create_engine(parsed, pool_pre_ping=True)
+        _migrate(engine)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise StoreError(
+            "DATABASE_URL cannot be used.", f"{type(error).__name__}: check address and driver."
+        ) from error
+    except (SQLAlchemyError, OSError) as error:
+        raise StoreError(
+            "The store cannot be opened.", "Check DATABASE_URL, and that RUN_DIR can be written."
+        ) from error
+    return engine
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        # Transactions begin where SQLAlchemy says, DDL included, not where the driver thinks fit.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        # FULL and not NORMAL: with WAL, NORMAL may lose the last transactions when the machine loses power, and Label
+        # Studio never repeats an event. It costs one fsync an event, milliseconds against a limit of one second.
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and then writes cannot wait for another writer: SQLite refuses it at once.
+        # Writers therefore take the lock at their beginning, and wait for it there.
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def lock_for_writing(connection: Connection, key: int) -> None:
+    """Let one transaction at a time pass for ``key``: PostgreSQL only, since SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def _migrate(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", "ml_backend:migrations")
+    with engine.execution_options(writes=True).begin() as connection:
+        lock_for_writing(connection, _MIGRATION_LOCK)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -1,0 +1,197 @@
+"""The store: events from Label Studio, and what the OCR engine has read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from ml_backend.database import StoreError, lock_for_writing, open_engine
+from ml_backend.logs import get_logger
+from ml_backend.page_codec import PageCodecError, decode_page, encode_page
+from ml_backend.tables import EventRow, PageRow
+from model.document import Page
+
+#: Equal events within this time are one event that came over two webhooks. Later ones are meant: a person may ask for
+#: training twice, or turn a setting back and forth.
+DUPLICATE_WINDOW = timedelta(seconds=30)
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of Label Studio's.
+
+    Attributes:
+        id: Grows with every event.
+        received_at: When it came, in UTC.
+        action: Its name, such as ``ANNOTATION_CREATED``.
+        project_id: The project it is about; ``None`` where it does not say.
+        task_ids: The tasks it is about.
+        annotation_ids: The annotations it is about.
+        payload: All that was sent.
+        duplicate_of: Id of the equal event that came shortly before, if any.
+        processed_at: When it was learned from; ``None`` until then.
+    """
+
+    id: int
+    received_at: datetime
+    action: str
+    project_id: int | None
+    task_ids: tuple[int, ...]
+    annotation_ids: tuple[int, ...]
+    payload: Mapping[str, Any]
+    duplicate_of: int | None = None
+    processed_at: datetime | None = None
+
+
+class Store:
+    """Keeps events for good and readings for reuse; threads may share it, and processes its address.
+
+    It implements :class:`model.pipeline.PageCache`: a cache that fails is a slow one, so its errors are logged and
+    not raised.
+
+    Args:
+        url: SQLAlchemy address, SQLite or PostgreSQL.
+
+    Raises:
+        StoreError: If the database cannot be opened.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = open_engine(url)
+        self._writer = self._engine.execution_options(writes=True)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def add_event(
+        self,
+        payload: Mapping[str, Any],
+        *,
+        action: str,
+        project_id: int | None = None,
+        task_ids: Iterable[int] = (),
+        annotation_ids: Iterable[int] = (),
+        received_at: datetime | None = None,
+    ) -> Event:
+        """Write an event down; when this returns, it survives a crash.
+
+        An event equal to one of the last seconds is kept too, with ``duplicate_of`` set.
+
+        Raises:
+            StoreError: If it cannot be written.
+        """
+        moment = received_at or datetime.now(timezone.utc)
+        canonical = json.dumps(payload, sort_keys=True, separators=(",", ":")).encode()
+        digest = hashlib.sha256(canonical).hexdigest()
+        values: dict[str, Any] = {
+            "received_at": moment,
+            "action": action,
+            "project_id": project_id,
+            "task_ids": list(task_ids),
+            "annotation_ids": list(annotation_ids),
+            "payload": dict(payload),
+            "processed_at": None,
+        }
+        first = select(func.min(EventRow.id)).where(
+            EventRow.payload_hash == digest,
+            EventRow.duplicate_of.is_(None),
+            EventRow.received_at > moment - DUPLICATE_WINDOW,
+        )
+        try:
+            with self._writer.begin() as connection:
+                lock_for_writing(connection, int(digest[:15], 16))
+                values["duplicate_of"] = connection.scalar(first)
+                statement = insert(EventRow).values(**values, payload_hash=digest).returning(EventRow.id)
+                number = connection.scalars(statement).one()
+        except SQLAlchemyError as error:
+            raise _write_error(error) from error
+        return _event(id=number, **values)
+
+    def pending_events(self, project_id: int | None = None, *, limit: int = 1000) -> list[Event]:
+        """Return what was not learned from yet, oldest first, without duplicates; of one project or of all.
+
+        Raises:
+            StoreError: If the store cannot be read.
+        """
+        rows = select(*_EVENT_COLUMNS).where(EventRow.processed_at.is_(None), EventRow.duplicate_of.is_(None))
+        if project_id is not None:
+            rows = rows.where(EventRow.project_id == project_id)
+        try:
+            with self._engine.connect() as connection:
+                found = connection.execute(rows.order_by(EventRow.id).limit(limit)).mappings().all()
+        except SQLAlchemyError as error:
+            raise StoreError("The store cannot be read.", "See the log, and check DATABASE_URL.") from error
+        return [_event(**row) for row in found]
+
+    def mark_processed(self, event_ids: Iterable[int]) -> None:
+        """Note that these events were learned from; those that were noted before keep their time.
+
+        Raises:
+            StoreError: If it cannot be written.
+        """
+        done = update(EventRow).where(EventRow.id.in_(list(event_ids)), EventRow.processed_at.is_(None))
+        try:
+            with self._writer.begin() as connection:
+                connection.execute(done.values(processed_at=datetime.now(timezone.utc)))
+        except SQLAlchemyError as error:
+            raise _write_error(error) from error
+
+    def get(self, image_key: str, engine_version: str) -> Page | None:
+        """Return the page that was kept, or ``None``."""
+        wanted = select(PageRow.page).where(PageRow.image_key == image_key, PageRow.engine_version == engine_version)
+        try:
+            with self._engine.connect() as connection:
+                stored = connection.scalar(wanted)
+            return None if stored is None else decode_page(stored)
+        except (SQLAlchemyError, PageCodecError) as error:
+            _log.warning("page_cache_not_read", error=type(error).__name__)
+            return None
+
+    def put(self, image_key: str, engine_version: str, page: Page) -> None:
+        """Keep ``page``; what was kept for the same image and version is replaced."""
+        same = (PageRow.image_key == image_key, PageRow.engine_version == engine_version)
+        row = {"page": encode_page(page), "created_at": datetime.now(timezone.utc)}
+        try:
+            with self._writer.begin() as connection:
+                connection.execute(delete(PageRow).where(*same))
+                connection.execute(insert(PageRow).values(image_key=image_key, engine_version=engine_version, **row))
+        except IntegrityError:
+            # Another process has just read the same image; its page is as good as this one.
+            _log.debug("page_cached_meanwhile")
+        except SQLAlchemyError as error:
+            _log.warning("page_cache_not_written", error=type(error).__name__)
+
+    def check(self) -> None:
+        """Make sure that the database answers.
+
+        Raises:
+            StoreError: If it does not.
+        """
+        try:
+            with self._engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except SQLAlchemyError as error:
+            raise StoreError("The store does not answer.", "Check DATABASE_URL.") from error
+
+
+_EVENT_COLUMNS = tuple(column for column in EventRow.__table__.columns if column.name != "payload_hash")
+
+
+def _event(**values: Any) -> Event:
+    return Event(**values | {key: tuple(values[key]) for key in ("task_ids", "annotation_ids")})
+
+
+def _write_error(error: SQLAlchemyError) -> StoreError:
+    # The driver's own message may quote the values, and with them the document.
+    _log.error("store_not_written", error=type(error).__name__, cause=type(error.__cause__).__name__)
+    return StoreError("The store cannot be written.", "Check free space, and the rights on RUN_DIR or DATABASE_URL.")
