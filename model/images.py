@@ -7,13 +7,13 @@ import struct
 import warnings
 import zlib
 from io import BytesIO
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from PIL.ExifTags import Base as ExifTag
-from typing_extensions import TypeAlias
 
 from model.document import Polygon
 from model.errors import ImageError
@@ -129,7 +129,7 @@ def _corners(polygon: Polygon) -> NDArray[np.float32]:
 def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(BytesIO(data), formats=FORMATS)
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise ImageError("The file is no PNG, JPEG, WebP, TIFF or BMP image.") from error
     except Image.DecompressionBombError as error:
         raise ImageError("The image has far too many pixels to be decoded safely.") from error

@@ -35,5 +35,7 @@ def build_engine(name: str, *, models_dir: Path | None, threads: int = 0) -> Ocr
 
             return build_rapid(models_dir, threads)
     except ImportError as error:
-        raise EngineError(f"The package {error.name or name} is not installed: pip install -r requirements.txt.") from error
+        raise EngineError(
+            f"The package {error.name or name} is not installed: pip install -r requirements.txt."
+        ) from error
     raise EngineError(f"There is no OCR engine «{name}»; choose one of {', '.join(ENGINES)}.")

@@ -11,7 +11,7 @@ def character_centres(
     """Return where each character that is no white space stands, as a share of the line's length.
 
     Both PP-OCR libraries report, with their word boxes, groups of characters and the output column of each. How they
-    group differs (PaddleOCR parts at punctuation, RapidOCR at changes of script and wide gaps) and is of no matter here.
+    group differs (PaddleOCR parts at punctuation, RapidOCR at changes of script and wide gaps) and does not matter.
 
     Args:
         groups: Characters of each group.
@@ -28,6 +28,8 @@ def character_centres(
         if len(group) != len(places):
             return ()
         centres += [
-            min((column + 0.5) / length, 1.0) for character, column in zip(group, places, strict=True) if character.strip()
+            min((column + 0.5) / length, 1.0)
+            for character, column in zip(group, places, strict=True)
+            if character.strip()
         ]
     return tuple(centres)

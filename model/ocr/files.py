@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import onnxruntime
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from model.errors import EngineError
 
@@ -34,7 +34,7 @@ class ModelFiles:
         if self.description is None:
             return None
         try:
-            content = yaml.load(self.description.read_text("utf-8"), Loader=yaml.CSafeLoader)  # noqa: S506 - it is safe
+            content = yaml.load(self.description.read_text("utf-8"), Loader=yaml.CSafeLoader)
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise EngineError(f"{self.description} cannot be read: {type(error).__name__}.") from error
         if not isinstance(content, dict) or "Global" not in content:
@@ -49,7 +49,7 @@ class ModelFiles:
         """
         try:
             session = onnxruntime.InferenceSession(str(self.onnx), providers=["CPUExecutionProvider"])
-        except Exception as error:  # noqa: BLE001 - onnxruntime raises its own classes, which it does not export
+        except Exception as error:
             raise EngineError(f"{self.onnx} is no ONNX model that can be loaded; copy it anew.") from error
         characters = session.get_modelmeta().custom_metadata_map.get("character")
         if characters:
@@ -127,7 +127,9 @@ def _folder_file(models_dir: Path, part: str, wheel_name: str) -> ModelFiles:
     if not folder.is_dir():
         found = _wheel_file(wheel_name)
         if found is None:
-            raise EngineError(f"{folder} is missing, and the rapidocr package brings no {wheel_name}: install rapidocr.")
+            raise EngineError(
+                f"{folder} is missing, and the rapidocr package brings no {wheel_name}: install rapidocr."
+            )
         return found
     onnx, description = folder / "inference.onnx", folder / "inference.yml"
     if not onnx.is_file():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,18 +41,16 @@ def build_paddle(models_dir: Path | None, threads: int) -> TwoStageEngine:
     try:
         # ONNX Runtime and paddlex read their files while they are built; the folder is not needed afterwards.
         with tempfile.TemporaryDirectory(prefix="paddleocr-") as folder:
-            if models is None:
-                digest = "own"
-                detector_at = recogniser_at = (None, None)
-            else:
+            digest, detector_model, recogniser_model = "own", _Model(DETECTOR_NAME), _Model(RECOGNISER_NAME)
+            if models is not None:
                 digest = models.digest()
-                detector_at = _lay_out(Path(folder), models.detector, DETECTOR_NAME, _describe_detector)
-                recogniser_at = _lay_out(Path(folder), models.recogniser, RECOGNISER_NAME, _describe_recogniser)
+                detector_model = _lay_out(Path(folder), models.detector, DETECTOR_NAME, _describe_detector)
+                recogniser_model = _lay_out(Path(folder), models.recogniser, RECOGNISER_NAME, _describe_recogniser)
             detector = paddleocr.TextDetection(
-                model_name=detector_at[0] or DETECTOR_NAME, model_dir=detector_at[1], **DETECTION, **common
+                model_name=detector_model.name, model_dir=detector_model.folder, **DETECTION, **common
             )
             recogniser = paddleocr.TextRecognition(
-                model_name=recogniser_at[0] or RECOGNISER_NAME, model_dir=recogniser_at[1], **common
+                model_name=recogniser_model.name, model_dir=recogniser_model.folder, **common
             )
     except EngineError:
         raise
@@ -60,6 +58,13 @@ def build_paddle(models_dir: Path | None, threads: int) -> TwoStageEngine:
         raise EngineError(f"PaddleOCR cannot be started: {error}") from error
     version = f"paddleocr-{package_version('paddleocr')}-{digest}"
     return TwoStageEngine(version, _Detector(detector), _Recogniser(recogniser))
+
+
+class _Model(NamedTuple):
+    """A model as paddlex wants to hear of it; without a folder it takes its own copy, or downloads one."""
+
+    name: str
+    folder: str | None = None
 
 
 class _Detector:
@@ -93,17 +98,19 @@ def _bgr(image: RgbImage) -> RgbImage:
     return np.ascontiguousarray(image[:, :, ::-1])
 
 
-def _lay_out(folder: Path, files: ModelFiles, name: str, describe: Any) -> tuple[str, str]:
-    """Make the folder that paddlex expects of one model; return the model's name and the folder."""
+def _lay_out(
+    folder: Path, files: ModelFiles, name: str, describe: Callable[[ModelFiles, str], dict[str, Any]]
+) -> _Model:
+    """Make the folder that paddlex expects of one model, unless the files already stand in one."""
     description = files.describe()
     if description is not None:
-        return str(description["Global"].get("model_name", name)), str(files.onnx.parent)
+        return _Model(str(description["Global"].get("model_name", name)), str(files.onnx.parent))
     target = folder / name
     target.mkdir()
     (target / "inference.onnx").symlink_to(files.onnx.absolute())
     # JSON is YAML, and quicker to write.
     (target / "inference.yml").write_text(json.dumps(describe(files, name)), "utf-8")
-    return name, str(target)
+    return _Model(name, str(target))
 
 
 def _describe_detector(files: ModelFiles, name: str) -> dict[str, Any]:

@@ -25,11 +25,10 @@ def split_line(text: str, centres: Sequence[float], polygon: Polygon, score: flo
         are larger than the word.
     """
     words = text.split()
+    if not words:
+        return ()
     usable = len(centres) == sum(map(len, words)) and all(a < b for a, b in pairwise((0.0, *centres, 1.0)))
-    if usable:
-        spans = _spans_from_centres(words, centres)
-    else:
-        spans = _spans_in_proportion(words)
+    spans = _spans_from_centres(words, centres) if usable else _spans_in_proportion(words)
     return tuple(
         Word(unicodedata.normalize("NFC", word), _hull(polygon, start, stop), score)
         for word, (start, stop) in zip(words, spans, strict=True)
