@@ -1,0 +1,202 @@
+"""What Label Studio's API answers with, as far as the backend needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The user whom the token belongs to."""
+
+    id: int
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project.
+
+    Attributes:
+        id: Its number.
+        title: Its name.
+        label_config: Its labelling configuration, XML.
+        model_version: Version whose predictions are shown and order the tasks; empty where none is set.
+        sampling: How the next task is chosen, in Label Studio's words.
+        task_number: How many tasks it has.
+    """
+
+    id: int
+    title: str
+    label_config: str
+    model_version: str
+    sampling: str
+    task_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A model's result for one task.
+
+    Attributes:
+        id: Its number; 0 before Label Studio has stored it.
+        task: The task's number.
+        model_version: Which model made it.
+        result: Regions as Label Studio stores them.
+        score: Low where a person is needed most; with a sampling by uncertainty the lowest comes first.
+        cluster: Tasks of the cluster that was annotated least come first; ``None`` where there are no clusters.
+        mislabeling: How likely the task's annotation is wrong, in ``[0, 1]``.
+    """
+
+    task: int
+    model_version: str
+    result: Sequence[Mapping[str, Any]]
+    score: float | None = None
+    cluster: int | None = None
+    mislabeling: float | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A person's result for one task.
+
+    Attributes:
+        id: Its number.
+        task: The task's number.
+        result: Regions as Label Studio stores them.
+        was_cancelled: Whether the task was skipped.
+        updated_at: ISO 8601 time of the last change.
+        prediction: The prediction that the person started from, as it was then; ``None`` if from nothing.
+    """
+
+    id: int
+    task: int
+    result: Sequence[Mapping[str, Any]]
+    was_cancelled: bool
+    updated_at: str
+    prediction: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task.
+
+    Attributes:
+        id: Its number.
+        project: Its project's number.
+        data: What was imported, image addresses among it.
+        is_labeled: Whether it has as many annotations as the project asks for.
+        annotations: Its annotations, where they were asked for.
+        predictions: Its predictions, where they were asked for.
+    """
+
+    id: int
+    project: int
+    data: Mapping[str, Any]
+    is_labeled: bool
+    annotations: tuple[Annotation, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MlBackend:
+    """A connection from a project to a backend.
+
+    Attributes:
+        state: ``CO`` connected, ``DI`` disconnected, ``ER`` error, and others.
+    """
+
+    id: int
+    project: int
+    url: str
+    title: str
+    is_interactive: bool
+    state: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address that Label Studio sends events to."""
+
+    id: int
+    url: str
+    headers: Mapping[str, str]
+    is_active: bool
+    project: int | None
+
+
+def project_of(raw: Mapping[str, Any]) -> Project:
+    """Read a project."""
+    return Project(
+        id=raw["id"],
+        title=raw.get("title") or "",
+        label_config=raw.get("label_config") or "",
+        model_version=raw.get("model_version") or "",
+        sampling=str(raw.get("sampling") or ""),
+        task_number=raw.get("task_number") or 0,
+    )
+
+
+def task_of(raw: Mapping[str, Any]) -> Task:
+    """Read a task."""
+    return Task(
+        id=raw["id"],
+        project=raw.get("project") or 0,
+        data=raw.get("data") or {},
+        is_labeled=bool(raw.get("is_labeled")),
+        annotations=tuple(annotation_of(item, raw["id"]) for item in raw.get("annotations") or ()),
+        predictions=tuple(prediction_of(item, raw["id"]) for item in raw.get("predictions") or ()),
+    )
+
+
+def annotation_of(raw: Mapping[str, Any], task: int = 0) -> Annotation:
+    """Read an annotation, whose task may stand around it."""
+    return Annotation(
+        id=raw["id"],
+        task=raw.get("task") or task,
+        result=raw.get("result") or (),
+        was_cancelled=bool(raw.get("was_cancelled")),
+        updated_at=str(raw.get("updated_at") or ""),
+        prediction=raw.get("prediction") or None,
+    )
+
+
+def prediction_of(raw: Mapping[str, Any], task: int = 0) -> Prediction:
+    """Read a prediction, whose task may stand around it."""
+    return Prediction(
+        id=raw["id"],
+        task=raw.get("task") or task,
+        model_version=raw.get("model_version") or "",
+        result=raw.get("result") or (),
+        score=raw.get("score"),
+        cluster=raw.get("cluster"),
+        mislabeling=raw.get("mislabeling"),
+    )
+
+
+def ml_backend_of(raw: Mapping[str, Any]) -> MlBackend:
+    """Read a connection to a backend."""
+    return MlBackend(
+        id=raw["id"],
+        project=raw["project"],
+        url=raw["url"],
+        title=raw.get("title") or "",
+        is_interactive=bool(raw.get("is_interactive")),
+        state=str(raw.get("state") or ""),
+        error=raw.get("error_message") or "",
+    )
+
+
+def webhook_of(raw: Mapping[str, Any]) -> Webhook:
+    """Read a webhook."""
+    return Webhook(
+        id=raw["id"],
+        url=raw["url"],
+        headers=raw.get("headers") or {},
+        is_active=bool(raw.get("is_active")),
+        project=raw.get("project"),
+    )
