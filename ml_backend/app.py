@@ -1,0 +1,64 @@
+"""The web application."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+import structlog
+from flask import Flask, Response, g, request
+
+from ml_backend.api.failures import register_error_handlers
+from ml_backend.api.protocol import MAX_REQUEST_BYTES, create_blueprint
+from ml_backend.auth import Credentials
+from ml_backend.logs import get_logger
+from ml_backend.services import Services
+from ml_backend.settings import LOOPBACK_HOSTS, Settings
+
+REQUEST_ID_HEADER = "X-Request-ID"
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_QUIET = frozenset({"protocol.health", "protocol.show_metrics"})
+
+_log = get_logger(__name__)
+
+
+def create_app(settings: Settings, services: Services) -> Flask:
+    """Return the web application over services that are ready to use.
+
+    Args:
+        settings: Who may call.
+        services: What answers.
+    """
+    app = Flask("ml_backend", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    credentials = Credentials.of(settings)
+    if settings.host not in LOOPBACK_HOSTS and not credentials.webhook_secret:
+        _log.warning("webhook_open_to_all", hint="Label Studio's webhooks carry no password: set WEBHOOK_SECRET.")
+
+    @app.before_request
+    def begin() -> None:
+        sent = request.headers.get(REQUEST_ID_HEADER, "")
+        g.request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+        g.start = time.perf_counter()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request=g.request_id)
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        seconds = time.perf_counter() - g.start
+        # Unknown paths are counted together, so that a scanner does not fill the memory with counters.
+        endpoint = (request.endpoint or "unknown").removeprefix("protocol.")
+        services.metrics.request_answered(endpoint, response.status_code, seconds)
+        log = _log.debug if request.endpoint in _QUIET else _log.info
+        log(
+            "answered", method=request.method, path=request.path, status=response.status_code, seconds=round(seconds, 3)
+        )
+        response.headers[REQUEST_ID_HEADER] = g.request_id
+        return response
+
+    register_error_handlers(app)
+    app.register_blueprint(create_blueprint(services, credentials))
+    return app

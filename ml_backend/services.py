@@ -1,0 +1,237 @@
+"""What the protocol's views call: predictions for a batch of tasks, each on its own, within a time budget."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Protocol
+
+from ml_backend.errors import BackendError, ImageFetchError, ImageRefusedError, LabelConfigError
+from ml_backend.interactive import DrawnRegions
+from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
+from ml_backend.label_studio.records import Task
+from ml_backend.logs import get_logger
+from ml_backend.metrics import Metrics
+from ml_backend.predictor import JsonObject, NoImageError, TaskPredictor
+from ml_backend.store import Store
+from model.errors import EngineError, ImageError, ModelError
+
+Answer = JsonObject | list[JsonObject]
+"""One element of ``results``: a prediction, or an empty list where there is none."""
+
+#: Images of one batch that are fetched, or wait in memory, while the models work on another.
+FETCH_AHEAD = 4
+
+_log = get_logger(__name__)
+
+# The most special first.
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (ImageError, "image"),
+    (EngineError, "engine"),
+    (ModelError, "model"),
+    (ImageRefusedError, "image_refused"),
+    (ImageFetchError, "image_fetch"),
+    (NoImageError, "no_image"),
+    (BackendError, "label_studio"),
+)
+
+
+class ScoringQueue(Protocol):
+    """Where tasks go that are to be scored in the background."""
+
+    def enqueue_scoring(self, project_id: int, task_ids: Sequence[int]) -> int:
+        """Hand tasks to the background job; those that wait there already are not added again.
+
+        Returns:
+            How many were added.
+
+        Raises:
+            BackendError: If the queue cannot be reached.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one ``/predict`` asks for.
+
+    Attributes:
+        tasks: In the order of the answer; ``None`` stands for one that could not be understood.
+        label_config: The project's labelling configuration, XML.
+        project_id: The project's number, ``None`` where it was not said.
+        drawn: The parts of the regions just drawn, for interactive pre-annotation; empty otherwise.
+    """
+
+    tasks: Sequence[Task | None]
+    label_config: str
+    project_id: int | None = None
+    drawn: Sequence[Mapping[str, Any]] = ()
+
+
+class PredictionService:
+    """Answers ``/predict``: one element a task, always, in order.
+
+    A task that fails does not touch the others. Before each task the time is looked at: if what is left of the budget
+    is less than the slowest task of this batch has taken, the rest is left to the background job. At ``s`` seconds a
+    card a budget of ``b`` seconds therefore serves about ``b / s - 1`` cards in one batch (80 s and 1 s a card: 79),
+    divided by the number of batches that are predicted at the same time.
+
+    Args:
+        predictor: Predicts single tasks.
+        drawn_regions: Reads what people draw.
+        queue: Takes the tasks that got no prediction.
+        metrics: Where outcomes are counted.
+        budget_seconds: Time for one batch, above 0.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        predictor: TaskPredictor,
+        drawn_regions: DrawnRegions,
+        queue: ScoringQueue,
+        metrics: Metrics,
+        *,
+        budget_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._predictor = predictor
+        self._drawn_regions = drawn_regions
+        self._queue = queue
+        self._metrics = metrics
+        self._budget = budget_seconds
+        self._clock = clock
+        # Shared by all batches, so that many requests do not open connections without bound.
+        self._fetchers = ThreadPoolExecutor(2 * FETCH_AHEAD, thread_name_prefix="fetch")
+        metrics.model_loaded(predictor.version)
+
+    @property
+    def model_version(self) -> str:
+        """The version that ``/setup``, ``/versions`` and predictions say alike."""
+        return self._predictor.version
+
+    def close(self) -> None:
+        """Stop fetching ahead."""
+        self._fetchers.shutdown(wait=False, cancel_futures=True)
+
+    def predict(self, batch: Batch) -> list[Answer]:
+        """Return one prediction, or one empty list, for each task of the batch, in order."""
+        deadline = self._clock() + self._budget
+        try:
+            config = parse_label_config(batch.label_config)
+        except LabelConfigError as error:
+            _log.warning("label_config_unusable", project=batch.project_id, error=str(error))
+            for _ in batch.tasks:
+                self._metrics.task_empty("label_config")
+            return [[] for _ in batch.tasks]
+        if batch.drawn and len(batch.tasks) == 1:
+            return [self._predict_drawn(batch.tasks[0], config, batch.drawn)]
+        answers, left = [], []
+        fetched = self._fetch_ahead(batch.tasks, config)
+        slowest = 0.0
+        for task in batch.tasks:
+            start = self._clock()
+            if start + slowest >= deadline:
+                answer = self._empty(task, "budget")
+            else:
+                answer = self._predict_one(task, config, next(fetched), deadline)
+            slowest = max(slowest, self._clock() - start)
+            answers.append(answer)
+            if not answer and task is not None:
+                left.append(task.id)
+        fetched.close()
+        self._leave_to_background(batch.project_id, left)
+        return answers
+
+    def _predict_one(
+        self, task: Task | None, config: LabelConfig, files: Future[dict[str, bytes]] | None, deadline: float
+    ) -> Answer:
+        if task is None or files is None:
+            return self._empty(task, "task")
+        return self._guarded(
+            task,
+            lambda: self._predictor.predict(files.result(max(0.0, deadline - self._clock())), task, config),
+        )
+
+    def _predict_drawn(self, task: Task | None, config: LabelConfig, drawn: Sequence[Mapping[str, Any]]) -> Answer:
+        if task is None:
+            return self._empty(task, "task")
+        return self._guarded(task, lambda: self._drawn_regions.predict(task, config, drawn))
+
+    def _guarded(self, task: Task, work: Callable[[], JsonObject]) -> Answer:
+        """Do the work for one task; whatever goes wrong is this task's affair alone."""
+        try:
+            prediction = work()
+        except FutureTimeoutError:
+            return self._empty(task, "budget")
+        except (ModelError, BackendError) as error:
+            return self._empty(task, reason_of(error), str(error))
+        except Exception:  # noqa: BLE001 - the batch's boundary: one task too few in the answer, and all are lost
+            _log.exception("task_failed_unexpectedly", task=task.id)
+            return self._empty(task, "unexpected")
+        self._metrics.task_predicted()
+        return prediction
+
+    def _empty(self, task: Task | None, reason: str, error: str = "") -> Answer:
+        self._metrics.task_empty(reason)
+        _log.warning("task_without_prediction", task=task.id if task else None, reason=reason, error=error)
+        return []
+
+    def _fetch_ahead(
+        self, tasks: Sequence[Task | None], config: LabelConfig
+    ) -> Generator[Future[dict[str, bytes]] | None, None, None]:
+        """Give each task's image files in order, while those of the next tasks are on their way."""
+        rest = iter(tasks)
+        waiting: deque[Future[dict[str, bytes]] | None] = deque()
+
+        def start(count: int) -> None:
+            for task in islice(rest, count):
+                waiting.append(self._fetchers.submit(self._predictor.fetch, task, config) if task else None)
+
+        try:
+            start(FETCH_AHEAD)
+            while waiting:
+                yield waiting.popleft()
+                start(1)
+        finally:
+            for future in waiting:
+                if future is not None:
+                    future.cancel()
+
+    def _leave_to_background(self, project_id: int | None, task_ids: Sequence[int]) -> None:
+        """Hand over what got no prediction; a queue that is down costs no more than that."""
+        ids = [number for number in task_ids if number > 0]
+        if not ids or project_id is None:
+            return
+        try:
+            added = self._queue.enqueue_scoring(project_id, ids)
+        except BackendError as error:
+            self._metrics.queue_failed()
+            _log.error("tasks_not_queued", project=project_id, tasks=len(ids), error=str(error))
+            return
+        self._metrics.tasks_queued(added)
+        _log.info("tasks_queued", project=project_id, tasks=len(ids), added=added)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the web application is made of."""
+
+    predictions: PredictionService
+    store: Store
+    metrics: Metrics
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self.predictions.close()
+        self.store.close()
+
+
+def reason_of(error: ModelError | BackendError) -> str:
+    """Return the one word under which a failure is counted and logged."""
+    return next(reason for kind, reason in _REASONS if isinstance(error, kind))
