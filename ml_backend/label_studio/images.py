@@ -1,0 +1,259 @@
+"""Fetching the image of a task, from where a task may name one and from nowhere else.
+
+A task's data comes from whoever imports tasks. Without care an address in it makes the backend read what only the
+backend can reach: an internal service, a cloud's metadata, Label Studio's API with the backend's token, a file of this
+machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qs, quote, unquote, unquote_to_bytes, urljoin, urlsplit
+
+from ml_backend.errors import ImageFetchError, ImageRefusedError, TokenRefusedError
+from ml_backend.label_studio import download
+from ml_backend.label_studio.download import Answer
+from ml_backend.label_studio.session import CREDENTIAL_HINT, Session
+
+CLOUD_SCHEMES = frozenset({"s3", "gs", "azure-blob"})
+MAX_REDIRECTS = 4
+
+#: What Label Studio serves images under, below its path prefix. Anything else there is its API or a page.
+_SERVED = re.compile(r"(data/upload/|data/local-files/|storage-data/|static/|(tasks|projects)/\d+/(resolve|presign)/)")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~\\\t\r\n"  # letters beyond ASCII and blanks are written as per cents
+_UNCLEAR = frozenset("\\\t\r\n")  # some readers take these for slashes, or leave them out
+_LOCAL_FILES_HINT = (
+    "Set LOCAL_FILES_ROOT, or start Label Studio with LOCAL_FILES_SERVING_ENABLED=true and add a local storage."
+)
+_HOSTS_HINT = "Add the host to ALLOWED_HOSTS if its images may be read."
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where an address leads: scheme, host and port, nothing else."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+class ImageSource:
+    """Fetches images; safe to share between threads.
+
+    Args:
+        session: The connection to Label Studio; ``None`` where none is configured, and then its addresses are refused.
+        allowed_hosts: Other hosts that images may come from: a name, for the scheme's usual port, or ``name:port``.
+            They may be on a private network.
+        local_files_root: Folder that ``/data/local-files/?d=`` paths are read from; ``None``: through Label Studio.
+        max_bytes: The largest file.
+        timeout: Seconds for one image, all redirects included.
+    """
+
+    def __init__(
+        self,
+        session: Session | None,
+        *,
+        allowed_hosts: frozenset[str] = frozenset(),
+        local_files_root: Path | None = None,
+        max_bytes: int = 30_000_000,
+        timeout: float = 20.0,
+    ) -> None:
+        self._session = session
+        self._base = urlsplit(session.url) if session is not None else None
+        self._allowed_hosts = allowed_hosts
+        self._local_files_root = local_files_root
+        self._max_bytes = max_bytes
+        self._timeout = timeout
+
+    def fetch(self, url: str, task_id: int | None = None) -> bytes:
+        """Return the bytes of an image.
+
+        Args:
+            url: As it stands in the task's data.
+            task_id: The task, which Label Studio needs to know for addresses in cloud storage.
+
+        Raises:
+            ImageRefusedError: If images are not read from there.
+            ImageFetchError: If it cannot be fetched.
+            TokenRefusedError: If Label Studio does not accept the backend's token.
+        """
+        deadline = time.monotonic() + self._timeout
+        if url[:5].lower() == "data:":
+            return self._embedded(url)
+        parts = _split(url)
+        if parts.scheme in CLOUD_SCHEMES:
+            parts = self._resolver(url, task_id)
+        elif not parts.scheme and not parts.netloc:
+            parts = self._below_label_studio(parts)
+        elif parts.scheme not in _DEFAULT_PORTS:
+            raise ImageRefusedError("The image's address is of a kind that is not read.", "Use http or https.")
+        if self._local_files_root is not None and self._served_path(parts).startswith("data/local-files/"):
+            return self._local_file(parts, self._local_files_root)
+        return self._get(parts, deadline)
+
+    def _get(self, parts: SplitResult, deadline: float) -> bytes:
+        from_label_studio = False
+        for _ in range(MAX_REDIRECTS + 1):
+            own = self._is_own(parts)
+            if own and not _SERVED.match(self._served_path(parts)):
+                raise ImageRefusedError("The image's address is not one that Label Studio serves images under.")
+            allowed = own or self._is_allowed(parts)
+            if not allowed and not from_label_studio:
+                raise ImageRefusedError(f"Images are not read from {parts.hostname}.", _HOSTS_HINT)
+            answer = self._ask_label_studio(parts, deadline) if own else self._ask(parts, {}, deadline, private=allowed)
+            if answer.status not in {301, 302, 303, 307, 308}:
+                return _image(answer, self._served_path(parts))
+            parts = _split(urljoin(parts.geturl(), answer.headers.get("location", "")))
+            if parts.scheme not in _DEFAULT_PORTS:
+                raise ImageRefusedError("The image's address redirects to one of a kind that is not read.")
+            if own and self._is_own(parts) and "/login" in parts.path:
+                raise TokenRefusedError("Label Studio asks for a login instead of sending the image.", CREDENTIAL_HINT)
+            # Label Studio's own redirects lead to signed addresses in its storage, whose host nobody has to list.
+            from_label_studio = own
+        raise ImageFetchError("The image's address redirects too often.")
+
+    def _ask_label_studio(self, parts: SplitResult, deadline: float) -> Answer:
+        assert self._session is not None  # _is_own
+        answer = self._ask(parts, _authorization(self._session), deadline, private=True)
+        if answer.status == 401:  # the access token may just have expired
+            self._session.forget_access_token()
+            answer = self._ask(parts, _authorization(self._session), deadline, private=True)
+        return answer
+
+    def _ask(self, parts: SplitResult, headers: dict[str, str], deadline: float, *, private: bool) -> Answer:
+        return download.get(
+            parts._replace(fragment="").geturl(),
+            headers=headers,
+            deadline=deadline,
+            max_bytes=self._max_bytes,
+            allow_private=private,
+        )
+
+    def _embedded(self, url: str) -> bytes:
+        """Decode a ``data:`` address, which leads nowhere and is therefore harmless."""
+        head, comma, content = url.partition(",")
+        if not comma or not head[5:].lower().startswith("image/") or not head.lower().endswith(";base64"):
+            raise ImageRefusedError("The image is embedded in a way that is not read.", "Use data:image/…;base64,….")
+        if len(content) > 4 * self._max_bytes:
+            raise download.too_large(self._max_bytes)
+        try:
+            body = base64.b64decode(unquote_to_bytes(content), validate=True)
+        except binascii.Error as error:
+            raise ImageFetchError("The embedded image is not base64.") from error
+        if len(body) > self._max_bytes:
+            raise download.too_large(self._max_bytes)
+        return body
+
+    def _local_file(self, parts: SplitResult, root: Path) -> bytes:
+        """Read a file below ``root``; links are followed, and must end below it too."""
+        missing = ImageFetchError("The image is not in LOCAL_FILES_ROOT.")
+        try:
+            root = root.resolve(strict=True)
+            path = (root / parse_qs(parts.query).get("d", [""])[0].lstrip("/")).resolve(strict=True)
+            if not path.is_relative_to(root) or not path.is_file():
+                raise missing
+            with path.open("rb") as file:
+                body = file.read(self._max_bytes + 1)
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
+            raise missing from error
+        if len(body) > self._max_bytes:
+            raise download.too_large(self._max_bytes)
+        return body
+
+    def _resolver(self, url: str, task_id: int | None) -> SplitResult:
+        """Return the address under which Label Studio hands out what is in a cloud storage."""
+        if task_id is None:
+            raise ImageFetchError("An address in cloud storage can be resolved for a stored task only.")
+        encoded = quote(base64.urlsafe_b64encode(url.strip().encode()).decode())
+        return self._below_label_studio(urlsplit(f"/tasks/{task_id}/resolve/?fileuri={encoded}"))
+
+    def _below_label_studio(self, parts: SplitResult) -> SplitResult:
+        """Complete a path with Label Studio's address; it may hold the prefix already."""
+        if self._base is None:
+            raise ImageFetchError(
+                "The image is in Label Studio, which is not connected.",
+                "Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY.",
+            )
+        if not parts.path.startswith("/"):
+            raise ImageRefusedError("The image's address is neither a URL nor one of Label Studio's paths.")
+        prefix = self._base.path
+        path = parts.path if parts.path.startswith(prefix) else prefix + parts.path.lstrip("/")
+        return parts._replace(scheme=self._base.scheme, netloc=self._base.netloc, path=path)
+
+    def _is_own(self, parts: SplitResult) -> bool:
+        return self._base is not None and _origin(parts) == _origin(self._base)
+
+    def _served_path(self, parts: SplitResult) -> str:
+        """Return the path below Label Studio's prefix; empty if it is not Label Studio's, or tries to climb."""
+        if self._base is None or not self._is_own(parts) or not parts.path.startswith(self._base.path):
+            return ""
+        path = parts.path[len(self._base.path) :]
+        steps = re.split(r"[/\\]", unquote(unquote(path)))
+        return "" if ".." in steps or "." in steps else path
+
+    def _is_allowed(self, parts: SplitResult) -> bool:
+        origin = _origin(parts)
+        usual = origin.port == _DEFAULT_PORTS[origin.scheme]
+        return f"{origin.host}:{origin.port}" in self._allowed_hosts or (usual and origin.host in self._allowed_hosts)
+
+
+def _split(url: str) -> SplitResult:
+    """Take an address apart.
+
+    Raises:
+        ImageRefusedError: If two readers could understand it differently.
+    """
+    url = quote(url.strip(), safe=_URL_CHARACTERS)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise ImageRefusedError("The image's address is not a URL.") from error
+    if not url or not _UNCLEAR.isdisjoint(url):
+        raise ImageRefusedError("The image's address is not a URL.")
+    if "@" in parts.netloc:
+        raise ImageRefusedError("The image's address holds a user name.", "Remove it.")
+    if parts.scheme in _DEFAULT_PORTS and not parts.hostname:
+        raise ImageRefusedError("The image's address has no host.")
+    return parts
+
+
+def _origin(parts: SplitResult) -> _Origin:
+    host = (parts.hostname or "").lower().rstrip(".")
+    return _Origin(
+        parts.scheme, f"[{host}]" if ":" in host else host, parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    )
+
+
+def _authorization(session: Session) -> dict[str, str]:
+    return {"Authorization": session.headers()["Authorization"]}
+
+
+def _image(answer: Answer, served: str) -> bytes:
+    """Return the body of an answer that holds an image; ``served`` is Label Studio's path, if it came from there."""
+    if served and answer.status == 401:
+        raise TokenRefusedError("Label Studio does not hand out the image to the backend's token.", CREDENTIAL_HINT)
+    if served and answer.status == 403:
+        local = served.startswith("data/local-files/")
+        hint = _LOCAL_FILES_HINT if local else "The token's user must be a member of the project."
+        raise ImageFetchError("Label Studio does not hand out the image to the token's user.", hint)
+    if answer.status != 200:
+        # Label Studio answers 500, not 404, for an upload that it does not know.
+        gone = "It may have been deleted." if answer.status in {404, 410, 500} else ""
+        raise ImageFetchError(f"The image could not be fetched (status {answer.status}).", gone)
+    if not answer.body:
+        raise ImageFetchError("The image is empty.")
+    start = answer.body[:512].lstrip().lower()
+    if answer.headers.get("content-type", "").startswith("text/html") or start.startswith(
+        (b"<!doctype html", b"<html")
+    ):
+        if served:
+            raise TokenRefusedError("Label Studio sent a page instead of the image.", CREDENTIAL_HINT)
+        raise ImageFetchError("The image's address leads to a web page.")
+    return answer.body

@@ -1,0 +1,257 @@
+"""A project that is ready for work: created, filled, connected, pre-labelled, and in the right order.
+
+Every step looks first and changes only what is missing, so that it can be repeated at any time: after a launch that was
+killed half way, after somebody disconnected the backend, after the model version changed. A labelling configuration
+that is there already is a person's work and stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ml_backend.errors import LabelStudioError, NotFoundError
+from ml_backend.label_studio.client import LabelStudio, Sampling
+from ml_backend.label_studio.label_config import parse_label_config
+from ml_backend.label_studio.records import MlBackend, Prediction, Project, Task
+
+WEBHOOK_HEADER = "X-Webhook-Secret"
+UNCERTAINTY: Sampling = "Uncertainty sampling"
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BackendAddress:
+    """How Label Studio reaches this backend, and how the two prove themselves to each other.
+
+    Attributes:
+        url: Its address, as Label Studio sees it.
+        title: What Label Studio's interface calls it.
+        user: User name of Basic auth; empty where none is demanded.
+        password: Its password.
+        webhook_secret: Value of the ``X-Webhook-Secret`` header that ``/webhook`` demands; empty for none.
+    """
+
+    url: str
+    title: str = "OCR backend"
+    user: str = ""
+    password: str = field(default="", repr=False)
+    webhook_secret: str = field(default="", repr=False)
+
+    @property
+    def webhook_url(self) -> str:
+        """Where Label Studio sends events: the address that it would choose itself."""
+        return f"{self.url.rstrip('/')}/webhook"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectPlan:
+    """The project wanted.
+
+    Attributes:
+        title: Its title; a project of this title is taken over.
+        label_config: Labelling configuration of a new project, XML.
+        project_id: The project's number, where it is known; it wins over the title.
+        images: Files that become a task each, unless a task of that file name is there.
+        description: Shown below the title of a new project.
+    """
+
+    title: str
+    label_config: str
+    project_id: int | None = None
+    images: Sequence[Path] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetupReport:
+    """What was found and what was done.
+
+    Attributes:
+        project_id: The project's number.
+        model_version: The version that the backend announces.
+        tasks: How many tasks the project has.
+        predicted: How many of them have a prediction of that version.
+        changes: What was changed, a line each; none where all was well.
+    """
+
+    project_id: int
+    model_version: str
+    tasks: int
+    predicted: int
+    changes: tuple[str, ...]
+
+
+def ensure_project(
+    client: LabelStudio,
+    plan: ProjectPlan,
+    backend: BackendAddress,
+    *,
+    progress: Progress = lambda _: None,
+    batch: int = 4,
+    most: int = 500,
+) -> SetupReport:
+    """Make the project as planned, changing only what is missing.
+
+    Args:
+        client: Label Studio, as a user who may change projects.
+        plan: The project wanted.
+        backend: The backend to connect.
+        progress: Called with a line whenever there is something new to say.
+        batch: Tasks in one retrieval of predictions; few, so that progress can be seen.
+        most: Tasks that get their prediction here at most; the others are left to «Retrieve predictions».
+
+    Returns:
+        What was found and done.
+
+    Raises:
+        LabelConfigError: If the project is there already, with a configuration that has no place for text regions.
+        LabelStudioError: If Label Studio refuses a step, or cannot reach the backend.
+    """
+    return _Setup(client, backend, progress).run(plan, batch=batch, most=most)
+
+
+class _Setup:
+    """One run: what all steps need, and what they have changed so far."""
+
+    def __init__(self, client: LabelStudio, backend: BackendAddress, progress: Progress) -> None:
+        self._client = client
+        self._backend = backend
+        self._progress = progress
+        self._changes: list[str] = []
+
+    def run(self, plan: ProjectPlan, *, batch: int, most: int) -> SetupReport:
+        project = self._find(plan) or self._create(plan)
+        parse_label_config(project.label_config)
+        if plan.images:
+            self._import(project.id, plan.images)
+        # The webhook goes first: connecting makes one without the secret unless one for this address is there.
+        self._secure_webhook(project.id)
+        version = self._connect(project.id)
+        tasks, predicted = self._predict(project.id, version, batch=batch, most=most)
+        self._order(project.id, version if predicted else "")
+        return SetupReport(project.id, version, tasks, predicted, tuple(self._changes))
+
+    def _find(self, plan: ProjectPlan) -> Project | None:
+        if plan.project_id is not None:
+            try:
+                return self._client.project(plan.project_id)
+            except NotFoundError:
+                self._progress(f"project {plan.project_id} is gone")
+        return next(iter(sorted(self._client.projects(plan.title), key=lambda project: project.id)), None)
+
+    def _create(self, plan: ProjectPlan) -> Project:
+        project = self._client.create_project(plan.title, plan.label_config, description=plan.description)
+        self._changed(f"created project {project.id} «{plan.title}»")
+        return project
+
+    def _import(self, project_id: int, images: Sequence[Path]) -> None:
+        there = {_file_name(value) for task in self._client.tasks(project_id) for value in task.data.values()}
+        missing = [path for path in images if path.name not in there]
+        for start in range(0, len(missing), 8):
+            self._client.upload_files(project_id, missing[start : start + 8])
+            self._progress(f"imported {min(start + 8, len(missing))} of {len(missing)} images")
+        if missing:
+            self._changed(f"imported {len(missing)} images")
+
+    def _secure_webhook(self, project_id: int) -> None:
+        url, secret = self._backend.webhook_url, self._backend.webhook_secret
+        headers = {WEBHOOK_HEADER: secret} if secret else {}
+        ours = [hook for hook in self._client.webhooks(project_id) if hook.url.rstrip("/") == url]
+        if not ours:
+            self._client.create_webhook(project_id, url, headers=headers)
+            self._changed("created the webhook" + (" with its secret" if secret else ""))
+            return
+        keep, *extra = sorted(ours, key=lambda hook: hook.id)
+        if not keep.is_active or any(keep.headers.get(name) != value for name, value in headers.items()):
+            # Headers that somebody added for a proxy in between stay.
+            self._client.update_webhook(keep, headers={**keep.headers, **headers})
+            self._changed("secured the webhook")
+        for hook in extra:
+            self._client.delete_webhook(hook.id)
+        if extra:
+            self._changed(f"removed {len(extra)} webhooks that sent every event twice")
+
+    def _connect(self, project_id: int) -> str:
+        """Connect the backend and return the model version that it announced to Label Studio."""
+        url = self._backend.url.rstrip("/")
+        ours = [known for known in self._client.ml_backends(project_id) if known.url.rstrip("/") == url]
+        connection: MlBackend | None = min(ours, key=lambda known: known.id, default=None)
+        if connection is None or connection.state != "CO" or not connection.is_interactive:
+            self._changed("connected the backend" if connection is None else "repaired the connection to the backend")
+            connection = self._client.save_ml_backend(
+                project_id,
+                url,
+                title=self._backend.title,
+                user=self._backend.user,
+                password=self._backend.password,
+                backend_id=connection.id if connection else None,
+            )
+        # What creating answers with was written before the backend was asked: ask once more.
+        state, version, error = self._state(connection.id)
+        if state != "CO" or not version:
+            raise LabelStudioError(
+                f"Label Studio cannot use the backend at {url}" + (f": {error.rstrip('.')}." if error else "."),
+                "Check that the address can be reached from Label Studio, and its user name and password.",
+            )
+        return version
+
+    def _state(self, backend_id: int) -> tuple[str, str, str]:
+        raw = self._client.session.read(
+            "give the backend's state", lambda: self._client.session.request("GET", f"api/ml/{backend_id}")
+        )
+        return tuple(str(raw.get(name) or "") for name in ("state", "model_version", "error_message"))  # type: ignore[return-value]
+
+    def _predict(self, project_id: int, version: str, *, batch: int, most: int) -> tuple[int, int]:
+        """See to it that every task has exactly one prediction of ``version``; return how many tasks, how many have."""
+        tasks = list(self._client.tasks(project_id))
+        have = self._predictions(tasks, project_id, version)
+        todo = [task.id for task in tasks if task.id not in have][:most]
+        for start in range(0, len(todo), batch):
+            self._progress(f"pre-labelling: {start} of {len(todo)} documents")
+            self._retrieve(project_id, todo[start : start + batch])
+        if todo:
+            have = self._predictions(tasks, project_id, version)
+            self._changed(f"pre-labelled {sum(task in have for task in todo)} of {len(todo)} documents")
+        surplus = [item.id for items in have.values() for item in sorted(items, key=lambda item: item.id)[:-1]]
+        if surplus:
+            self._client.delete_predictions(surplus)
+            self._changed(f"removed {len(surplus)} predictions that were there twice")
+        return len(tasks), len(have)
+
+    def _predictions(self, tasks: Iterable[Task], project_id: int, version: str) -> dict[int, list[Prediction]]:
+        found: dict[int, list[Prediction]] = defaultdict(list)
+        for item in self._client.predictions(project_id=project_id):
+            if item.model_version == version:
+                found[item.task].append(item)
+        return {task.id: found[task.id] for task in tasks if task.id in found}
+
+    def _retrieve(self, project_id: int, task_ids: Sequence[int]) -> None:
+        selection = {"selectedItems": {"all": False, "included": list(task_ids)}, "project": str(project_id)}
+        query = {"id": "retrieve_tasks_predictions", "project": project_id}
+        with self._client.session.explained("retrieve predictions"):
+            self._client.session.request("POST", "api/dm/actions", params=query, json=selection)
+
+    def _order(self, project_id: int, version: str) -> None:
+        project = self._client.project(project_id)
+        # Scores count only while both stand: the sampling, and the version of the predictions that carry them.
+        if version and project.model_version != version:
+            self._client.update_project(project_id, model_version=version)
+            self._changed(f"set the project's model version to {version}")
+        if project.sampling != UNCERTAINTY:
+            self._client.update_project(project_id, sampling=UNCERTAINTY)
+            self._changed("set the task order to uncertainty sampling")
+
+    def _changed(self, what: str) -> None:
+        self._changes.append(what)
+        self._progress(what)
+
+
+def _file_name(value: object) -> str:
+    """Return the name that an uploaded file had; Label Studio puts eight hexadecimal digits and a dash before it."""
+    name = urlsplit(value).path.rpartition("/")[2] if isinstance(value, str) else ""
+    digits, dash, rest = name.partition("-")
+    return rest if dash and len(digits) == 8 else name
