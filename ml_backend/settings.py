@@ -27,66 +27,91 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
     # Label Studio
-    label_studio_url: str = Field("", description="Address of Label Studio. Empty: `make run` starts one.")
+    label_studio_url: str = Field(default="", description="Address of Label Studio. Empty: `make run` starts one.")
     label_studio_api_key: SecretStr = Field(
-        SecretStr(""), description="Personal access token or legacy token of a Label Studio user."
+        default=SecretStr(""), description="Personal access token or legacy token of a Label Studio user."
     )
-    label_studio_port: int = Field(8080, ge=1, le=65535, description="Port of the Label Studio that `make run` starts.")
+    label_studio_port: int = Field(
+        default=8080, ge=1, le=65535, description="Port of the Label Studio that `make run` starts."
+    )
     label_studio_project: str = Field(
-        "Business cards", min_length=1, max_length=50, description="Title of the project that `make run` sets up."
+        default="Business cards",
+        min_length=1,
+        max_length=50,
+        description="Title of the project that `make run` sets up.",
     )
 
     # The backend
-    host: str = Field("127.0.0.1", description="Address to listen on. Anything but loopback needs credentials.")
-    port: int = Field(9090, ge=1, le=65535, description="Port to listen on.")
-    backend_url: str = Field("", description="How Label Studio reaches the backend. Empty: `http://127.0.0.1:PORT`.")
-    web_threads: int = Field(8, ge=1, le=256, description="Requests that one gunicorn process serves at a time.")
-    web_workers: int = Field(1, ge=1, le=64, description="Gunicorn processes; each holds its own models.")
-    basic_auth_user: str = Field("", description="User name that Label Studio must send. Empty: loopback only.")
-    basic_auth_password: SecretStr = Field(SecretStr(""), description="Password that Label Studio must send.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on. Anything but loopback needs credentials.")
+    port: int = Field(default=9090, ge=1, le=65535, description="Port to listen on.")
+    backend_url: str = Field(
+        default="", description="How Label Studio reaches the backend. Empty: `http://127.0.0.1:PORT`."
+    )
+    web_threads: int = Field(
+        default=8, ge=1, le=256, description="Requests that one gunicorn process serves at a time."
+    )
+    web_workers: int = Field(default=1, ge=1, le=64, description="Gunicorn processes; each holds its own models.")
+    basic_auth_user: str = Field(default="", description="User name that Label Studio must send. Empty: loopback only.")
+    basic_auth_password: SecretStr = Field(default=SecretStr(""), description="Password that Label Studio must send.")
     webhook_secret: SecretStr = Field(
-        SecretStr(""), description="Value of the `X-Webhook-Secret` header that `/webhook` demands."
+        default=SecretStr(""), description="Value of the `X-Webhook-Secret` header that `/webhook` demands."
     )
     predict_budget_seconds: float = Field(
-        80.0, gt=0, le=95, description="Time for one `/predict`; what does not fit is scored in the background."
+        default=80.0, gt=0, le=95, description="Time for one `/predict`; what does not fit is scored in the background."
     )
 
     # Where things are kept
-    run_dir: Path = Field(Path(".run"), description="Folder of everything that a running system writes.")
-    models_dir: Path = Field(Path(".run/models"), description="Folder of trained model versions.")
-    training_data_dir: Path = Field(Path(".run/training_data"), description="Folder of collected training samples.")
-    database_url: str = Field("", description="SQLAlchemy address of the store. Empty: SQLite in RUN_DIR.")
-    redis_url: str = Field("", description="Redis of the job queue. Empty: `make run` starts one.")
-    redis_port: int = Field(6390, ge=1, le=65535, description="Port of the Redis that `make run` starts.")
+    run_dir: Path = Field(default=Path(".run"), description="Folder of everything that a running system writes.")
+    models_dir: Path = Field(default=Path(".run/models"), description="Folder of trained model versions.")
+    training_data_dir: Path = Field(
+        default=Path(".run/training_data"), description="Folder of collected training samples."
+    )
+    database_url: str = Field(default="", description="SQLAlchemy address of the store. Empty: SQLite in RUN_DIR.")
+    redis_url: str = Field(default="", description="Redis of the job queue. Empty: `make run` starts one.")
+    redis_port: int = Field(default=6390, ge=1, le=65535, description="Port of the Redis that `make run` starts.")
 
     # Models
-    ocr_engine: Literal["paddleocr", "rapidocr"] = Field("paddleocr", description="OCR engine.")
+    ocr_engine: Literal["paddleocr", "rapidocr"] = Field(default="paddleocr", description="OCR engine.")
     ocr_models_dir: Path | None = Field(
-        None, description="Folder with `det/` and `rec/` model files. Empty: the PP-OCRv6 files of the rapidocr wheel."
+        default=None,
+        description="Folder with `det/` and `rec/` model files. Empty: the PP-OCRv6 files of the rapidocr wheel.",
     )
     extractor_dir: Path | None = Field(
-        None, description="Folder of a LayoutLMv3 token classification checkpoint. Empty: the weights that ship."
+        default=None,
+        description="Folder of a LayoutLMv3 token classification checkpoint. Empty: the weights that ship.",
     )
-    inference_threads: int = Field(0, ge=0, le=256, description="CPU threads a process uses for its models; 0: all cores.")
+    inference_threads: int = Field(
+        default=0, ge=0, le=256, description="CPU threads a process uses for its models; 0: all cores."
+    )
 
     # Images
-    max_image_bytes: int = Field(30_000_000, ge=1_000, description="Largest image file, in bytes.")
-    max_image_pixels: int = Field(60_000_000, ge=10_000, description="Largest image, in pixels.")
+    max_image_bytes: int = Field(default=30_000_000, ge=1_000, description="Largest image file, in bytes.")
+    max_image_pixels: int = Field(default=60_000_000, ge=10_000, description="Largest image, in pixels.")
     allowed_hosts: str = Field(
-        "", description="Hosts, separated by commas, that images may be fetched from besides Label Studio's own."
+        default="",
+        description="Hosts, separated by commas, that images may be fetched from besides Label Studio's own.",
     )
     local_files_root: Path | None = Field(
-        None, description="Folder that `/data/local-files/?d=` paths are read from directly. Empty: through Label Studio."
+        default=None,
+        description="Folder that `/data/local-files/?d=` paths are read from directly. Empty: through Label Studio.",
     )
-    fetch_timeout_seconds: float = Field(20.0, gt=0, le=90, description="Time for fetching one image.")
+    fetch_timeout_seconds: float = Field(default=20.0, gt=0, le=90, description="Time for fetching one image.")
 
     # Learning
-    min_training_samples: int = Field(50, ge=1, description="Annotated documents before the first training run.")
-    confidence_threshold: float = Field(0.7, ge=0, le=1, description="Below this a reading or a field counts as doubtful.")
-    disagreement_threshold: float = Field(0.3, ge=0, le=1, description="Above this the committee counts as divided.")
+    min_training_samples: int = Field(
+        default=50, ge=1, description="Annotated documents before the first training run."
+    )
+    confidence_threshold: float = Field(
+        default=0.7, ge=0, le=1, description="Below this a reading or a field counts as doubtful."
+    )
+    disagreement_threshold: float = Field(
+        default=0.3, ge=0, le=1, description="Above this the committee counts as divided."
+    )
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
-    log_format: Literal["console", "json"] = Field("console", description="Log lines for people, or for collectors.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="How much is logged.")
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="Log lines for people, or for collectors."
+    )
 
     @model_validator(mode="after")
     def _refuse_unsafe_combinations(self) -> Self:
@@ -94,7 +119,8 @@ class Settings(BaseSettings):
             raise ValueError("set BASIC_AUTH_USER and BASIC_AUTH_PASSWORD together, or neither")
         if not self.basic_auth_user and self.host not in LOOPBACK_HOSTS:
             raise ValueError(
-                f"HOST={self.host} is reachable by others: set BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, or HOST=127.0.0.1"
+                f"HOST={self.host} is reachable by others: set BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, "
+                "or HOST=127.0.0.1"
             )
         if bool(self.label_studio_url) != bool(self.label_studio_api_key.get_secret_value()):
             raise ValueError("set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY together, or neither")
@@ -111,6 +137,11 @@ class Settings(BaseSettings):
     def queue_url(self) -> str:
         """The address of the job queue's Redis."""
         return self.redis_url or f"redis://127.0.0.1:{self.redis_port}/0"
+
+    @cached_property
+    def shared_metrics_dir(self) -> Path | None:
+        """Folder in which several gunicorn processes add up their metrics; ``None`` if there is one process."""
+        return (self.run_dir / "metrics").absolute() if self.web_workers > 1 else None
 
     @cached_property
     def public_url(self) -> str:

@@ -1,0 +1,118 @@
+"""Settings to services: the one place where everything is put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from prometheus_client import CollectorRegistry
+
+from ml_backend.errors import LabelStudioError
+from ml_backend.interactive import DrawnRegions
+from ml_backend.jobs.queue import JobQueue
+from ml_backend.jobs.scoring import ScoringServices
+from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.images import ImageSource
+from ml_backend.measured import MeasuredEngine, MeasuredPipeline
+from ml_backend.metrics import Metrics
+from ml_backend.predictor import TaskPredictor
+from ml_backend.services import PredictionService, Services
+from ml_backend.settings import Settings
+from ml_backend.store import Store
+from model.extraction.extractor import Extractor
+from model.ocr import OcrEngine, build_engine
+from model.pipeline import SHIPPED_WEIGHTS, Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the web application and the worker have in common, models loaded and warm."""
+
+    store: Store
+    metrics: Metrics
+    engine: OcrEngine
+    pipeline: Pipeline
+    label_studio: LabelStudio | None
+    images: ImageSource
+    predictor: TaskPredictor
+
+
+def build_parts(settings: Settings) -> Parts:
+    """Open the store, load the models and run them once; takes seconds.
+
+    Raises:
+        BackendError: If the store cannot be opened, or the token is refused.
+        ModelError: If the models are missing or damaged.
+    """
+    metrics = Metrics(CollectorRegistry(), multiprocess_dir=settings.shared_metrics_dir)
+    store = Store(settings.store_url)
+    threads = settings.inference_threads
+    engine = MeasuredEngine(
+        build_engine(settings.ocr_engine, models_dir=settings.ocr_models_dir, threads=threads), metrics
+    )
+    pipeline = MeasuredPipeline(
+        engine,
+        Extractor.load(settings.extractor_dir or SHIPPED_WEIGHTS, threads=threads),
+        metrics,
+        max_image_bytes=settings.max_image_bytes,
+        max_image_pixels=settings.max_image_pixels,
+        cache=store,
+    )
+    warm_up(engine, pipeline)
+    label_studio = (
+        LabelStudio(settings.label_studio_url, settings.label_studio_api_key.get_secret_value())
+        if settings.label_studio_url
+        else None
+    )
+    images = ImageSource(
+        label_studio.session if label_studio else None,
+        allowed_hosts=settings.image_hosts,
+        local_files_root=settings.local_files_root,
+        max_bytes=settings.max_image_bytes,
+        timeout=settings.fetch_timeout_seconds,
+    )
+    predictor = TaskPredictor(pipeline, images, metrics)
+    return Parts(store, metrics, engine, pipeline, label_studio, images, predictor)
+
+
+def build_services(settings: Settings) -> Services:
+    """Return what the web application is made of, models loaded and warm.
+
+    Raises:
+        BackendError: If the store cannot be opened, the token is refused, or REDIS_URL is no address.
+        ModelError: If the models are missing or damaged.
+    """
+    parts = build_parts(settings)
+    predictions = PredictionService(
+        parts.predictor,
+        DrawnRegions(parts.pipeline, parts.engine, parts.images),
+        JobQueue.at(settings.queue_url),
+        parts.metrics,
+        budget_seconds=settings.predict_budget_seconds,
+    )
+    return Services(predictions, parts.store, parts.metrics)
+
+
+def build_scoring(settings: Settings) -> ScoringServices:
+    """Return what the worker needs, models loaded and warm.
+
+    Raises:
+        BackendError: If there is no Label Studio to push to, the store cannot be opened, or the token is refused.
+        ModelError: If the models are missing or damaged.
+    """
+    if not settings.label_studio_url:
+        raise LabelStudioError(
+            "The worker has no Label Studio to push predictions to.", "Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY."
+        )
+    parts = build_parts(settings)
+    assert parts.label_studio is not None
+    return ScoringServices(parts.label_studio, parts.predictor)
+
+
+def warm_up(engine: OcrEngine, pipeline: Pipeline) -> None:
+    """Run every model once: the first run allocates and compiles, and the first annotator should not wait for it."""
+    card = np.full((300, 525, 3), 255, dtype=np.uint8)
+    for line, words in enumerate(("Ada Lovelace", "ada@example.com")):
+        cv2.putText(card, words, (30, 90 + 90 * line), cv2.FONT_HERSHEY_SIMPLEX, 1.4, (0, 0, 0), 3)
+    pipeline.extract(engine.read(card), card)

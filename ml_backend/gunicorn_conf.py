@@ -1,0 +1,55 @@
+"""gunicorn's configuration, out of the settings: ``gunicorn -c python:ml_backend.gunicorn_conf``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+from ml_backend.logs import configure_logging
+from ml_backend.settings import Settings
+
+_settings = Settings()
+configure_logging(_settings.log_level, _settings.log_format)
+
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+workers = _settings.web_workers
+# Threads: a webhook or a /health is answered while another thread predicts. ONNX Runtime and torch let go of the GIL.
+worker_class = "gthread"
+threads = _settings.web_threads
+# Each process loads its own models after the fork: ONNX Runtime's and torch's threads do not survive one.
+preload_app = False
+# Label Studio waits 100 s for a prediction. With gthread this limit is for a process that hangs as a whole, and for
+# its start, in which the models are loaded.
+timeout = 180
+graceful_timeout = 30
+keepalive = 5
+# Label Studio may be a proxy's neighbour: header and line limits stay at gunicorn's defaults.
+control_socket_disable = True
+proc_name = "ml-backend"
+# Requests are logged by the application, with what they were about.
+accesslog = None
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "loggers": {"gunicorn.error": {"level": _settings.log_level, "handlers": [], "propagate": True}},
+}
+
+if _settings.shared_metrics_dir is not None:
+    # Read by prometheus_client when a process imports it, which happens after the fork.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_settings.shared_metrics_dir)
+
+
+def on_starting(server: Any) -> None:
+    """Forget the counts of an earlier run."""
+    if _settings.shared_metrics_dir is not None:
+        shutil.rmtree(_settings.shared_metrics_dir, ignore_errors=True)
+        _settings.shared_metrics_dir.mkdir(parents=True)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Take a process that has ended out of the gauges."""
+    if _settings.shared_metrics_dir is not None:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

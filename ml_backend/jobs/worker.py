@@ -1,0 +1,57 @@
+"""The worker: ``python -m ml_backend.jobs.worker``."""
+
+from __future__ import annotations
+
+import sys
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+
+from ml_backend.assembly import build_scoring
+from ml_backend.errors import BackendError
+from ml_backend.jobs.queue import QUEUE_NAME, SERIALIZER, QueueError
+from ml_backend.jobs.scoring import provide
+from ml_backend.logs import configure_logging, get_logger
+from ml_backend.settings import Settings
+from model.errors import ModelError
+
+_log = get_logger(__name__)
+
+
+def build_worker(connection: Redis) -> SimpleWorker:
+    """Return a worker that runs jobs in this very process.
+
+    RQ's usual worker forks for every job. ONNX Runtime's and torch's threads do not survive a fork, so each job would
+    have to load the models again; here they are loaded once. RQ's scheduler, which brings back jobs to be tried again,
+    is a fork too, but never touches a model.
+
+    Args:
+        connection: Redis; without a limit on waiting, since the worker waits for jobs.
+    """
+    queue = Queue(QUEUE_NAME, connection=connection, serializer=SERIALIZER)
+    return SimpleWorker([queue], connection=connection, serializer=SERIALIZER)
+
+
+def main() -> int:
+    """Load the models, then work until told to stop; return the exit status."""
+    settings = Settings()
+    configure_logging(settings.log_level, settings.log_format)
+    try:
+        connection = Redis.from_url(settings.queue_url)
+        connection.ping()
+        provide(build_scoring(settings))
+    except (RedisError, ValueError) as error:
+        unreachable = QueueError(f"Redis cannot be used ({type(error).__name__}).", "Start it, or set REDIS_URL.")
+        _log.error("worker_not_started", error=str(unreachable))
+        return 1
+    except (BackendError, ModelError) as error:
+        _log.error("worker_not_started", error=str(error))
+        return 1
+    _log.info("worker_ready", queue=QUEUE_NAME)
+    build_worker(connection).work(with_scheduler=True, logging_level=settings.log_level)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
