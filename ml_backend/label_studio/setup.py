@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ml_backend.auth import WEBHOOK_SECRET_HEADER
 from ml_backend.errors import LabelStudioError, NotFoundError
 from ml_backend.label_studio.client import LabelStudio, Sampling
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import MlBackend, Prediction, Project, Task
 
-WEBHOOK_HEADER = "X-Webhook-Secret"
 UNCERTAINTY: Sampling = "Uncertainty sampling"
 Progress = Callable[[str], None]
 
@@ -55,7 +55,8 @@ class ProjectPlan:
         title: Its title; a project of this title is taken over.
         label_config: Labelling configuration of a new project, XML.
         project_id: The project's number, where it is known; it wins over the title.
-        images: Files that become a task each, unless a task of that file name is there.
+        images: Files that become a task each, unless a task of that file name is there. A project with other tasks only
+            gets none of them.
         description: Shown below the title of a new project.
     """
 
@@ -151,6 +152,8 @@ class _Setup:
     def _import(self, project_id: int, images: Sequence[Path]) -> None:
         there = {_file_name(value) for task in self._client.tasks(project_id) for value in task.data.values()}
         missing = [path for path in images if path.name not in there]
+        if there and len(missing) == len(images):
+            return  # somebody's own documents: nothing is put among them
         for start in range(0, len(missing), 8):
             self._client.upload_files(project_id, missing[start : start + 8])
             self._progress(f"imported {min(start + 8, len(missing))} of {len(missing)} images")
@@ -159,7 +162,7 @@ class _Setup:
 
     def _secure_webhook(self, project_id: int) -> None:
         url, secret = self._backend.webhook_url, self._backend.webhook_secret
-        headers = {WEBHOOK_HEADER: secret} if secret else {}
+        headers = {WEBHOOK_SECRET_HEADER: secret} if secret else {}
         ours = [hook for hook in self._client.webhooks(project_id) if hook.url.rstrip("/") == url]
         if not ours:
             self._client.create_webhook(project_id, url, headers=headers)

@@ -1,0 +1,1 @@
+"""Bringing the whole system up on one machine: Redis, worker, backend, Label Studio, and the project in it."""
