@@ -28,9 +28,8 @@ class Box:
 
     def __post_init__(self) -> None:
         # The comparison is also false for NaN, so that no separate test is needed.
-        if not (self.x0 < self.x1 < float("inf") and self.y0 < self.y1 < float("inf")) or min(self.x0, self.y0) == float(
-            "-inf"
-        ):
+        infinite = float("inf")
+        if not (-infinite < self.x0 < self.x1 < infinite and -infinite < self.y0 < self.y1 < infinite):
             raise ValueError(f"empty, inverted or infinite box: {self.x0}, {self.y0}, {self.x1}, {self.y1}")
 
     @property

@@ -20,6 +20,7 @@ from transformers import LayoutLMv3Config, LayoutLMv3ForTokenClassification
 from model.bio import tags_of
 from model.extraction.encoding import SHAPES
 
+_UNKNOWN = "[UNK]"
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _GOING_ON = "##"
 
@@ -37,7 +38,7 @@ def trim_vocabulary(tokens: Sequence[str], words: int) -> list[str]:
     kept, count = list(_SPECIAL), 0
     for token in tokens:
         bare = token.removeprefix(_GOING_ON)
-        if not bare or token.startswith("[") and len(token) > 1:
+        if not bare or (token.startswith("[") and len(token) > 1):
             continue
         if any(c.isalpha() and not unicodedata.name(c, "").startswith(("LATIN", "CYRILLIC")) for c in bare):
             continue
@@ -50,8 +51,8 @@ def trim_vocabulary(tokens: Sequence[str], words: int) -> list[str]:
 
 
 def learn_pieces(texts: Iterable[str], size: int) -> list[str]:
-    """Return up to ``size`` WordPiece tokens, longest runs first learned, that spell the Cyrillic words of ``texts``."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    """Return up to ``size`` WordPiece tokens that spell the Cyrillic words of ``texts``."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token=_UNKNOWN))
     tokenizer.normalizer = _normaliser()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(
@@ -69,7 +70,7 @@ def learn_pieces(texts: Iterable[str], size: int) -> list[str]:
 def build_tokenizer(vocabulary: Sequence[str]) -> Tokenizer:
     """Return an uncased WordPiece tokenizer over ``vocabulary``."""
     tokenizer = Tokenizer(
-        models.WordPiece({token: index for index, token in enumerate(vocabulary)}, unk_token="[UNK]")
+        models.WordPiece({token: index for index, token in enumerate(vocabulary)}, unk_token=_UNKNOWN)
     )
     tokenizer.normalizer = _normaliser()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -78,8 +79,14 @@ def build_tokenizer(vocabulary: Sequence[str]) -> Tokenizer:
 
 
 def initialise(
-    source: Path, cyrillic: Iterable[str], fields: Sequence[str], *, words: int = 15_000, pieces: int = 4_000,
-    image_size: int = 0, seed: int = 0,
+    source: Path,
+    cyrillic: Iterable[str],
+    fields: Sequence[str],
+    *,
+    words: int = 15_000,
+    pieces: int = 4_000,
+    image_size: int = 0,
+    seed: int = 0,
 ) -> tuple[LayoutLMv3ForTokenClassification, Tokenizer]:
     """Build a LayoutLMv3 token classifier from a BERT.
 
@@ -156,5 +163,5 @@ def _word_embeddings(vocabulary: Sequence[str], old: dict[str, int], rows: torch
             continue
         bare = token.removeprefix(_GOING_ON)
         letters = [letter if i == 0 and bare == token else _GOING_ON + letter for i, letter in enumerate(bare)]
-        embeddings[index] = rows[[old.get(letter, old["[UNK]"]) for letter in letters]].mean(dim=0)
+        embeddings[index] = rows[[old.get(letter, old[_UNKNOWN]) for letter in letters]].mean(dim=0)
     return embeddings

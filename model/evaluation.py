@@ -1,0 +1,104 @@
+"""Compare extracted fields with the truth, entity by entity."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rapidfuzz.distance import Indel
+
+FieldTexts = Sequence[tuple[str, str]]
+
+_IGNORED = re.compile(r"[^\w@]|_")
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Counts of one field, or of all.
+
+    Attributes:
+        hits: Predicted entities that are right.
+        given: Predicted entities.
+        wanted: Entities in the truth.
+    """
+
+    hits: int
+    given: int
+    wanted: int
+
+    @property
+    def precision(self) -> float:
+        """Share of the predicted entities that are right, in ``[0, 1]``; 0 where none was predicted."""
+        return self.hits / self.given if self.given else 0.0
+
+    @property
+    def recall(self) -> float:
+        """Share of the true entities that were found, in ``[0, 1]``; 0 where there are none."""
+        return self.hits / self.wanted if self.wanted else 0.0
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall, in ``[0, 1]``."""
+        return 2 * self.hits / (self.given + self.wanted) if self.given + self.wanted else 0.0
+
+
+def score_fields(
+    truth: Mapping[str, FieldTexts],
+    predicted: Mapping[str, FieldTexts],
+    *,
+    similarity: float = 0.8,
+    tagged_only: bool = False,
+) -> dict[str, Score]:
+    """Score predicted entities, a field a row, with a tolerance for truth that was itself read by a machine.
+
+    Two texts of one field match where their letters and digits, in lower case, are at least ``similarity`` alike
+    (normalised Indel similarity); one to one, best pairs first.
+
+    Args:
+        truth: Document to its ``(field, text)`` pairs. Only fields that occur here are scored.
+        predicted: The same from a model; a document that is missing counts as all missed.
+        similarity: In ``[0, 1]``.
+        tagged_only: Score a field only on documents whose truth has it, for truth in which a missing entity means
+            that nobody tagged it.
+
+    Returns:
+        A score for each field of the truth, in alphabetical order, and ``"micro"`` over all of them last.
+    """
+    fields = sorted({field for pairs in truth.values() for field, _ in pairs})
+    hits: Counter[str] = Counter()
+    given: Counter[str] = Counter()
+    wanted: Counter[str] = Counter()
+    for name, pairs in truth.items():
+        for field in fields:
+            gold = _texts(pairs, field)
+            guess = _texts(predicted.get(name, ()), field)
+            if tagged_only and not gold:
+                continue
+            hits[field] += _matches(gold, guess, similarity)
+            given[field] += len(guess)
+            wanted[field] += len(gold)
+    table = {field: Score(hits[field], given[field], wanted[field]) for field in fields}
+    table["micro"] = Score(hits.total(), given.total(), wanted.total())
+    return table
+
+
+def _texts(pairs: FieldTexts, field: str) -> list[str]:
+    return [text for f, raw in pairs if f == field and (text := _IGNORED.sub("", raw.lower()))]
+
+
+def _matches(gold: Sequence[str], guess: Sequence[str], similarity: float) -> int:
+    pairs = sorted(
+        ((Indel.normalized_similarity(g, p), i, j) for i, g in enumerate(gold) for j, p in enumerate(guess)),
+        reverse=True,
+    )
+    used_gold: set[int] = set()
+    used_guess: set[int] = set()
+    for score, i, j in pairs:
+        if score < similarity:
+            break
+        if i not in used_gold and j not in used_guess:
+            used_gold.add(i)
+            used_guess.add(j)
+    return len(used_gold)

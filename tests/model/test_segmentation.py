@@ -1,0 +1,72 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.document import Box, Line, Page, Word
+from model.segmentation import cut_points, segment, split_word
+
+
+def pieces(text):
+    points = (0, *cut_points(text), len(text))
+    return [text[a:b] for a, b in zip(points, points[1:])]
+
+
+@pytest.mark.parametrize(
+    ("glued", "expected"),
+    [
+        ("Email:ann@example.com", ["Email:", "ann@example.com"]),
+        ("M:9800000012", ["M:", "9800000012"]),
+        ("Tel+4930000012", ["Tel", "+4930000012"]),
+        ("Ph.040-4000000", ["Ph.", "040-4000000"]),
+        ("Office(040)234567", ["Office", "(040)234567"]),
+        (":+91", [":", "+91"]),
+        ("040-48000000,9030000049", ["040-48000000,", "9030000049"]),
+        ("info@example.comwww.example.com", ["info@example.com", "www.example.com"]),
+        ("Тел:+7495", ["Тел:", "+7495"]),
+        ("E:joe@example.org|www.example.org", ["E:", "joe@example.org|", "www.example.org"]),
+    ],
+)
+def test_a_value_is_cut_from_what_stands_before_it(glued, expected):
+    assert pieces(glued) == expected
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        "10:30",
+        "http://www.example.com",
+        "www.example.com",
+        "ann@example.com",
+        "+1(555)123-4567",
+        "Smith",
+        "24/7",
+        "P-12",
+    ],
+)
+def test_a_word_of_one_kind_stays_whole(whole):
+    assert pieces(whole) == [whole]
+
+
+@given(st.text(min_size=1, max_size=40).filter(lambda t: not any(c.isspace() for c in t)))
+def test_pieces_spell_the_word_and_tile_its_box(text):
+    word = Word(text, Box(10, 20, 110, 40), 0.9)
+    parts = split_word(word)
+    assert "".join(part.text for part in parts) == text
+    assert all(part.text for part in parts)
+    assert parts[0].box.x0 == pytest.approx(10)
+    assert parts[-1].box.x1 == pytest.approx(110)
+    assert all(a.box.x1 == pytest.approx(b.box.x0) for a, b in zip(parts, parts[1:]))
+
+
+def test_a_page_keeps_its_lines_and_their_outlines():
+    box = Box(0, 0, 100, 10)
+    line = Line(
+        "Tel:+49300000 x",
+        box.polygon(),
+        0.8,
+        (Word("Tel:+49300000", Box(0, 0, 90, 10), 0.8), Word("x", Box(92, 0, 100, 10), 0.8)),
+    )
+    page = segment(Page(100, 50, (line,)))
+    assert [word.text for word in page.words] == ["Tel:", "+49300000", "x"]
+    assert page.lines[0].text == "Tel: +49300000 x"
+    assert page.lines[0].polygon == line.polygon
