@@ -14,9 +14,9 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from ml_backend.database import StoreError, lock_for_writing, open_engine
 from ml_backend.logs import get_logger
-from ml_backend.page_codec import PageCodecError, decode_page, encode_page
 from ml_backend.tables import EventRow, PageRow
 from model.document import Page
+from model.page_codec import PageCodecError, decode_page, encode_page
 
 #: Equal events within this time are one event that came over two webhooks. Later ones are meant: a person may ask for
 #: training twice, or turn a setting back and forth.

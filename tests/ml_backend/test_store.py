@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_backend.database import StoreError, open_engine
-from ml_backend.page_codec import PageCodecError, decode_page, encode_page
 from ml_backend.store import Store
 from ml_backend.tables import Base
 from model.document import Box, Line, Page, Word
+from model.page_codec import PageCodecError, decode_page, encode_page
 
 NOW = datetime(2025, 5, 1, 12, tzinfo=timezone.utc)
 

@@ -1,4 +1,4 @@
-"""Pages as compact JSON, for the OCR cache."""
+"""Pages as compact JSON: for the cache of readings and for training sets."""
 
 from __future__ import annotations
 
