@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,8 @@ from model.document import Polygon
 _SHAPES = frozenset({"rectangle", "rectanglelabels", "polygon", "polygonlabels"})
 _LABELS = frozenset({"labels", "rectanglelabels", "polygonlabels"})
 _OTHER_SHAPES = ("ellipse", "brush", "keypoint", "bitmask", "vector", "video")
+#: No coordinate and no side of an image is beyond this; products of two stay finite.
+_LARGEST = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Region:
         original_height: Height of the image in pixels.
         item_index: Which of the images, where the task has a list of them.
         score: How sure the model was; ``None`` where a person drew it.
+        view_rotation: How far the annotator had turned the image, clockwise in degrees: text that was upright to them
+            reads in the direction of minus that. The outline is that of the image as it was.
     """
 
     id: str
@@ -43,6 +46,7 @@ class Region:
     original_height: int
     item_index: int = 0
     score: float | None = None
+    view_rotation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,22 @@ class _UnusableError(Exception):
     """Why a region cannot be used."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One entry of a result: what one control says about a region."""
+
+    id: str
+    kind: str
+    control: str
+    image: str
+    value: Mapping[str, Any]
+    raw: Mapping[str, Any]
+
+    @property
+    def has_outline(self) -> bool:
+        return "points" in self.value or {"x", "y", "width", "height"} <= self.value.keys()
+
+
 def from_result(result: Iterable[Mapping[str, Any]], config: LabelConfig) -> list[Region]:
     """Return the usable regions of an annotation's or a prediction's ``result``; see :func:`read_result`."""
     return list(read_result(result, config).regions)
@@ -86,10 +106,11 @@ def read_result(result: Iterable[Mapping[str, Any]], config: LabelConfig) -> Rea
         result: The list that Label Studio stores; nothing in it is trusted.
         config: The project's labelling configuration.
     """
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for index, part in enumerate(result):
-        if isinstance(part, Mapping) and part.get("type") != "relation":
-            groups.setdefault(str(part.get("id") or f"part-{index}"), []).append(part)
+    groups: dict[str, list[_Part]] = {}
+    for index, raw in enumerate(result):
+        part = _part(index, raw)
+        if part is not None:
+            groups.setdefault(part.id, []).append(part)
     regions, skipped = [], []
     for region_id, parts in groups.items():
         try:
@@ -101,44 +122,53 @@ def read_result(result: Iterable[Mapping[str, Any]], config: LabelConfig) -> Rea
     return ReadResult(tuple(regions), tuple(skipped))
 
 
-def _region(region_id: str, parts: Sequence[Mapping[str, Any]], config: LabelConfig) -> Region | None:
+def _part(index: int, raw: object) -> _Part | None:
+    """Read one entry; ``None`` for what belongs to no region."""
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("type"), str) or raw["type"] == "relation":
+        return None
+    value = raw.get("value")
+    return _Part(
+        id=str(raw.get("id") or f"part-{index}"),
+        kind=raw["type"],
+        control=str(raw.get("from_name")),
+        image=str(raw.get("to_name")),
+        value=value if isinstance(value, Mapping) else {},
+        raw=raw,
+    )
+
+
+def _region(region_id: str, parts: Sequence[_Part], config: LabelConfig) -> Region | None:
     """Put one region together; ``None`` where the parts are about the whole image.
 
     Raises:
         _UnusableError: If there is a region, but not one that can be used.
     """
-    for part in parts:
-        kind = str(part.get("type", ""))
-        if kind.startswith(_OTHER_SHAPES):
-            raise _UnusableError(f"a region of type {kind} has no text outline")
+    other = next((part.kind for part in parts if part.kind.startswith(_OTHER_SHAPES)), None)
+    if other is not None:
+        raise _UnusableError(f"a region of type {other} has no text outline")
     # The part that draws knows the geometry best; the others repeat it, and may stand alone.
-    drawn = sorted((part for part in parts if _has_outline(part)), key=lambda part: part.get("type") not in _SHAPES)
+    drawn = sorted((part for part in parts if part.has_outline), key=lambda part: part.kind not in _SHAPES)
     if not drawn:
         return None
-    target = config.target(str(drawn[0].get("to_name", "")))
+    raw = drawn[0].raw
+    target = config.target(drawn[0].image)
     if target is None:
         raise _UnusableError("it is on an object that holds no text regions")
-    part = drawn[0]
-    width, height = _side(part, "original_width"), _side(part, "original_height")
-    polygon, rotation = _outline(part["value"], width, height)
-    index = part.get("item_index")
+    width, height = _side(raw, "original_width"), _side(raw, "original_height")
+    polygon, rotation = _outline(drawn[0].value, width, height)
     return Region(
         id=region_id,
         image=target.image,
         polygon=polygon,
         rotation=rotation,
-        label=next(filter(None, map(_label, parts)), None),
-        text=next((text for text in (_text(part, target) for part in parts) if text is not None), None),
+        label=next((label for part in parts if (label := _label(part))), None),
+        text=next((text for part in parts if (text := _text(part, target)) is not None), None),
         original_width=width,
         original_height=height,
-        item_index=index if isinstance(index, int) else 0,
-        score=_score(parts),
+        item_index=int(_finite(raw.get("item_index")) or 0),
+        score=next((score for part in parts if (score := _finite(part.raw.get("score"))) is not None), None),
+        view_rotation=int(_finite(raw.get("image_rotation")) or 0) % 360,
     )
-
-
-def _has_outline(part: Mapping[str, Any]) -> bool:
-    value = part.get("value")
-    return isinstance(value, Mapping) and ("points" in value or {"x", "y", "width", "height"} <= value.keys())
 
 
 def _outline(value: Mapping[str, Any], width: int, height: int) -> tuple[Polygon, float]:
@@ -158,46 +188,44 @@ def _outline(value: Mapping[str, Any], width: int, height: int) -> tuple[Polygon
         return polygon, 0.0
     x, y, w, h = (_number(value[key]) for key in ("x", "y", "width", "height"))
     rotation = _number(value.get("rotation") or 0)
-    if w <= 0 or h <= 0:
-        raise _UnusableError("it has no extent")
-    frame = geometry.frame_from_percent(x, y, w, h, rotation, width, height)
+    try:
+        frame = geometry.frame_from_percent(x, y, w, h, rotation, width, height)
+    except ValueError as error:
+        raise _UnusableError("it has no extent") from error
     return frame.polygon, frame.rotation
 
 
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise _UnusableError("its coordinates are not numbers")
-    return float(value)
-
-
-def _side(part: Mapping[str, Any], key: str) -> int:
-    value = part.get(key)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value < 1e6:
-        raise _UnusableError(f"{key} is missing: per cents mean nothing without the image's size")
-    return int(value)
-
-
-def _label(part: Mapping[str, Any]) -> str | None:
-    kind, value = part.get("type"), part.get("value")
-    if kind not in _LABELS or not isinstance(value, Mapping):
+def _finite(value: object) -> float | None:
+    """Return a number that can be calculated with, ``None`` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    labels = value.get(kind)
+    return float(value) if abs(value) < _LARGEST else None
+
+
+def _number(value: object) -> float:
+    number = _finite(value)
+    if number is None:
+        raise _UnusableError("its coordinates are not numbers")
+    return number
+
+
+def _side(raw: Mapping[str, Any], key: str) -> int:
+    side = _finite(raw.get(key))
+    if side is None or side < 1:
+        raise _UnusableError(f"{key} is missing: per cents mean nothing without the image's size")
+    return int(side)
+
+
+def _label(part: _Part) -> str | None:
+    labels = part.value.get(part.kind) if part.kind in _LABELS else None
     return next((label for label in labels if isinstance(label, str)), None) if isinstance(labels, list) else None
 
 
-def _text(part: Mapping[str, Any], target: Target) -> str | None:
+def _text(part: _Part, target: Target) -> str | None:
     """Return the text of the control that holds it, several submissions as lines."""
-    value = part.get("value")
-    if part.get("type") != "textarea" or part.get("from_name") != target.text or not isinstance(value, Mapping):
-        return None
-    text = value.get("text")
+    text = part.value.get("text") if part.kind == "textarea" and part.control == target.text else None
     if isinstance(text, str):
         return text
     if not isinstance(text, list) or not text:
         return None
     return "\n".join(str(line) for line in text)
-
-
-def _score(parts: Iterable[Mapping[str, Any]]) -> float | None:
-    scores = (part.get("score") for part in parts)
-    return next((float(score) for score in scores if isinstance(score, (int, float))), None)
