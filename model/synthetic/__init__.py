@@ -1,0 +1,10 @@
+"""Seeded synthetic business cards with exact ground truth."""
+
+from model.synthetic.chance import FEATURES
+from model.synthetic.fonts import FontSet
+from model.synthetic.generator import CardTruth, layout_card
+from model.synthetic.layouts import LAYOUTS
+from model.synthetic.locales import LOCALES
+from model.synthetic.reading import ReadingNoise, simulate_reading
+
+__all__ = ["FEATURES", "LAYOUTS", "LOCALES", "CardTruth", "FontSet", "ReadingNoise", "layout_card", "simulate_reading"]

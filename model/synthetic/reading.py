@@ -1,0 +1,296 @@
+"""What optical character recognition makes of a page that is known exactly: glue, splits, misreadings, losses.
+
+Training on such pages prepares the extractor for what real engines hand it, without running one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from model.document import Box, Line, Page, Word
+from model.synthetic.lookalikes import misread, misread_foreign
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingNoise:
+    """How often each kind of damage happens; all rates lie in ``[0, 1]``, and all at 0 leave the page as it is.
+
+    Attributes:
+        glue: A space between two words is lost.
+        glue_label: The space after a label that ends in a colon or period is lost.
+        glue_line: All spaces of a line are lost.
+        split: A word of five characters or more falls in two.
+        split_symbol: A word falls in two at ``@``, ``.``, ``:``, ``-`` or ``/``.
+        misread: A character is taken for one that looks like it.
+        case: A letter whose two cases look alike changes its case.
+        lose_mark: A period, comma, colon or hyphen is not seen.
+        drop_word: A word is lost.
+        drop_line: A line is lost.
+        garble_line: A line is read as nonsense, as handwriting and ornamental type are.
+        merge: Two lines that stand side by side are read as one.
+        break_gap: A line falls in two at a wide gap.
+        break_line: A line falls in two at any space.
+        stray: A line gains a short nonsense word at its start, from an icon or a bullet.
+        jitter: Boxes move by this share of the line's height, at most.
+        cyrillic_as_latin: Cyrillic lines are read with Latin letters that look alike, for a recogniser without Cyrillic.
+    """
+
+    glue: float = 0.035
+    glue_label: float = 0.3
+    glue_line: float = 0.02
+    split: float = 0.006
+    split_symbol: float = 0.02
+    misread: float = 0.008
+    case: float = 0.004
+    lose_mark: float = 0.02
+    drop_word: float = 0.006
+    drop_line: float = 0.012
+    garble_line: float = 0.006
+    merge: float = 0.45
+    break_gap: float = 0.8
+    break_line: float = 0.01
+    stray: float = 0.03
+    jitter: float = 0.12
+    cyrillic_as_latin: float = 0.0
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if not 0 <= getattr(self, each.name) <= 1:
+                raise ValueError(f"{each.name} must lie between 0 and 1")
+
+    @staticmethod
+    def none() -> ReadingNoise:
+        """Return noise that changes nothing."""
+        return ReadingNoise(**{each.name: 0.0 for each in fields(ReadingNoise)})
+
+    def scaled(self, factor: float) -> ReadingNoise:
+        """Return the same mixture, ``factor`` times as frequent, no rate above 1."""
+        return replace(self, **{each.name: min(1.0, getattr(self, each.name) * factor) for each in fields(self)})
+
+
+@dataclass(slots=True)
+class _Piece:
+    """A word on its way through the damage: which entity it belongs to, -1 for none."""
+
+    text: str
+    box: Box
+    field: str
+    entity: int
+
+
+_Row = list[_Piece]
+
+
+def simulate_reading(
+    page: Page, tags: Sequence[str], rng: np.random.Generator, noise: ReadingNoise | None = None
+) -> tuple[Page, tuple[str, ...]]:
+    """Return what an engine could have read of ``page``, with the tags that its words then have.
+
+    A word glued from several belongs to the field that owns most of its characters. A field that continues after a
+    lost beginning begins anew, and so does one on a line of its own.
+
+    Args:
+        page: The truth.
+        tags: A BIO tag for each of its words.
+        rng: Where the damage comes from.
+        noise: How much of each kind; by default what fits good scans, with a strength that varies from page to page.
+
+    Returns:
+        A page whose lines are in reading order, and one tag for each of its words.
+
+    Raises:
+        ValueError: If there is not exactly one tag a word.
+    """
+    if len(tags) != len(page.words):
+        raise ValueError(f"{len(tags)} tags for {len(page.words)} words")
+    if noise is None:
+        # Some pages are read without fault, some badly.
+        noise = ReadingNoise().scaled(float(rng.choice([0.0, 0.4, 1.0, 1.0, 1.8, 3.0])))
+        noise = replace(noise, break_gap=0.8, merge=0.45, jitter=0.12)
+    rows = _rows(page, tags)
+    rows = [row for row in rows if rng.random() >= noise.drop_line] or rows[:1]
+    rows = _merge(rows, rng, noise)
+    rows = [part for row in rows for part in _break(row, rng, noise)]
+    rows = [damaged for row in rows if (damaged := _damage(row, rng, noise))]
+    return _page(page, rows, rng, noise)
+
+
+def _rows(page: Page, tags: Sequence[str]) -> list[_Row]:
+    rows, entity, position = [], -1, 0
+    for line in page.lines:
+        row = []
+        for word in line.words:
+            tag = tags[position]
+            position += 1
+            if tag.startswith("B-"):
+                entity += 1
+            row.append(_Piece(word.text, word.box, tag[2:], entity if tag != "O" else -1))
+        rows.append(row)
+    return rows
+
+
+def _height(row: _Row) -> float:
+    return max(piece.box.height for piece in row)
+
+
+def _merge(rows: list[_Row], rng: np.random.Generator, noise: ReadingNoise) -> list[_Row]:
+    """Join lines that stand side by side with no more than a letter's height or so between them."""
+    if not noise.merge:
+        return rows
+    merged: list[_Row] = []
+    for row in rows:
+        if merged:
+            left, right = merged[-1][-1].box, row[0].box
+            height = min(left.height, right.height)
+            level = abs(left.center[1] - right.center[1]) < 0.4 * height
+            near = 0 <= right.x0 - left.x1 < 1.3 * height
+            alike = max(left.height, right.height) < 1.6 * height
+            if level and near and alike and rng.random() < noise.merge:
+                merged[-1] = merged[-1] + row
+                continue
+        merged.append(row)
+    return merged
+
+
+def _break(row: _Row, rng: np.random.Generator, noise: ReadingNoise) -> list[_Row]:
+    """Let a line fall apart, surely not at narrow gaps, mostly at wide ones."""
+    parts, height = [[row[0]]], _height(row)
+    for before, piece in zip(row, row[1:], strict=False):
+        gap = (piece.box.x0 - before.box.x1) / height
+        rate = noise.break_gap if gap > 1.1 else noise.break_line if gap > 0.15 else 0.0
+        if rng.random() < rate:
+            parts.append([])
+        parts[-1].append(piece)
+    return parts
+
+
+def _damage(row: _Row, rng: np.random.Generator, noise: ReadingNoise) -> _Row:
+    row = _split(row, rng, noise)
+    row = [piece for piece in row if rng.random() >= noise.drop_word] or row[:1]
+    row = _glue(row, rng, noise)
+    garbled = rng.random() < noise.garble_line
+    as_latin = rng.random() < noise.cyrillic_as_latin
+    rates = (0.5, 0.2, 0.2) if garbled else (noise.misread, noise.case, noise.lose_mark)
+    damaged = []
+    for piece in row:
+        text = misread_foreign(piece.text, rng, cyrillic=as_latin) if as_latin or noise.misread else piece.text
+        text = misread(text, rng, *rates) if any(rates) else text
+        if text:
+            damaged.append(replace(piece, text=text))
+    if damaged and rng.random() < noise.stray:
+        damaged.insert(0, _stray(damaged[0], rng))
+    return damaged
+
+
+def _stray(first: _Piece, rng: np.random.Generator) -> _Piece:
+    """Return what an icon before a line is taken for."""
+    text = str(
+        rng.choice(
+            [
+                "O",
+                "©",
+                "@",
+                "C",
+                "(",
+                "●",
+                "•",
+                "¤",
+                "G",
+                "Q",
+                "8",
+                "®",
+                "*",
+                "D",
+                "E",
+                "L",
+                "国",
+                "回",
+                "#",
+                "M",
+                "9",
+                "♀",
+                "f",
+                "in",
+            ]
+        )
+    )
+    side = first.box.height
+    right = max(first.box.x0 - 0.3 * side, 1.0)
+    return _Piece(text, Box(max(right - side, 0.0), first.box.y0, right, first.box.y1), "", -1)
+
+
+def _cut(piece: _Piece, at: int) -> list[_Piece]:
+    """Cut a word before its character ``at``; the boxes share its width in proportion."""
+    box = piece.box
+    middle = box.x0 + box.width * at / len(piece.text)
+    return [
+        replace(piece, text=piece.text[:at], box=Box(box.x0, box.y0, middle, box.y1)),
+        replace(piece, text=piece.text[at:], box=Box(middle, box.y0, box.x1, box.y1)),
+    ]
+
+
+def _split(row: _Row, rng: np.random.Generator, noise: ReadingNoise) -> _Row:
+    found: _Row = []
+    for piece in row:
+        text = piece.text
+        places = [i for i, c in enumerate(text) if c in "@.:-/," and 0 < i < len(text) - 1]
+        if places and rng.random() < noise.split_symbol * len(places):
+            # The symbol may stay with either half: «name @host», «name@ host».
+            found += _cut(piece, places[int(rng.integers(len(places)))] + int(rng.integers(2)))
+        elif len(text) >= 5 and rng.random() < noise.split:
+            found += _cut(piece, int(rng.integers(2, len(text) - 1)))
+        else:
+            found.append(piece)
+    return found
+
+
+def _glue(row: _Row, rng: np.random.Generator, noise: ReadingNoise) -> _Row:
+    whole = rng.random() < noise.glue_line
+    groups: list[list[_Piece]] = [[row[0]]]
+    for before, piece in zip(row, row[1:], strict=False):
+        label = before.entity < 0 and before.text[-1] in ":.-"
+        gap = (piece.box.x0 - before.box.x1) / max(before.box.height, 1.0)
+        rate = 1.0 if whole else max(noise.glue, noise.glue_label if label else 0.0)
+        if gap < 0.9 and rng.random() < rate:
+            groups[-1].append(piece)
+        else:
+            groups.append([piece])
+    return [_glued(group) for group in groups]
+
+
+def _glued(group: list[_Piece]) -> _Piece:
+    if len(group) == 1:
+        return group[0]
+    shares: dict[tuple[str, int], int] = {}
+    for piece in group:
+        shares[piece.field, piece.entity] = shares.get((piece.field, piece.entity), 0) + len(piece.text)
+    field, entity = max(shares, key=lambda owner: shares[owner])
+    return _Piece("".join(p.text for p in group), Box.around(p.box for p in group), field, entity)
+
+
+def _page(page: Page, rows: list[_Row], rng: np.random.Generator, noise: ReadingNoise) -> tuple[Page, tuple[str, ...]]:
+    lines, tags = [], []
+    for row in rows:
+        previous = -1
+        words = []
+        for piece in row:
+            words.append(Word(piece.text, _jittered(piece.box, page, rng, noise.jitter), 1.0))
+            tags.append("O" if piece.entity < 0 else f"{'I' if piece.entity == previous else 'B'}-{piece.field}")
+            previous = piece.entity
+        box = Box.around(word.box for word in words)
+        lines.append(Line(" ".join(word.text for word in words), box.polygon(), 1.0, tuple(words)))
+    return replace(page, lines=tuple(lines)), tuple(tags)
+
+
+def _jittered(box: Box, page: Page, rng: np.random.Generator, jitter: float) -> Box:
+    if not jitter:
+        return box
+    reach = jitter * box.height
+    dx0, dy0, dx1, dy1 = (float(v) for v in rng.uniform(-reach, reach, 4))
+    x0, x1 = max(0.0, box.x0 + dx0), min(float(page.width), box.x1 + dx1)
+    # Engines' boxes are a little higher than the ink.
+    y0, y1 = max(0.0, box.y0 + dy0 - reach * 0.5), min(float(page.height), box.y1 + dy1 + reach * 0.5)
+    return Box(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else box
