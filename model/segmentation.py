@@ -30,8 +30,9 @@ _CUTS = (
     re.compile(r"(?<=\d{6})[/,;&]()(?=[+(]?\d{6})"),
     re.compile(r"(?<=\w)[|•·;]()(?=\w)"),
     re.compile(r"(?<=\w)[/,]()(?=[\w.+-]+@[\w-]+\.)"),
-    # an address directly behind another word
-    re.compile(r"(?<=[a-z]{2})()(?=www\.)"),
+    # an address directly behind its label or another address
+    re.compile(r"(?<=\w)[.:-]*()(?=www\.)", re.IGNORECASE),
+    re.compile(r"^(?:e-?mail[.:]+|mail[.:]+|e-mail)-?()(?=[\w.+-]+@)", re.IGNORECASE),
 )
 
 
@@ -43,21 +44,29 @@ def cut_points(text: str) -> tuple[int, ...]:
 def split_word(word: Word) -> tuple[Word, ...]:
     """Return the pieces of ``word``, in order; the word itself where nothing is to be cut.
 
-    The texts joined give the word's text, the boxes tile its box from left to right in proportion to the number of
-    characters, and each piece keeps the word's score.
+    The texts joined give the word's text, the boxes tile its box from left to right in proportion to the usual widths
+    of their characters, and each piece keeps the word's score.
     """
     points = cut_points(word.text)
     if not points:
         return (word,)
-    step = word.box.width / len(word.text)
+    bounds = (0, *points, len(word.text))
+    widths = [sum(_width(c) for c in word.text[start:stop]) for start, stop in pairwise(bounds)]
+    step = word.box.width / sum(widths)
+    edges = [word.box.x0, *(word.box.x0 + step * sum(widths[: i + 1]) for i in range(len(points))), word.box.x1]
     return tuple(
-        Word(
-            word.text[start:stop],
-            Box(word.box.x0 + start * step, word.box.y0, word.box.x0 + stop * step, word.box.y1),
-            word.score,
-        )
-        for start, stop in pairwise((0, *points, len(word.text)))
+        Word(word.text[start:stop], Box(left, word.box.y0, right, word.box.y1), word.score)
+        for (start, stop), (left, right) in zip(pairwise(bounds), pairwise(edges), strict=True)
     )
+
+
+def _width(character: str) -> float:
+    """Return about how wide a character is in a proportional typeface, in widths of a digit."""
+    if character in "iIjl.,:;'|!()[]/·":
+        return 0.5
+    if character in "mwMWШЩЮЖшщюж@%&":
+        return 1.5
+    return 1.2 if character.isupper() else 1.0
 
 
 def segment(page: Page) -> Page:

@@ -1,7 +1,7 @@
 import pytest
 
 from model.document import Box, Line, Page, Word
-from model.extraction.alignment import align
+from model.extraction.alignment import align, segment_truth
 
 
 def page(*lines):
@@ -53,3 +53,22 @@ def test_what_stands_where_nothing_is_printed_is_outside():
 def test_tags_that_do_not_fit_the_truth_are_refused():
     with pytest.raises(ValueError, match="2 tags for 1"):
         align(page([("Ann", 0, 30)]), page([("Ann", 0, 30)]), ("O", "O"))
+
+
+def test_a_label_printed_without_a_space_is_cut_off_its_value():
+    truth = page([("Tel:+49300001", 0, 70), ("23", 75, 90)])
+    cut, tags = segment_truth(truth, ("B-PHONE", "I-PHONE"))
+    assert [word.text for word in cut.words] == ["Tel:", "+49300001", "23"]
+    assert tags == ("O", "B-PHONE", "I-PHONE")
+
+
+def test_a_value_shorter_than_its_label_is_given_back_to_the_entity():
+    truth = page([("Mobile:+49", 0, 60), ("300001", 65, 90)])
+    cut, tags = segment_truth(truth, ("O", "B-PHONE"))
+    assert [word.text for word in cut.words] == ["Mobile:", "+49", "300001"]
+    assert tags == ("O", "B-PHONE", "I-PHONE")
+
+
+def test_two_numbers_side_by_side_stay_two_entities_when_words_are_cut():
+    truth = page([("Tel:+49300001", 0, 60), ("+49300002", 65, 90)])
+    assert segment_truth(truth, ("B-PHONE", "B-PHONE"))[1] == ("O", "B-PHONE", "B-PHONE")
