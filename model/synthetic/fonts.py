@@ -282,6 +282,8 @@ def _read(path: Path) -> tuple[str, Face, Use] | None:
             os2 = font["OS/2"]
             weight, italic = int(os2.usWeightClass), bool(os2.fsSelection & 1)
             kind, spacing = int(os2.panose.bFamilyType), int(os2.panose.bProportion)
+            # Glyph names do not matter here, and decoding them takes most of the time.
+            font.setGlyphOrder([str(number) for number in range(font["maxp"].numGlyphs)])
             codes = [code for code in font.getBestCmap() or () if code < _COVERED_UP_TO]
     except (TTLibError, KeyError, OSError, AssertionError, AttributeError):
         return None

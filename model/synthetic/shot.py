@@ -53,23 +53,23 @@ def draw_shot(chance: Chance, width: int, height: int, kind: ShotKind | None = N
         kind: Force one kind; by chance otherwise.
     """
     kinds: dict[ShotKind, float] = {"flat": 0.42, "scan": 0.33, "photo": 0.25}
-    kind = chance.weigh(kinds) if kind is None else kind
+    taken: ShotKind = chance.weigh(kinds) if kind is None else kind
     scale = np.exp(chance.real(np.log(0.42), np.log(1.25)))
     w, h = width * scale, height * scale
-    if kind == "flat":
+    if taken == "flat":
         corners = np.array([(0, 0), (w, 0), (w, h), (0, h)], dtype=np.float64)
         margins = (0.0, 0.0, 0.0, 0.0)
     else:
-        reach = 0.05 if kind == "scan" else 0.14
+        reach = 0.05 if taken == "scan" else 0.14
         margins = (
             chance.real(0, reach) * w,
             chance.real(0, reach) * h,
             chance.real(0, reach) * w,
             chance.real(0, reach) * h,
         )
-        angle = np.deg2rad(chance.rng.normal(0, 0.6 if kind == "scan" else 2.2))
+        angle = np.deg2rad(chance.rng.normal(0, 0.6 if taken == "scan" else 2.2))
         corners = np.array([(0, 0), (w, 0), (w, h), (0, h)], dtype=np.float64)
-        if kind == "photo":
+        if taken == "photo":
             corners += chance.rng.uniform(-0.035, 0.035, (4, 2)) * (w, h)
         middle = corners.mean(axis=0)
         turn = np.array([(np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))])
@@ -79,7 +79,7 @@ def draw_shot(chance: Chance, width: int, height: int, kind: ShotKind | None = N
     page_w = int(np.ceil(corners[:, 0].max() + margins[2]))
     page_h = int(np.ceil(corners[:, 1].max() + margins[3]))
     source = np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float64)
-    return Shot(kind, max(page_w, 2), max(page_h, 2), homography(source, corners))
+    return Shot(taken, max(page_w, 2), max(page_h, 2), homography(source, corners))
 
 
 def homography(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:

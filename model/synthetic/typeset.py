@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from model.document import Box
 from model.synthetic.chance import Chance
 from model.synthetic.content import Content, TextLine, Token
 from model.synthetic.design import Design, Ornament, SetLine, SetWord
-from model.synthetic.fonts import Face, Family, FontSet
+from model.synthetic.fonts import Face, Family, FontSet, Metrics
 from model.synthetic.layouts import Layout, Rect, Slot
 
 # Size in body sizes of each style, from and to.
@@ -35,9 +35,19 @@ _DISPENSABLE = ("services", "extras", "address2", "person2", "slogan", "native",
 
 @dataclass(frozen=True, slots=True)
 class _Style:
+    """How one kind of line is set on this card; it remembers what it measured, since fitting asks again and again."""
+
     face: Face
     size: float
     tracking: float
+    known: dict[str, Metrics] = field(default_factory=dict, compare=False)
+
+    def measure(self, word: str) -> Metrics:
+        """Return how far ``word`` reaches, in em, without tracking."""
+        metrics = self.known.get(word)
+        if metrics is None:
+            metrics = self.known[word] = self.face.measure(word)
+        return metrics
 
 
 @dataclass(slots=True)
@@ -159,7 +169,7 @@ class _Setter:
             if line.tab > 0:
                 style = self.styles[line.style]
                 label = "".join(span.text for span in line.spans[: line.tab]).rstrip()
-                widest = max(widest, style.face.measure(label).advance * round(style.size * scale))
+                widest = max(widest, style.measure(label).advance * round(style.size * scale))
         return widest + self.body_size * scale * 0.5 if widest else 0.0
 
     def _wrap(self, line: TextLine, width: float, scale: float, tab: float) -> list[_Row]:
@@ -172,7 +182,7 @@ class _Setter:
         if widest > width:
             size = max(7, int(size * width / widest))
             indent = size * 1.7 if line.icon else 0.0
-        space = style.face.measure(" ").advance * size + style.tracking * size
+        space = style.measure(" ").advance * size + style.tracking * size
         rows: list[_Row] = []
         current: list[tuple[Token, float]] = []
         x = 0.0
@@ -203,7 +213,7 @@ class _Setter:
         return _Row(0.0, size * self.leading, tuple(words), style, indent, size, line.style, line.icon)
 
     def _width(self, style: _Style, size: int, token: Token) -> float:
-        return style.face.measure(token.text).advance * size + style.tracking * size * (len(token.text) - 1)
+        return style.measure(token.text).advance * size + style.tracking * size * (len(token.text) - 1)
 
     def _place(self, rows: Sequence[_Row], slot: Slot, x0: float, x1: float, top: float) -> None:
         for row in rows:
@@ -247,7 +257,7 @@ class _Setter:
         panel: str,
     ) -> None:
         """Add one line whose words start at their own distance from ``left``."""
-        measured = [style.face.measure(token.text) for token, _ in words]
+        measured = [style.measure(token.text) for token, _ in words]
         top, bottom = min(m.top for m in measured) * size + baseline, max(m.bottom for m in measured) * size + baseline
         if bottom - top < 2:
             top, bottom = baseline - size * 0.5, baseline
@@ -274,7 +284,7 @@ class _Setter:
                 words, x = [], 0.0
                 for token in line.tokens():
                     words.append((token, x))
-                    x += (style.face.measure(token.text).advance + style.face.measure(" ").advance) * size
+                    x += (style.measure(token.text).advance + style.measure(" ").advance) * size
                 self.add(words, style, size, left, max(size * 1.2, bottom - number * size * 1.3), line.style, "")
         if chance.feature("qr_code"):
             side = self.height * chance.real(0.16, 0.3)
