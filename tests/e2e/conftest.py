@@ -1,0 +1,124 @@
+"""A real system for the session: Label Studio, Redis, backend and worker, brought up as people do."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.setup import BackendAddress
+from ml_backend.launch.run_folder import MARK
+from ml_backend.settings import Settings
+from tests.conftest import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 900
+COMMAND = (sys.executable, "-m", "ml_backend", "run")
+USER, PASSWORD = "label-studio", "a password of the test"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            # The first test waits for the whole system to come up.
+            item.add_marker(pytest.mark.timeout(START_SECONDS + 300))
+
+
+@dataclass(frozen=True)
+class System:
+    """A running system, as a script finds it in ``connection.json``."""
+
+    url: str
+    email: str
+    password: str
+    api_key: str
+    backend_url: str
+    project_id: int
+    run_dir: Path
+    webhook_secret: str
+    client: LabelStudio
+    output: Path
+
+    @property
+    def auth(self) -> tuple[str, str]:
+        return USER, PASSWORD
+
+    @property
+    def backend(self) -> BackendAddress:
+        return BackendAddress(url=self.backend_url, user=USER, password=PASSWORD, webhook_secret=self.webhook_secret)
+
+
+def clean_environment(**ours: object) -> dict[str, str]:
+    """This process's environment without the settings of whoever runs the tests."""
+    # A checkpoint that is being tried out stays.
+    names = {name.upper() for name in Settings.model_fields} - {"EXTRACTOR_DIR"}
+    inherited = {name: value for name, value in os.environ.items() if name not in names}
+    return inherited | {name: str(value) for name, value in ours.items()}
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    run_dir = tmp_path_factory.mktemp("system") / "run"
+    output = run_dir.parent / "output.txt"
+    environment = clean_environment(
+        RUN_DIR=run_dir,
+        PORT=free_port(),
+        LABEL_STUDIO_PORT=free_port(),
+        REDIS_PORT=free_port(),
+        BASIC_AUTH_USER=USER,
+        BASIC_AUTH_PASSWORD=PASSWORD,
+    )
+    with output.open("w") as stream:
+        process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment, stdout=stream, stderr=stream)
+    try:
+        connection = _wait(process, run_dir / "connection.json", output)
+        secrets = json.loads((run_dir / "secrets.json").read_text())
+        yield System(
+            url=connection["label_studio_url"],
+            email=connection["email"],
+            password=connection["password"],
+            api_key=connection["api_key"],
+            backend_url=connection["backend_url"],
+            project_id=connection["project_id"],
+            run_dir=run_dir,
+            webhook_secret=secrets["webhook_secret"],
+            client=LabelStudio(connection["label_studio_url"], connection["api_key"], timeout=120),
+            output=output,
+        )
+    finally:
+        process.send_signal(signal.SIGINT)
+        status = process.wait(60)
+    assert status == 0, output.read_text()
+    assert not left_running(run_dir), "Ctrl-C left something running"
+
+
+def _wait(process: subprocess.Popen[bytes], connection: Path, output: Path) -> dict[str, str]:
+    deadline = time.monotonic() + START_SECONDS
+    while not connection.exists():
+        if process.poll() is not None:
+            pytest.fail(f"The system ended with status {process.returncode}:\n{output.read_text()}")
+        if time.monotonic() > deadline:
+            pytest.fail(f"The system was not ready after {START_SECONDS} s:\n{output.read_text()}")
+        time.sleep(0.5)
+    return json.loads(connection.read_text())
+
+
+def left_running(run_dir: Path) -> list[str]:
+    """Names of the processes that a launch in ``run_dir`` has started and that still run."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == str(run_dir.absolute()) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.name())
+        except (psutil.Error, OSError):
+            continue
+    return found
