@@ -116,7 +116,7 @@ class LabelStudio:
         return records.task_of(_plain(self._read(f"give task {task_id}", self._sdk.tasks.get, str(task_id))))
 
     def next_task(self, project_id: int) -> Task | None:
-        """Return the task that an annotator would get now, ``None`` if all are done."""
+        """Return the task that the token's user would get now, and hold it for them; ``None`` if all are done."""
         try:
             return records.task_of(
                 self._read("give the next task", self.session.request, "GET", f"api/projects/{project_id}/next")
