@@ -2,9 +2,20 @@
 
 from model.synthetic.chance import FEATURES
 from model.synthetic.fonts import FontSet
-from model.synthetic.generator import CardTruth, layout_card
+from model.synthetic.generator import Card, CardTruth, layout_card, make_card
 from model.synthetic.layouts import LAYOUTS
 from model.synthetic.locales import LOCALES
 from model.synthetic.reading import ReadingNoise, simulate_reading
 
-__all__ = ["FEATURES", "LAYOUTS", "LOCALES", "CardTruth", "FontSet", "ReadingNoise", "layout_card", "simulate_reading"]
+__all__ = [
+    "FEATURES",
+    "LAYOUTS",
+    "LOCALES",
+    "Card",
+    "CardTruth",
+    "FontSet",
+    "ReadingNoise",
+    "layout_card",
+    "make_card",
+    "simulate_reading",
+]

@@ -34,7 +34,7 @@ def compose(chance: Chance, locale: str) -> Content:
 
     content.put("brand", _brand_lines(chance, company))
     if chance.feature("logo_text"):
-        content.monogram = company.initials[: chance.between(1, 3)]
+        content.put("mark_text", [_logo_line(chance, company)])
     if chance.feature("slogan"):
         content.put("slogan", [_outside(_slogan(chance, locale, trade), "slogan")])
     if person:
@@ -93,7 +93,7 @@ def _brand_lines(chance: Chance, company: Company) -> list[TextLine]:
     name = company.name
     if chance.feature("company_split") and len(name.split()) > 2:
         words = name.split()
-        cut = chance.between(1, len(words) - 1)
+        cut = chance.pick((len(words) - 1, len(words) // 2, max(1, len(words) - 2)))
         # A breaks before a legal form or the trade, seldom inside the brand.
         first, second = " ".join(words[:cut]), " ".join(words[cut:])
         return [
@@ -101,6 +101,15 @@ def _brand_lines(chance: Chance, company: Company) -> list[TextLine]:
             TextLine((Span(second, "COMPANY"),), chance.pick(("company", "company_small"))),
         ]
     return [TextLine((Span(name, "COMPANY"),), "company")]
+
+
+def _logo_line(chance: Chance, company: Company) -> TextLine:
+    """Draw the letters of a logo: an acronym or a short brand names the company, one or two letters do not."""
+    word = company.brand.split()[0].strip("«»\"„“',.")
+    if 3 <= len(word) <= 9 and chance.odds(0.35):
+        return TextLine((Span(word, "COMPANY"),), "mark")
+    letters = company.initials[: chance.between(1, 4)]
+    return TextLine((Span(letters, "COMPANY" if len(letters) > 2 else ""),), "mark")
 
 
 def _slogan(chance: Chance, locale: str, trade: str) -> str:

@@ -86,13 +86,11 @@ class Content:
     Attributes:
         locale: Whose names and manners it follows, such as ``en_IN``.
         blocks: Role to block; the roles are those that layouts place.
-        monogram: Letters for a logo; empty for a logo without letters.
         features: Names of the hard cases it shows.
     """
 
     locale: str
     blocks: dict[str, Block] = field(default_factory=dict)
-    monogram: str = ""
     features: tuple[str, ...] = ()
 
     def put(self, role: str, lines: Sequence[TextLine]) -> None:

@@ -15,7 +15,7 @@ from PIL import ImageFont
 from model.errors import SyntheticError
 from model.synthetic.chance import Chance
 
-Use = Literal["body", "display", "script"]
+Use = Literal["body", "display", "script", "native"]
 
 SYSTEM_FOLDERS = (
     Path("/usr/share/fonts"),
@@ -28,6 +28,8 @@ SYSTEM_FOLDERS = (
 )
 LATIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@&.,:;/-+()#'"
 CYRILLIC = "АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯабвгдежзийклмнопрстуфхцчшщъыьэюяЄІЇєії"
+# A letter of each of the other scripts that cards carry: Devanagari, Telugu, Tamil, Kannada.
+_NATIVE = "\u0915\u0c24\u0ba4\u0c95"
 # Widths are measured once at this size and scaled: outlines scale, and so the fast path needs no second measuring.
 REFERENCE_SIZE = 128
 _COVERED_UP_TO = 0x2C00
@@ -160,7 +162,8 @@ class Family:
 
     Attributes:
         name: As the files call it.
-        use: ``body`` for any text, ``display`` for large text, ``script`` for handwriting and ornament.
+        use: ``body`` for any text, ``display`` for large text, ``script`` for handwriting and ornament, ``native`` for
+            scripts other than Latin and Cyrillic.
         faces: Its files, regular weights first.
     """
 
@@ -172,17 +175,24 @@ class Family:
         """Say whether its first face can draw all of ``text``."""
         return self.faces[0].covers(text)
 
-    def face(self, *, bold: bool = False, italic: bool = False) -> Face:
-        """Return the face nearest to what is asked for."""
+    def face(self, text: str = "", *, bold: bool = False, italic: bool = False) -> Face:
+        """Return the face nearest to what is asked for, among those that can draw ``text`` as far as any can."""
         wanted = 700 if bold else 400
-        return min(self.faces, key=lambda face: (face.italic != italic) * 250 + abs(face.weight - wanted))
+        able = [face for face in self.faces if face.covers(text)] or list(self.faces)
+        return min(able, key=lambda face: (face.italic != italic) * 250 + abs(face.weight - wanted))
 
 
 @dataclass(frozen=True, slots=True)
 class FontSet:
-    """Font families to set cards in, in alphabetical order."""
+    """Font families to set cards in.
+
+    Attributes:
+        families: Those that cover Latin, some of them Cyrillic too, in alphabetical order.
+        native: Those of other scripts, for the few words in them that cards carry.
+    """
 
     families: tuple[Family, ...]
+    native: tuple[Family, ...] = ()
 
     @staticmethod
     def find(folders: Sequence[Path] | None = None) -> FontSet:
@@ -204,17 +214,18 @@ class FontSet:
             if read is not None:
                 name, face, use = read
                 found.setdefault(name, []).append((face, use))
-        if not found:
+        families = [
+            Family(name, members[0][1], tuple(sorted((f for f, _ in members), key=_plainness)))
+            for name, members in sorted(found.items())
+        ]
+        latin = tuple(family for family in families if family.use != "native")
+        if not latin:
             looked = ", ".join(str(f) for f in searched if f.is_dir()) or "no existing folder"
             raise SyntheticError(
                 f"no usable font in {looked}: install some, on Debian for example `apt-get install fonts-dejavu "
                 "fonts-liberation2 fonts-open-sans fonts-paratype`"
             )
-        families = [
-            Family(name, members[0][1], tuple(sorted((f for f, _ in members), key=_plainness)))
-            for name, members in sorted(found.items())
-        ]
-        return FontSet(tuple(families))
+        return FontSet(latin, tuple(family for family in families if family.use == "native"))
 
     def split(self, unseen: float = 0.2, seed: int = 0) -> tuple[FontSet, FontSet]:
         """Part the families into those to train on and those to test on.
@@ -236,7 +247,8 @@ class FontSet:
             return int.from_bytes(hashlib.sha256(f"{seed}:{stem}".encode()).digest()[:8], "big") / 2**64
 
         train = tuple(f for f in self.families if position(f) >= unseen)
-        return FontSet(train), FontSet(tuple(f for f in self.families if position(f) < unseen))
+        test = tuple(f for f in self.families if position(f) < unseen)
+        return FontSet(train, self.native), FontSet(test, self.native)
 
     def choose(self, text: str, chance: Chance, uses: Iterable[Use] = ("body",)) -> Family:
         """Return a family for one of ``uses`` that can draw all of ``text``.
@@ -281,10 +293,12 @@ def _read(path: Path) -> tuple[str, Face, Use] | None:
             name = font["name"].getBestFamilyName() or ""
             os2 = font["OS/2"]
             weight, italic = int(os2.usWeightClass), bool(os2.fsSelection & 1)
-            kind, spacing = int(os2.panose.bFamilyType), int(os2.panose.bProportion)
+            kind = int(os2.panose.bFamilyType)
             # Glyph names do not matter here, and decoding them takes most of the time.
             font.setGlyphOrder([str(number) for number in range(font["maxp"].numGlyphs)])
-            codes = [code for code in font.getBestCmap() or () if code < _COVERED_UP_TO]
+            cmap = font.getBestCmap() or {}
+            fixed = any(font.reader["post"][12:16])
+            codes = [code for code in cmap if code < _COVERED_UP_TO]
     except (TTLibError, KeyError, OSError, AssertionError, AttributeError):
         return None
     bits = bytearray(_COVERED_UP_TO // 8)
@@ -293,9 +307,11 @@ def _read(path: Path) -> tuple[str, Face, Use] | None:
     # Some files count weights from 1 to 9.
     face = Face(path, weight * 100 if weight < 10 else weight, italic, bytes(bits))
     lower = name.lower()
-    if not name.isprintable() or any(part in lower for part in _NOT_FOR_CARDS) or not face.covers(LATIN):
+    if not name.isprintable() or any(part in lower for part in _NOT_FOR_CARDS):
         return None
+    if not face.covers(LATIN):
+        return (name, face, "native") if any(face.covers(c) for c in _NATIVE) and "ui" not in lower.split() else None
     hinted: Callable[[Sequence[str]], bool] = lambda parts: any(part in lower for part in parts)  # noqa: E731
     if kind == 3 or hinted(_SCRIPT_NAMES):
         return name, face, "script"
-    return name, face, "display" if kind in (4, 5) or spacing == 9 or hinted(_DISPLAY_NAMES) else "body"
+    return name, face, "display" if kind in (4, 5) or fixed or hinted(_DISPLAY_NAMES) else "body"

@@ -6,9 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.document import Box, Line, Page, Word
 from model.errors import SyntheticError
+from model.synthetic.camera import take
 from model.synthetic.chance import Chance
 from model.synthetic.compose import compose
 from model.synthetic.content import Content
@@ -16,6 +18,7 @@ from model.synthetic.design import Design, SetLine
 from model.synthetic.fonts import FontSet
 from model.synthetic.layouts import LAYOUTS, draw_layout
 from model.synthetic.locales import LOCALES
+from model.synthetic.paint import paint_card
 from model.synthetic.shot import Shot, ShotKind, draw_shot
 from model.synthetic.typeset import set_card
 
@@ -34,6 +37,27 @@ class CardTruth:
         features: Names of the hard cases it was drawn with.
     """
 
+    page: Page
+    tags: tuple[str, ...]
+    locale: str
+    layout: str
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A rendered card: an image and what is printed on it, the attributes of :class:`CardTruth`.
+
+    Attributes:
+        image: RGB, shape (height, width, 3), of the page's size.
+        page: As in :class:`CardTruth`.
+        tags: As in :class:`CardTruth`.
+        locale: As in :class:`CardTruth`.
+        layout: As in :class:`CardTruth`.
+        features: As in :class:`CardTruth`.
+    """
+
+    image: NDArray[np.uint8]
     page: Page
     tags: tuple[str, ...]
     locale: str
@@ -111,6 +135,24 @@ def layout_card(
         SyntheticError: If a name is unknown or no font covers the text.
     """
     return truth_of(plan_card(seed, fonts=fonts, locales=locales, layouts=layouts, features=features, shot=shot))
+
+
+def make_card(
+    seed: int,
+    *,
+    fonts: FontSet,
+    locales: Sequence[str] | None = None,
+    layouts: Sequence[str] | None = None,
+    features: Collection[str] = (),
+    shot: ShotKind | None = None,
+) -> Card:
+    """Make a card with its image. Arguments and errors are those of :func:`layout_card`, and so is the truth."""
+    plan = plan_card(seed, fonts=fonts, locales=locales, layouts=layouts, features=features, shot=shot)
+    # Drawing has a stream of its own, so that what is drawn cannot change what is said.
+    rng = np.random.default_rng((seed, 1))
+    image = take(paint_card(plan.design, rng), plan.shot, rng)
+    truth = truth_of(plan)
+    return Card(image, truth.page, truth.tags, truth.locale, truth.layout, truth.features)
 
 
 def truth_of(plan: Plan) -> CardTruth:
