@@ -25,7 +25,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         LaunchError: If another process holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "lock").open("a+", encoding="utf-8") as handle:
         try:
             # POSIX locks are not inherited: what is started below never holds it.

@@ -160,8 +160,22 @@ class Supervisor:
             self._console.write("Stopped.")
             return 0 if status == _INTERRUPTED else status
         name, code = ears.first_stopped or ("a process", status)
-        self._console.write(f"{name} ended (status {code}), so everything was stopped. See {self.log_of(name)}")
+        log = self.log_of(name)
+        self._console.write(f"{name} ended (status {code}), so everything was stopped. See {log}")
+        if last := _last_line(log):
+            self._console.write(f"Its last words: {last}")
         return 1
+
+
+def _last_line(log: Path) -> str:
+    """Return the last line of a log, at most 400 characters; empty where there is none."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, log.stat().st_size - 4096))
+            lines = stream.read().decode("utf-8", "replace").split("\n")
+    except OSError:
+        return ""
+    return next((line.strip()[:400] for line in reversed(lines) if line.strip()), "")
 
 
 def _hang_up(_number: int, _frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from selenium.webdriver.support.ui import WebDriverWait
 from tests.e2e.conftest import System
 
 WAIT_SECONDS = 60
-REGION = "[class*='outliner-item'][class*='textarea'], [class*='tree-node'], [role='treeitem']"
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -24,6 +24,7 @@ FLAGS = (
     "--disable-component-update",
     "--window-size=1600,1000",
 )
+LIST, TEXT, LABEL = ".lsf-tree-list-holder", "[data-testid='textarea-region-textarea']", ".lsf-outliner-item__title"
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,23 @@ def browser(system: System) -> Iterator[WebDriver]:
         window.quit()
 
 
+def listed_regions(browser: WebDriver) -> tuple[set[str], set[str]]:
+    """Texts and labels of the list of regions, which holds only what is in view: so it is scrolled to its end."""
+    texts: set[str] = set()
+    labels: set[str] = set()
+    listing = browser.find_element(By.CSS_SELECTOR, LIST)
+    for step in range(100):
+        browser.execute_script("arguments[0].scrollTop = arguments[1]", listing, 100 * step)
+        time.sleep(0.1)
+        texts |= {area.get_attribute("value") or "" for area in browser.find_elements(By.CSS_SELECTOR, TEXT)}
+        labels |= {title.text for title in browser.find_elements(By.CSS_SELECTOR, LABEL)}
+        top, view, whole = (listing.get_property(name) for name in ("scrollTop", "clientHeight", "scrollHeight"))
+        if top + view >= whole:
+            break
+    browser.execute_script("arguments[0].scrollTop = 0", listing)
+    return texts, labels
+
+
 def test_labelling_page_lists_the_regions_of_a_demonstration_card_with_text_and_field(
     system: System, browser: WebDriver, tmp_path: Path
 ) -> None:
@@ -57,15 +75,12 @@ def test_labelling_page_lists_the_regions_of_a_demonstration_card_with_text_and_
     labels = {part["value"]["labels"][0] for part in surest.result if part["type"] == "labels"}
 
     browser.get(f"{system.url}/projects/{system.project_id}/data?task={surest.task}")
-    WebDriverWait(browser, WAIT_SECONDS).until(
-        lambda window: len(window.find_elements(By.CSS_SELECTOR, REGION)) >= len(texts),
-        f"fewer than {len(texts)} regions are listed",
-    )
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda window: window.find_elements(By.CSS_SELECTOR, TEXT))
 
-    regions = [region.text for region in browser.find_elements(By.CSS_SELECTOR, REGION)]
-    assert [text for text in texts if not any(text in region for region in regions)] == []
+    shown_texts, shown_labels = listed_regions(browser)
+    assert set(texts) <= shown_texts
     assert labels
-    assert [label for label in labels if not any(label in region for region in regions)] == []
+    assert labels <= shown_labels
     picture = Path(os.environ.get("SCREENSHOT", tmp_path / "prelabelled-card.png"))
     assert browser.save_screenshot(str(picture))
     assert picture.stat().st_size > 20_000

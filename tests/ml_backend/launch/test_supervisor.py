@@ -64,7 +64,10 @@ def test_service_that_ends_stops_the_others_and_names_its_log(start: Start, tmp_
     process = start("die")
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert output == f"second ended (status 7), so everything was stopped. See {tmp_path}/logs/second.log\n"
+    assert output.splitlines() == [
+        f"second ended (status 7), so everything was stopped. See {tmp_path}/logs/second.log",
+        "Its last words: no weights",
+    ]
     assert left_running(tmp_path) == []
 
 

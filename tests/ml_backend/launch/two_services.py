@@ -13,7 +13,7 @@ WAIT = "import time; print('ready', flush=True); time.sleep(120)"
 # Its child outlives it unless the whole of it is stopped.
 WITH_CHILD = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WAIT!r}])"
 SHOW = "import os, time; print(os.environ['ADDED'], flush=True); time.sleep(120)"
-DIE = "import time; time.sleep(1); raise SystemExit(7)"
+DIE = "import time; time.sleep(1); print('no weights'); raise SystemExit(7)"
 
 
 def main(folder: Path, how: str) -> int:
