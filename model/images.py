@@ -70,7 +70,7 @@ def load_image(data: bytes, *, max_bytes: int, max_pixels: int) -> RgbImage:
         ImageError: If the file is too large, of another format, or broken.
     """
     if len(data) > max_bytes:
-        raise ImageError(f"The image file has {len(data)} bytes; the limit is {max_bytes} (MAX_IMAGE_BYTES).")
+        raise ImageError(f"The image file has more than {max_bytes} bytes, the limit (MAX_IMAGE_BYTES).")
     with warnings.catch_warnings():
         # Pillow warns from 89 million pixels on, but our own limit decides; broken metadata is no concern of ours.
         warnings.simplefilter("ignore")

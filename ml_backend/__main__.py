@@ -1,0 +1,8 @@
+"""``python -m ml_backend COMMAND``; see :mod:`ml_backend.cli`."""
+
+import sys
+
+from ml_backend.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

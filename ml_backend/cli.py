@@ -1,0 +1,217 @@
+"""The command line: ``python -m ml_backend COMMAND``.
+
+Each command is one function that takes the parsed arguments and the settings and returns the exit status. It imports
+what it needs itself, so that ``--help`` answers at once and no command pays for another's models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from ml_backend.errors import BackendError
+from ml_backend.logs import configure_logging
+from ml_backend.settings import Settings
+from model.document import Document, Page
+from model.errors import ModelError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
+"""Suffixes of the files that are taken from a folder; a file named by itself is taken whatever it is called."""
+
+Result = TypeVar("Result")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: The arguments after the program's name; None takes the process's own.
+
+    Returns:
+        The exit status: 0, or 1 if something failed, or 2 if the arguments or settings cannot be used.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = ".".join(map(str, problem["loc"])).upper()
+            print(f"{name or 'settings'}: {problem['msg']}", file=sys.stderr)
+        return 2
+    configure_logging(settings.log_level if arguments.command is run else "WARNING")
+    try:
+        status: int = arguments.command(arguments, settings)
+    except (BackendError, ModelError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Bring everything up on this machine and keep it running until Ctrl-C."""
+    from ml_backend.launch.console import Console
+    from ml_backend.launch.up import bring_up
+
+    return bring_up(settings, Console())
+
+
+def predict(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Name the fields on images."""
+    from model.pipeline import build_pipeline
+
+    pipeline = build_pipeline(
+        engine=settings.ocr_engine,
+        ocr_models_dir=settings.ocr_models_dir,
+        extractor_dir=settings.extractor_dir,
+        threads=settings.inference_threads,
+        max_image_bytes=settings.max_image_bytes,
+        max_image_pixels=settings.max_image_pixels,
+    )
+    return _each_image(arguments, settings, lambda data: _entities(pipeline.predict(data)))
+
+
+def read(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Read the lines on images."""
+    from model.images import load_image
+    from model.ocr import build_engine
+
+    engine = build_engine(
+        settings.ocr_engine, models_dir=settings.ocr_models_dir, threads=settings.inference_threads
+    )  # fmt: skip
+
+    def read_one(data: bytes) -> dict[str, object]:
+        limits = {"max_bytes": settings.max_image_bytes, "max_pixels": settings.max_image_pixels}
+        return _lines(engine.read(load_image(data, **limits)))
+
+    return _each_image(arguments, settings, read_one)
+
+
+def find_images(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    """Yield each image once, with the name that it has in the output.
+
+    Args:
+        paths: Files, and folders that are searched with all below them.
+
+    Yields:
+        A file's own name, or its path within the folder it was found in; where that name was given to another file
+        before, the whole path.
+    """
+    taken: set[str] = set()
+    seen: set[Path] = set()
+    for path in paths:
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
+            if path.is_dir() and (file.suffix.lower() not in IMAGE_SUFFIXES or not file.is_file()):
+                continue
+            if (resolved := file.resolve()) in seen:
+                continue
+            name = file.relative_to(path).as_posix() if path.is_dir() else file.name
+            name = file.as_posix() if name in taken else name
+            taken.add(name)
+            seen.add(resolved)
+            yield name, file
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write a JSON file at once: whoever opens it sees the old content or the new, never half of it.
+
+    Raises:
+        OSError: If the folder cannot be made or written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(content, file, ensure_ascii=False, indent=1)
+            file.write("\n")
+        # The draft is private to its owner; the result gets the rights of any new file.
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(draft).chmod(0o666 & ~umask)
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m ml_backend", description="A Label Studio ML backend for documents. Settings: see the README."
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add(commands, "run", run)
+    for name, command in (("predict", predict), ("read", read)):
+        subparser = _add(commands, name, command)
+        subparser.add_argument(
+            "images", nargs="+", type=Path, metavar="IMAGE", help="image file, or folder searched with all below it"
+        )
+        subparser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON file to write")
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    command: Callable[[argparse.Namespace, Settings], int],
+) -> argparse.ArgumentParser:
+    summary = (command.__doc__ or "").strip()
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _each_image(arguments: argparse.Namespace, settings: Settings, work: Callable[[bytes], Result]) -> int:
+    """Work on every image, report those that fail, write the results of the others."""
+    images = list(find_images(arguments.images))
+    if not images:
+        print("There is no image among the files and folders given.", file=sys.stderr)
+        return 1
+    results: dict[str, Result] = {}
+    with tqdm(images, unit="image", file=sys.stderr) as progress:
+        for name, path in progress:
+            try:
+                with path.open("rb") as file:
+                    # One byte past the limit is enough to be refused.
+                    data = file.read(settings.max_image_bytes + 1)
+                results[name] = work(data)
+            except OSError as error:
+                progress.write(f"{path}: {error.strerror}", file=sys.stderr)
+            except ModelError as error:
+                progress.write(f"{path}: {error}", file=sys.stderr)
+    try:
+        write_json(arguments.out, results)
+    except OSError as error:
+        print(f"{arguments.out} cannot be written: {error.strerror}.", file=sys.stderr)
+        return 1
+    failed = len(images) - len(results)
+    if failed:
+        print(f"{failed} of {len(images)} images failed.", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _entities(document: Document) -> list[dict[str, object]]:
+    return [
+        {
+            "field": entity.field,
+            "text": entity.text,
+            "score": round(entity.score, 6),
+            "box": [entity.box.x0, entity.box.y0, entity.box.x1, entity.box.y1],
+        }
+        for entity in document.entities
+    ]
+
+
+def _lines(page: Page) -> dict[str, object]:
+    lines = [{"text": line.text, "score": round(line.score, 6), "polygon": line.polygon} for line in page.lines]
+    return {"width": page.width, "height": page.height, "lines": lines}
