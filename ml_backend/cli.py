@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from ml_backend.errors import BackendError
 from ml_backend.logs import configure_logging

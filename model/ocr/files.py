@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import onnxruntime
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from model.errors import EngineError
 
