@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from model.images import RgbImage
 from model.synthetic.shot import Shot
 
-Image = NDArray[np.uint8]
 _Float = NDArray[np.float32]
 
 
-def take(card: Image, shot: Shot, rng: np.random.Generator) -> Image:
+def take(card: RgbImage, shot: Shot, rng: np.random.Generator) -> RgbImage:
     """Return the page that shows ``card`` as ``shot`` takes it.
 
     Args:
@@ -35,7 +35,7 @@ def take(card: Image, shot: Shot, rng: np.random.Generator) -> Image:
     return _compressed(np.clip(page, 0, 255).astype(np.uint8), int(rng.integers(45, 96)))
 
 
-def _laid(card: Image, shot: Shot, rng: np.random.Generator) -> Image:
+def _laid(card: RgbImage, shot: Shot, rng: np.random.Generator) -> RgbImage:
     """Lay the card on its bed."""
     height, width = card.shape[:2]
     matrix = shot.matrix.copy()
@@ -120,6 +120,6 @@ def _shaken(page: _Float, rng: np.random.Generator) -> _Float:
     return np.asarray(cv2.filter2D(page, -1, kernel), dtype=np.float32)
 
 
-def _compressed(page: Image, quality: int) -> Image:
+def _compressed(page: RgbImage, quality: int) -> RgbImage:
     stored = cv2.imencode(".jpg", page[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return np.ascontiguousarray(cv2.imdecode(stored, cv2.IMREAD_COLOR)[..., ::-1])

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-FIELDS = ("NAME", "POSITION", "COMPANY", "PHONE", "FAX", "EMAIL", "WEBSITE", "ADDRESS")
-
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -14,7 +12,7 @@ class Span:
 
     Attributes:
         text: The characters, with the spaces around them.
-        field: One of :data:`FIELDS`; empty for what is no field.
+        field: One of :data:`model.bio.FIELDS`; empty for what is no field.
     """
 
     text: str

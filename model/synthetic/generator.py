@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model.document import Box, Line, Page, Word
 from model.errors import SyntheticError
+from model.images import RgbImage
+from model.ocr.layout import in_reading_order
 from model.synthetic.camera import take
 from model.synthetic.chance import Chance
 from model.synthetic.compose import compose
@@ -57,7 +58,7 @@ class Card:
         features: As in :class:`CardTruth`.
     """
 
-    image: NDArray[np.uint8]
+    image: RgbImage
     page: Page
     tags: tuple[str, ...]
     locale: str
@@ -158,9 +159,10 @@ def make_card(
 def truth_of(plan: Plan) -> CardTruth:
     """Return what is printed on a planned card."""
     placed = [(_project(line, plan.shot), _tags(line)) for line in plan.design.lines]
-    placed = [placed[i] for i in reading_order([line.box for line, _ in placed])]
-    page = Page(plan.shot.width, plan.shot.height, tuple(line for line, _ in placed))
-    tags = tuple(tag for _, tags in placed for tag in tags)
+    lines = in_reading_order(line for line, _ in placed)
+    tags_of = {id(line): tags for line, tags in placed}
+    page = Page(plan.shot.width, plan.shot.height, lines)
+    tags = tuple(tag for line in lines for tag in tags_of[id(line)])
     return CardTruth(page, tags, plan.content.locale, plan.layout, plan.content.features)
 
 
@@ -187,20 +189,3 @@ def _tags(line: SetLine) -> list[str]:
         tags.append("O" if not field else f"{'I' if part == previous else 'B'}-{field}")
         previous = part if field else -1
     return tags
-
-
-def reading_order(boxes: Sequence[Box]) -> list[int]:
-    """Return the order in which boxes of lines are read: rows from the top, each from left to right.
-
-    Lines are of one row where their middles differ by less than half the height of the lower one.
-    """
-    order = sorted(range(len(boxes)), key=lambda i: boxes[i].center[1])
-    rows: list[list[int]] = []
-    for i in order:
-        if rows:
-            first = boxes[rows[-1][0]]
-            if abs(boxes[i].center[1] - first.center[1]) < 0.5 * min(first.height, boxes[i].height):
-                rows[-1].append(i)
-                continue
-        rows.append([i])
-    return [i for row in rows for i in sorted(row, key=lambda i: boxes[i].x0)]

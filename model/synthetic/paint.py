@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from model.document import Box
+from model.images import RgbImage
 from model.synthetic.design import Design, Ornament, SetLine
 from model.synthetic.fonts import needs_shaping
 from model.synthetic.ornaments import draw_code, draw_icon, draw_mark, draw_photo
@@ -16,7 +16,7 @@ _PEN = ((25, 40, 140), (20, 20, 30), (150, 25, 30))
 _COLOURED = ("name", "company", "company_small", "title", "slogan", "heading", "subhead")
 
 
-def paint_card(design: Design, rng: np.random.Generator) -> NDArray[np.uint8]:
+def paint_card(design: Design, rng: np.random.Generator) -> RgbImage:
     """Draw a card.
 
     Args:

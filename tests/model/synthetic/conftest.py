@@ -1,0 +1,25 @@
+from pathlib import Path
+
+import pytest
+
+from model.synthetic import FontSet
+
+
+@pytest.fixture(scope="session")
+def fonts() -> FontSet:
+    return FontSet.find()
+
+
+@pytest.fixture(scope="session")
+def latin_face(fonts):
+    return fonts.families[0].faces[0]
+
+
+@pytest.fixture(scope="session")
+def font_folder(fonts, tmp_path_factory) -> Path:
+    """A folder with the files of two families."""
+    folder = tmp_path_factory.mktemp("fonts")
+    for family in fonts.families[:2]:
+        for face in family.faces:
+            (folder / face.path.name).write_bytes(face.path.read_bytes())
+    return folder
