@@ -1,0 +1,105 @@
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.document import Box, Line, Page, Word
+from model.errors import ImageError
+from model.extraction.extractor import Extractor
+from model.pipeline import Pipeline
+from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
+
+
+class ScriptedEngine:
+    """Answers every image with one line in its middle, and counts how often it was asked."""
+
+    version = "scripted-1"
+
+    def __init__(self):
+        self.reads = 0
+
+    def read(self, image):
+        self.reads += 1
+        height, width = image.shape[:2]
+        box = Box(width * 0.25, height * 0.4, width * 0.75, height * 0.6)
+        return Page(width, height, (Line("Tel:+49300001", box.polygon(), 0.9, (Word("Tel:+49300001", box, 0.9),)),))
+
+    def recognise(self, crops):
+        raise AssertionError("not asked for")
+
+
+class Memory(dict):
+    def get(self, image_key, engine_version):
+        return super().get((image_key, engine_version))
+
+    def put(self, image_key, engine_version, page):
+        self[image_key, engine_version] = page
+
+
+def picture(colour="white", size=(80, 40)):
+    buffer = BytesIO()
+    Image.new("RGB", size, colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def engine():
+    return ScriptedEngine()
+
+
+@pytest.fixture
+def build(engine, checkpoint):
+    def build(cache=None, folder=checkpoint):
+        return Pipeline(engine, Extractor.load(folder), max_image_bytes=100_000, max_image_pixels=10_000, cache=cache)
+
+    return build
+
+
+def test_a_document_holds_segmented_words_and_says_what_made_it(build):
+    pipeline = build()
+    document = pipeline.predict(picture())
+    assert [word.text for word in document.page.words] == ["Tel:", "+49300001"]
+    assert document.model_version == pipeline.version
+    assert document.engine_version == "scripted-1"
+
+
+def test_the_same_image_is_read_once_and_another_is_read_anew(build, engine):
+    pipeline = build(Memory())
+    assert pipeline.predict(picture()) == pipeline.predict(picture())
+    assert engine.reads == 1
+    pipeline.predict(picture("grey"))
+    assert engine.reads == 2
+
+
+def test_another_extractor_uses_what_was_read_and_another_engine_does_not(build, engine, tmp_path):
+    cache = Memory()
+    first = build(cache)
+    first.predict(picture())
+    second = build(cache, save_checkpoint(tmp_path / "other", *tiny_model(("COMPANY",))))
+    second.predict(picture())
+    assert engine.reads == 1
+    assert second.version != first.version
+    engine.version = "scripted-2"
+    second.predict(picture())
+    assert engine.reads == 2
+
+
+def test_the_version_changes_with_the_engine(build, engine):
+    pipeline = build()
+    before = pipeline.version
+    engine.version = "scripted-2"
+    assert pipeline.version != before
+
+
+def test_what_is_read_in_a_region_has_the_coordinates_of_the_page(build):
+    image = np.zeros((100, 200, 3), dtype=np.uint8)
+    page = build().read_region(image, Box(100, 50, 180, 90))
+    assert (page.width, page.height) == (200, 100)
+    assert page.words[0].box == Box(120, 66, 160, 74)
+
+
+def test_a_broken_image_is_an_error_even_with_a_cache(build, engine):
+    with pytest.raises(ImageError):
+        build(Memory()).predict(b"no image")
+    assert engine.reads == 0
