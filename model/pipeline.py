@@ -118,11 +118,11 @@ class Pipeline:
         return self._engine.read(region).moved(left, top, width=image.shape[1], height=image.shape[0])
 
     def _cached(self, key: str) -> Page | None:
-        return self._cache.get(key, self._engine.version) if self._cache else None
+        return self._cache.get(key, self._engine.version) if self._cache is not None else None
 
     def _read(self, key: str, image: RgbImage) -> Page:
         page = self._engine.read(image)
-        if self._cache:
+        if self._cache is not None:
             self._cache.put(key, self._engine.version, page)
         return page
 

@@ -28,7 +28,7 @@ from model.ocr import build_engine
 from model.page_codec import decode_page, encode_page
 from model.pipeline import SHIPPED_WEIGHTS
 from model.segmentation import segment
-from model.synthetic import FontSet, layout_card, simulate_reading
+from model.synthetic import FontSet, layout_card, make_card, simulate_reading
 
 # Seeds below this are for measuring; training never sees them.
 FIRST_TRAINING_SEED = 1_000_000
@@ -96,7 +96,6 @@ def read_cards(path: Path, cards: int, *, first_seed: int, fonts: FontSet, engin
     reader = build_engine(engine, models_dir=None, threads=threads)
     with path.open("a", encoding="utf-8") as file:
         for number in tqdm(range(done, cards), desc="reading cards", disable=None):
-            from model.synthetic import make_card
 
             card = make_card(first_seed + number, fonts=fonts)
             page = segment(reader.read(card.image))

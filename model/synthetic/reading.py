@@ -177,7 +177,7 @@ def _damage(row: _Row, rng: np.random.Generator, noise: ReadingNoise) -> _Row:
     damaged = []
     for piece in row:
         text = misread_foreign(piece.text, rng, cyrillic=as_latin) if as_latin or noise.misread else piece.text
-        text = misread(text, rng, *rates) if any(rates) else text
+        text = misread(text, rng, *rates) if text and any(rates) else text
         if text:
             damaged.append(replace(piece, text=text))
     if damaged and rng.random() < noise.stray:
