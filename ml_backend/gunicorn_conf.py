@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from typing import Any
 
-from ml_backend.logs import configure_logging
+from ml_backend.logs import logging_config
 from ml_backend.settings import Settings
 
 _settings = Settings()
-configure_logging(_settings.log_level, _settings.log_format)
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 workers = _settings.web_workers
@@ -29,11 +29,7 @@ control_socket_disable = True
 proc_name = "ml-backend"
 # Requests are logged by the application, with what they were about.
 accesslog = None
-logconfig_dict = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "loggers": {"gunicorn.error": {"level": _settings.log_level, "handlers": [], "propagate": True}},
-}
+logconfig_dict = logging_config(_settings.log_level, _settings.log_format)
 
 if _settings.shared_metrics_dir is not None:
     # Read by prometheus_client when a process imports it, which happens after the fork.
@@ -45,6 +41,14 @@ def on_starting(server: Any) -> None:
     if _settings.shared_metrics_dir is not None:
         shutil.rmtree(_settings.shared_metrics_dir, ignore_errors=True)
         _settings.shared_metrics_dir.mkdir(parents=True)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """End a process that has served at once: to take torch apart takes seconds, in which Ctrl-C would seem to fail."""
+    # gunicorn also calls this where a process could not start, whose exit status must reach it, and in the master.
+    if worker.booted and worker.pid == os.getpid():
+        logging.shutdown()
+        os._exit(0)
 
 
 def child_exit(server: Any, worker: Any) -> None:

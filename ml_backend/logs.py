@@ -5,17 +5,27 @@ Secrets and document content are never logged: messages carry ids, counts, durat
 
 from __future__ import annotations
 
-import logging
+import logging.config
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
+
+Style = Literal["console", "json"]
 
 # Libraries that tell at INFO what only their authors need.
 _CHATTY = ("alembic", "httpx", "httpcore", "urllib3", "PIL", "werkzeug")
 
+_SHARED: tuple[structlog.typing.Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
 
-def configure_logging(level: str, style: Literal["console", "json"] = "console") -> None:
+
+def configure_logging(level: str, style: Style = "console") -> None:
     """Send everything that is logged in this process to standard error.
 
     Calling it again replaces the former configuration.
@@ -24,13 +34,17 @@ def configure_logging(level: str, style: Literal["console", "json"] = "console")
         level: Name of the least level that is shown, such as ``INFO``.
         style: ``console`` for people, ``json`` for collectors.
     """
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    logging.config.dictConfig(logging_config(level, style))
+
+
+def logging_config(level: str, style: Style = "console") -> dict[str, Any]:
+    """Return what :func:`logging.config.dictConfig` takes, for servers that insist on configuring it themselves."""
     renderer: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
         if style == "json"
@@ -39,24 +53,20 @@ def configure_logging(level: str, style: Literal["console", "json"] = "console")
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
         ]
     )
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level)
-    for name in _CHATTY:
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    lines = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": _SHARED,
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+    }
+    quieter = {"level": level if level == "ERROR" else "WARNING"}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"lines": lines},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "lines"}},
+        "root": {"level": level, "handlers": ["stderr"]},
+        "loggers": dict.fromkeys(_CHATTY, quieter) | {"gunicorn.error": {"handlers": [], "propagate": True}},
+    }
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

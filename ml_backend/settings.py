@@ -34,7 +34,9 @@ class Settings(BaseSettings):
     label_studio_port: int = Field(
         default=8080, ge=1, le=65535, description="Port of the Label Studio that `make run` starts."
     )
-    label_studio_bind: str = Field("127.0.0.1", description="Address that the Label Studio of `make run` listens on.")
+    label_studio_bind: str = Field(
+        default="127.0.0.1", description="Address that the Label Studio of `make run` listens on."
+    )
     label_studio_project: str = Field(
         default="Business cards",
         min_length=1,

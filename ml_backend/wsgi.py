@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
 from flask import Flask
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 
 from ml_backend.app import create_app
 from ml_backend.assembly import build_services
-from ml_backend.logs import configure_logging
+from ml_backend.errors import BackendError
+from ml_backend.logs import configure_logging, get_logger
 from ml_backend.settings import Settings
+from model.errors import ModelError
+
+_log = get_logger(__name__)
 
 
 def build() -> Flask:
@@ -19,4 +26,12 @@ def build() -> Flask:
     """
     settings = Settings()
     configure_logging(settings.log_level, settings.log_format)
-    return create_app(settings, build_services(settings))
+    try:
+        services = build_services(settings)
+    except (BackendError, ModelError) as error:
+        _log.error("backend_not_started", error=str(error))
+        # With any other status gunicorn would start the process again, and again.
+        sys.exit(Arbiter.WORKER_BOOT_ERROR)
+    app = create_app(settings, services)
+    _log.info("backend_ready", model_version=services.predictions.model_version)
+    return app

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 
 from redis import Redis
@@ -54,4 +56,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    # Nothing is left to do, but to take torch apart would take seconds, in which Ctrl-C would seem to fail.
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,152 @@
+"""The queue, on a real Redis: each task once, tried again, and never in the way of an answer."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from redis import Redis
+from rq.job import Job, JobStatus
+from rq.registry import ScheduledJobRegistry
+
+from ml_backend.errors import LabelStudioUnreachableError
+from ml_backend.jobs.queue import QUEUE_NAME, RETRY_SECONDS, SERIALIZER, JobQueue, QueueError
+from ml_backend.jobs.scoring import provide
+from ml_backend.jobs.worker import build_worker
+from tests.conftest import free_port
+from tests.ml_backend.jobs.label_studio import MemoryLabelStudio
+from tests.ml_backend.jobs.test_scoring import services_of, task_at
+
+
+@pytest.fixture
+def connection(redis_url):
+    with Redis.from_url(redis_url) as connection:
+        yield connection
+
+
+@pytest.fixture
+def queue(redis_url):
+    return JobQueue.at(redis_url)
+
+
+@pytest.fixture
+def label_studio():
+    label_studio = MemoryLabelStudio(task_at("a", 1), task_at("b", 2))
+    provide(services_of(label_studio, a=b"Ada", b=b"Bob"))
+    yield label_studio
+    provide(None)
+
+
+def work(connection):
+    build_worker(connection).work(burst=True, logging_level="WARNING")
+
+
+def job(connection, task_id):
+    return Job.fetch(f"score-2-{task_id}", connection=connection, serializer=SERIALIZER)
+
+
+def test_queued_tasks_are_scored(queue, connection, label_studio):
+    assert queue.enqueue_scoring(2, [1, 2]) == 2
+    work(connection)
+    assert [len(label_studio.task(number).predictions) for number in (1, 2)] == [1, 1]
+
+
+def test_a_task_waits_in_the_queue_once(queue, connection):
+    assert queue.enqueue_scoring(2, [1, 2]) == 2
+    assert queue.enqueue_scoring(2, [2, 3]) == 1
+    assert connection.llen(f"rq:queue:{QUEUE_NAME}") == 3
+
+
+def test_a_task_that_is_done_may_be_queued_again(queue, connection, label_studio):
+    queue.enqueue_scoring(2, [1])
+    work(connection)
+    assert queue.enqueue_scoring(2, [1]) == 1
+
+
+def test_one_task_that_fails_does_not_hold_up_the_next_and_is_tried_again_later(queue, connection, label_studio):
+    label_studio.stored[1] = task_at("missing", 1)
+    queue.enqueue_scoring(2, [1, 2])
+    work(connection)
+    assert len(label_studio.task(2).predictions) == 1
+    assert job(connection, 1).get_status() == JobStatus.SCHEDULED
+    (when,) = (
+        ScheduledJobRegistry(QUEUE_NAME, connection=connection, serializer=SERIALIZER).get_scheduled_time(name)
+        for name in ["score-2-1"]
+    )
+    assert when - datetime.now(timezone.utc) < timedelta(seconds=RETRY_SECONDS[0] + 1)
+
+
+def test_a_task_that_keeps_failing_ends_as_failed(queue, connection, label_studio):
+    label_studio.error = LabelStudioUnreachableError("Label Studio does not answer.")
+    queue.enqueue_scoring(2, [1])
+    registry = ScheduledJobRegistry(QUEUE_NAME, connection=connection, serializer=SERIALIZER)
+    for _ in range(len(RETRY_SECONDS) + 1):
+        work(connection)
+        for name in registry.get_job_ids():
+            registry.remove(name)
+            build_worker(connection).queues[0].enqueue_job(job(connection, 1))
+    assert job(connection, 1).get_status() == JobStatus.FAILED
+    assert 0 < connection.ttl("rq:job:score-2-1") <= 600
+
+
+def test_what_goes_through_redis_is_json(queue, connection):
+    queue.enqueue_scoring(2, [1])
+    function, _, arguments, _ = json.loads(job(connection, 1).data)
+    assert (function, arguments) == ("ml_backend.jobs.scoring.score_task", [2, 1])
+
+
+def test_a_redis_that_is_down_is_said_at_once():
+    queue = JobQueue.at(f"redis://127.0.0.1:{free_port()}/0")
+    start = time.monotonic()
+    with pytest.raises(QueueError, match="REDIS_URL"):
+        queue.enqueue_scoring(2, list(range(1, 100)))
+    assert time.monotonic() - start < 3
+
+
+def test_an_address_that_is_none_is_said():
+    with pytest.raises(QueueError, match="redis://"):
+        JobQueue.at("localhost:6379")
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"LABEL_STUDIO_URL": "http://127.0.0.1:1", "LABEL_STUDIO_API_KEY": "x"}, "REDIS_URL"),
+        ({"REDIS": "up"}, "LABEL_STUDIO_URL"),
+    ],
+)
+def test_a_worker_that_cannot_work_says_why(environment, words, redis_url, tmp_path):
+    address = redis_url if environment.pop("REDIS", "") else f"redis://127.0.0.1:{free_port()}/0"
+    clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "RUN_DIR": str(tmp_path), "REDIS_URL": address}
+    done = subprocess.run(
+        [sys.executable, "-m", "ml_backend.jobs.worker"],
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_worker_stops_when_told_to(redis_url, connection):
+    program = (
+        "import sys; from redis import Redis; from ml_backend.jobs.worker import build_worker;"
+        "build_worker(Redis.from_url(sys.argv[1])).work(with_scheduler=True)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, redis_url], stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 60
+        while not any(connection.hget(key, "state") == b"idle" for key in connection.smembers("rq:workers")):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.communicate()
