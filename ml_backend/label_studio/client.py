@@ -1,4 +1,7 @@
-"""What the backend asks of Label Studio, and tells it."""
+"""What the backend asks of Label Studio, and tells it.
+
+The module is long because it is flat: one short method a question.
+"""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def to_regions(document: Document, target: Target, *, salt: str = "") -> list[di
     page = document.page
     results = []
     for index, piece in enumerate(_pieces(document, target)):
-        name = f"{salt}\0{target.image}\0{index}\0{piece.label}\0{piece.text}\0{piece.polygon}"
+        name = f"{salt}\0{target.image}\0{index}\0{piece.label}\0{piece.text}"
         common = {
             "id": hashlib.blake2b(name.encode(), digest_size=8).hexdigest(),
             "to_name": target.image,

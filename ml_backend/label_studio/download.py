@@ -67,7 +67,9 @@ def get(url: str, *, headers: Mapping[str, str], deadline: float, max_bytes: int
     except (_TooSlowError, httpcore.TimeoutException) as error:
         raise ImageFetchError("The image took too long.", "Raise FETCH_TIMEOUT_SECONDS if it is only slow.") from error
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
-        raise ImageFetchError("The image's host does not answer as it should.") from error
+        raise ImageFetchError(
+            "The image's host does not answer as it should.", "Check the address, and for https the certificate."
+        ) from error
 
 
 def _body(chunks: Iterable[bytes], headers: Mapping[str, str], max_bytes: int) -> bytes:

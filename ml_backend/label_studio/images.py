@@ -8,15 +8,14 @@ machine.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, quote, unquote, unquote_to_bytes, urljoin, urlsplit
 
 from ml_backend.errors import ImageFetchError, ImageRefusedError, TokenRefusedError
 from ml_backend.label_studio import download
+from ml_backend.label_studio.addresses import USUAL_PORTS, origin_of, split_address
 from ml_backend.label_studio.download import Answer
 from ml_backend.label_studio.session import CREDENTIAL_HINT, Session
 
@@ -25,22 +24,10 @@ MAX_REDIRECTS = 4
 
 #: What Label Studio serves images under, below its path prefix. Anything else there is its API or a page.
 _SERVED = re.compile(r"(data/upload/|data/local-files/|storage-data/|static/|(tasks|projects)/\d+/(resolve|presign)/)")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-_URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~\\\t\r\n"  # letters beyond ASCII and blanks are written as per cents
-_UNCLEAR = frozenset("\\\t\r\n")  # some readers take these for slashes, or leave them out
 _LOCAL_FILES_HINT = (
     "Set LOCAL_FILES_ROOT, or start Label Studio with LOCAL_FILES_SERVING_ENABLED=true and add a local storage."
 )
 _HOSTS_HINT = "Add the host to ALLOWED_HOSTS if its images may be read."
-
-
-@dataclass(frozen=True, slots=True)
-class _Origin:
-    """Where an address leads: scheme, host and port, nothing else."""
-
-    scheme: str
-    host: str
-    port: int
 
 
 class ImageSource:
@@ -86,12 +73,12 @@ class ImageSource:
         deadline = time.monotonic() + self._timeout
         if url[:5].lower() == "data:":
             return self._embedded(url)
-        parts = _split(url)
+        parts = split_address(url)
         if parts.scheme in CLOUD_SCHEMES:
             parts = self._resolver(url, task_id)
         elif not parts.scheme and not parts.netloc:
             parts = self._below_label_studio(parts)
-        elif parts.scheme not in _DEFAULT_PORTS:
+        elif parts.scheme not in USUAL_PORTS:
             raise ImageRefusedError("The image's address is of a kind that is not read.", "Use http or https.")
         if self._local_files_root is not None and self._served_path(parts).startswith("data/local-files/"):
             return self._local_file(parts, self._local_files_root)
@@ -109,8 +96,8 @@ class ImageSource:
             answer = self._ask_label_studio(parts, deadline) if own else self._ask(parts, {}, deadline, private=allowed)
             if answer.status not in {301, 302, 303, 307, 308}:
                 return _image(answer, self._served_path(parts))
-            parts = _split(urljoin(parts.geturl(), answer.headers.get("location", "")))
-            if parts.scheme not in _DEFAULT_PORTS:
+            parts = split_address(urljoin(parts.geturl(), answer.headers.get("location", "")))
+            if parts.scheme not in USUAL_PORTS:
                 raise ImageRefusedError("The image's address redirects to one of a kind that is not read.")
             if own and self._is_own(parts) and "/login" in parts.path:
                 raise TokenRefusedError("Label Studio asks for a login instead of sending the image.", CREDENTIAL_HINT)
@@ -144,7 +131,7 @@ class ImageSource:
             raise download.too_large(self._max_bytes)
         try:
             body = base64.b64decode(unquote_to_bytes(content), validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise ImageFetchError("The embedded image is not base64.") from error
         if len(body) > self._max_bytes:
             raise download.too_large(self._max_bytes)
@@ -187,7 +174,7 @@ class ImageSource:
         return parts._replace(scheme=self._base.scheme, netloc=self._base.netloc, path=path)
 
     def _is_own(self, parts: SplitResult) -> bool:
-        return self._base is not None and _origin(parts) == _origin(self._base)
+        return self._base is not None and origin_of(parts) == origin_of(self._base)
 
     def _served_path(self, parts: SplitResult) -> str:
         """Return the path below Label Studio's prefix; empty if it is not Label Studio's, or tries to climb."""
@@ -198,37 +185,9 @@ class ImageSource:
         return "" if ".." in steps or "." in steps else path
 
     def _is_allowed(self, parts: SplitResult) -> bool:
-        origin = _origin(parts)
-        usual = origin.port == _DEFAULT_PORTS[origin.scheme]
+        origin = origin_of(parts)
+        usual = origin.port == USUAL_PORTS[origin.scheme]
         return f"{origin.host}:{origin.port}" in self._allowed_hosts or (usual and origin.host in self._allowed_hosts)
-
-
-def _split(url: str) -> SplitResult:
-    """Take an address apart.
-
-    Raises:
-        ImageRefusedError: If two readers could understand it differently.
-    """
-    url = quote(url.strip(), safe=_URL_CHARACTERS)
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise ImageRefusedError("The image's address is not a URL.") from error
-    if not url or not _UNCLEAR.isdisjoint(url):
-        raise ImageRefusedError("The image's address is not a URL.")
-    if "@" in parts.netloc:
-        raise ImageRefusedError("The image's address holds a user name.", "Remove it.")
-    if parts.scheme in _DEFAULT_PORTS and not parts.hostname:
-        raise ImageRefusedError("The image's address has no host.")
-    return parts
-
-
-def _origin(parts: SplitResult) -> _Origin:
-    host = (parts.hostname or "").lower().rstrip(".")
-    return _Origin(
-        parts.scheme, f"[{host}]" if ":" in host else host, parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
-    )
 
 
 def _authorization(session: Session) -> dict[str, str]:

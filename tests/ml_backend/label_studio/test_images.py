@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import socket
 import threading
 import time
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from ml_backend.errors import ImageFetchError, ImageRefusedError, TokenRefusedError
+from ml_backend.errors import BackendError, ImageFetchError, ImageRefusedError, TokenRefusedError
 from ml_backend.label_studio import download
 from ml_backend.label_studio.download import is_public
 from ml_backend.label_studio.images import ImageSource
@@ -288,6 +291,36 @@ def test_nothing_else_is_an_address(server, source, url):
         source.fetch(url)
 
     assert server.requests == []
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.text(),
+    st.sampled_from(
+        [
+            "",
+            "/",
+            "//",
+            "http://",
+            "https://",
+            "s3://",
+            "data:image/png;base64,",
+            "/data/upload/",
+            "/data/local-files/?d=",
+        ]
+    ),
+)
+def test_whatever_a_task_says_is_an_error_at_worst(session, folder, text, start):
+    source = ImageSource(session, local_files_root=folder, timeout=1)
+
+    with contextlib.suppress(BackendError):
+        assert not source.fetch(start + text, 1).startswith(b"secret")
+
+
+def test_half_a_character_is_no_address(source):
+    for url in ("/data/upload/\ud800.png", "s3://bucket/\ud800", "data:image/png;base64,\ud800"):
+        with pytest.raises(ImageFetchError):
+            source.fetch(url, 1)
 
 
 def test_a_web_page_is_not_an_image(session, other):
