@@ -118,11 +118,16 @@ def label_studio_with_one_flag(
         source.backup(copy)
     port = free_port()
     environment = clean_environment(
-        ML_BLOCK_LOCAL_IP="false", COLLECT_ANALYTICS="False", SENTRY_DSN="", LABEL_STUDIO_BASE_DATA_DIR=folder
+        LABEL_STUDIO_BASE_DATA_DIR=folder,
+        LABEL_STUDIO_USERNAME=system.email,
+        LABEL_STUDIO_PASSWORD=system.password,
+        ML_BLOCK_LOCAL_IP="false",
+        COLLECT_ANALYTICS="False",
+        LATEST_VERSION_CHECK="False",
+        SENTRY_DSN="",
     )
     executable = (ROOT / DEFAULT_FOLDER / "bin" / "label-studio").absolute()
     command = [executable, "start", "--no-browser", "--internal-host", "127.0.0.1", "--port", str(port)]
-    command += ["--username", system.email]
     with (folder / "log.txt").open("w") as log:
         process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=os.fspath(folder)
