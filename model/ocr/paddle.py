@@ -15,7 +15,7 @@ from model.document import Polygon
 from model.errors import EngineError
 from model.images import RgbImage
 from model.ocr.characters import character_centres
-from model.ocr.engine import Recognised, TwoStageEngine
+from model.ocr.engine import BATCH_SIZE, CROP_SHAPE, Recognised, TwoStageEngine
 from model.ocr.files import ModelFiles, find_models, package_version
 from model.ocr.layout import outline_of
 
@@ -24,7 +24,6 @@ RECOGNISER_NAME = "PP-OCRv6_small_rec"
 
 # The pipeline's own values; the stand-alone detector would shrink every page to 960 pixels.
 DETECTION = {"limit_side_len": 64, "limit_type": "min", "thresh": 0.3, "box_thresh": 0.6, "unclip_ratio": 1.5}
-BATCH_SIZE = 6
 
 
 def build_paddle(models_dir: Path | None, threads: int) -> TwoStageEngine:
@@ -141,7 +140,7 @@ def _describe_recogniser(files: ModelFiles, name: str) -> dict[str, Any]:
         "PreProcess": {
             "transform_ops": [
                 {"DecodeImage": {"channel_first": False, "img_mode": "BGR"}},
-                {"RecResizeImg": {"image_shape": [3, 48, 320]}},
+                {"RecResizeImg": {"image_shape": list(CROP_SHAPE)}},
             ]
         },
         "PostProcess": {"name": "CTCLabelDecode", "character_dict": files.charset()},

@@ -13,11 +13,9 @@ from model.document import Polygon
 from model.errors import EngineError
 from model.images import RgbImage
 from model.ocr.characters import character_centres
-from model.ocr.engine import Recognised, TwoStageEngine
+from model.ocr.engine import BATCH_SIZE, CROP_SHAPE, Recognised, TwoStageEngine
 from model.ocr.files import find_models, package_version
 from model.ocr.layout import outline_of
-
-BATCH_SIZE = 6
 
 
 def build_rapid(models_dir: Path | None, threads: int) -> TwoStageEngine:
@@ -28,6 +26,7 @@ def build_rapid(models_dir: Path | None, threads: int) -> TwoStageEngine:
         "Global.log_level": "error",
         "Global.use_cls": False,
         "Rec.rec_batch_num": BATCH_SIZE,
+        "Rec.rec_img_shape": list(CROP_SHAPE),
     }
     if threads:
         settings["EngineConfig.onnxruntime.intra_op_num_threads"] = threads
