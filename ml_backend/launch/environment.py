@@ -12,7 +12,7 @@ from ml_backend.launch.console import Console
 from ml_backend.launch.errors import LaunchError
 
 LABEL_STUDIO_VERSION = "1.23.2"
-DEFAULT_FOLDER = Path(".venv-label-studio")
+DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / ".venv-label-studio"
 
 
 def ensure_label_studio(folder: Path, console: Console) -> Path:

@@ -30,7 +30,7 @@ DEMONSTRATION_CARDS = Path(__file__).resolve().parents[2] / "model" / "synthetic
 
 # A request of this launch may wait for four documents to be read on a slow machine.
 _REQUEST_SECONDS = 120.0
-_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, not bound
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 def bring_up(
@@ -72,7 +72,8 @@ class _Launch:
         self._venv = label_studio_venv
         self._run_dir = settings.run_dir
         self._external = bool(settings.label_studio_url)
-        self._url = settings.label_studio_url or f"http://127.0.0.1:{settings.label_studio_port}"
+        own = f"http://{_reachable(settings.label_studio_bind)}:{settings.label_studio_port}"
+        self._url = settings.label_studio_url.rstrip("/") or own
         self._executable = Path()
 
     def run(self) -> int:
@@ -235,9 +236,16 @@ class _Launch:
 
     def _backend_answers(self) -> bool:
         settings = self._settings
-        host = _WILDCARDS.get(settings.host, settings.host)
         auth = (settings.basic_auth_user, settings.basic_auth_password.get_secret_value())
-        return _answers(f"http://{host}:{settings.port}/health", auth if settings.basic_auth_user else None)
+        return _answers(
+            f"http://{_reachable(settings.host)}:{settings.port}/health", auth if settings.basic_auth_user else None
+        )
+
+
+def _reachable(host: str) -> str:
+    """Return how a server that listens on ``host`` is written in an address on this machine."""
+    host = _WILDCARDS.get(host, host)
+    return f"[{host}]" if ":" in host else host
 
 
 def _answers(url: str, auth: tuple[str, str] | None = None) -> bool:

@@ -7,8 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -46,7 +48,6 @@ class System:
     run_dir: Path
     webhook_secret: str
     client: LabelStudio
-    output: Path
 
     @property
     def auth(self) -> tuple[str, str]:
@@ -62,25 +63,49 @@ def clean_environment(**ours: object) -> dict[str, str]:
     # A checkpoint that is being tried out stays.
     names = {name.upper() for name in Settings.model_fields} - {"EXTRACTOR_DIR"}
     inherited = {name: value for name, value in os.environ.items() if name not in names}
+    # Not started in the checkout, where somebody's .env may lie.
+    inherited["PYTHONPATH"] = str(ROOT)
     return inherited | {name: str(value) for name, value in ours.items()}
+
+
+@contextmanager
+def launched(run_dir: Path, **settings: object) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start the system with its files in ``run_dir``, and interrupt it in the end if it still runs."""
+    ports = {"PORT": free_port(), "LABEL_STUDIO_PORT": free_port(), "REDIS_PORT": free_port()}
+    environment = clean_environment(**{"RUN_DIR": run_dir} | ports | settings)
+    with output_of(run_dir).open("a") as stream:
+        process = subprocess.Popen(COMMAND, cwd=run_dir.parent, env=environment, stdout=stream, stderr=stream)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def output_of(run_dir: Path) -> Path:
+    """Where a launch in ``run_dir`` writes what a person would see."""
+    return run_dir.parent / "output.txt"
+
+
+def wait_until_ready(process: "subprocess.Popen[bytes]", run_dir: Path) -> dict[str, Any]:
+    """Return what stands in ``connection.json`` once it is there."""
+    deadline = time.monotonic() + START_SECONDS
+    while not (run_dir / "connection.json").exists():
+        output = output_of(run_dir).read_text()
+        if process.poll() is not None:
+            pytest.fail(f"The system ended with status {process.returncode}:\n{output}")
+        if time.monotonic() > deadline:
+            pytest.fail(f"The system was not ready after {START_SECONDS} s:\n{output}")
+        time.sleep(0.5)
+    return json.loads((run_dir / "connection.json").read_text())
 
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     run_dir = tmp_path_factory.mktemp("system") / "run"
-    output = run_dir.parent / "output.txt"
-    environment = clean_environment(
-        RUN_DIR=run_dir,
-        PORT=free_port(),
-        LABEL_STUDIO_PORT=free_port(),
-        REDIS_PORT=free_port(),
-        BASIC_AUTH_USER=USER,
-        BASIC_AUTH_PASSWORD=PASSWORD,
-    )
-    with output.open("w") as stream:
-        process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment, stdout=stream, stderr=stream)
-    try:
-        connection = _wait(process, run_dir / "connection.json", output)
+    with launched(run_dir, BASIC_AUTH_USER=USER, BASIC_AUTH_PASSWORD=PASSWORD) as process:
+        connection = wait_until_ready(process, run_dir)
         secrets = json.loads((run_dir / "secrets.json").read_text())
         yield System(
             url=connection["label_studio_url"],
@@ -92,24 +117,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
             run_dir=run_dir,
             webhook_secret=secrets["webhook_secret"],
             client=LabelStudio(connection["label_studio_url"], connection["api_key"], timeout=120),
-            output=output,
         )
-    finally:
-        process.send_signal(signal.SIGINT)
-        status = process.wait(60)
-    assert status == 0, output.read_text()
+    assert process.returncode == 0, output_of(run_dir).read_text()
     assert not left_running(run_dir), "Ctrl-C left something running"
-
-
-def _wait(process: subprocess.Popen[bytes], connection: Path, output: Path) -> dict[str, str]:
-    deadline = time.monotonic() + START_SECONDS
-    while not connection.exists():
-        if process.poll() is not None:
-            pytest.fail(f"The system ended with status {process.returncode}:\n{output.read_text()}")
-        if time.monotonic() > deadline:
-            pytest.fail(f"The system was not ready after {START_SECONDS} s:\n{output.read_text()}")
-        time.sleep(0.5)
-    return json.loads(connection.read_text())
 
 
 def left_running(run_dir: Path) -> list[str]:

@@ -18,7 +18,7 @@ from ml_backend.label_studio.setup import ProjectPlan, ensure_project
 from ml_backend.launch.business_cards import business_cards_config
 from ml_backend.launch.environment import DEFAULT_FOLDER
 from tests.conftest import free_port
-from tests.e2e.conftest import ROOT, System, clean_environment
+from tests.e2e.conftest import System, clean_environment
 from tests.e2e.projects import new_project
 
 
@@ -126,7 +126,7 @@ def label_studio_with_one_flag(
         LATEST_VERSION_CHECK="False",
         SENTRY_DSN="",
     )
-    executable = (ROOT / DEFAULT_FOLDER / "bin" / "label-studio").absolute()
+    executable = DEFAULT_FOLDER / "bin" / "label-studio"
     command = [executable, "start", "--no-browser", "--internal-host", "127.0.0.1", "--port", str(port)]
     with (folder / "log.txt").open("w") as log:
         process = subprocess.Popen(

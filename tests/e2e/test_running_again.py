@@ -1,0 +1,73 @@
+"""Running the setup again over what is there."""
+
+from collections import Counter
+from pathlib import Path
+
+from ml_backend.label_studio.setup import ProjectPlan, ensure_project
+from ml_backend.launch.business_cards import business_cards_config
+from tests.e2e.conftest import System
+from tests.e2e.projects import printed_cards
+
+
+def inventory(system: System, project_id: int) -> dict[str, object]:
+    """Everything in a project that could be there twice."""
+    client = system.client
+    return {
+        "projects": sorted(project.id for project in client.projects()),
+        "tasks": sorted(task.id for task in client.tasks(project_id)),
+        "predictions": sorted(item.id for item in client.predictions(project_id=project_id)),
+        "webhooks": [(hook.id, hook.headers) for hook in client.webhooks(project_id)],
+        "backends": [backend.id for backend in client.ml_backends(project_id)],
+        "project": client.project(project_id),
+    }
+
+
+def test_setup_run_twice_creates_nothing_twice(system: System, tmp_path: Path) -> None:
+    plan = ProjectPlan("Set up twice", business_cards_config(), images=printed_cards(tmp_path, 3))
+    first = ensure_project(system.client, plan, system.backend)
+    assert first.changes
+    assert (first.tasks, first.predicted) == (3, 3)
+    before = inventory(system, first.project_id)
+
+    second = ensure_project(system.client, plan, system.backend)
+
+    assert second.changes == ()
+    assert second.project_id == first.project_id
+    assert inventory(system, first.project_id) == before
+
+
+def test_import_that_was_cut_off_is_completed(system: System, tmp_path: Path) -> None:
+    cards = printed_cards(tmp_path, 4)
+    plan = ProjectPlan("Cut off", business_cards_config(), images=cards)
+    project = system.client.create_project(plan.title, plan.label_config)
+    system.client.upload_files(project.id, cards[:2])
+    report = ensure_project(system.client, plan, system.backend)
+    assert report.project_id == project.id
+    names = Counter(str(task.data["image"]).partition("-")[2] for task in system.client.tasks(project.id))
+    assert names == Counter(card.name for card in cards)
+
+
+def test_prediction_that_is_there_twice_is_removed(system: System, tmp_path: Path) -> None:
+    plan = ProjectPlan("There twice", business_cards_config(), images=printed_cards(tmp_path, 2))
+    report = ensure_project(system.client, plan, system.backend)
+    (first, *_) = system.client.predictions(project_id=report.project_id)
+    system.client.create_predictions([first])
+    again = ensure_project(system.client, plan, system.backend)
+    assert again.changes == ("removed 1 predictions that were there twice",)
+    assert len(system.client.predictions(project_id=report.project_id)) == 2
+
+
+def test_disconnected_backend_is_connected_again_and_other_backends_stay(system: System, tmp_path: Path) -> None:
+    plan = ProjectPlan("Disconnected", business_cards_config(), images=printed_cards(tmp_path, 1))
+    report = ensure_project(system.client, plan, system.backend)
+    (connected,) = system.client.ml_backends(report.project_id)
+    # As a person may do it in the interface: the password is gone, and with it the connection.
+    system.client.session.request(
+        "PATCH",
+        f"api/ml/{connected.id}",
+        json={"project": report.project_id, "url": system.backend_url, "auth_method": "NONE", "is_interactive": False},
+    )
+    again = ensure_project(system.client, plan, system.backend)
+    assert "repaired the connection to the backend" in again.changes
+    (repaired,) = system.client.ml_backends(report.project_id)
+    assert (repaired.id, repaired.state, repaired.is_interactive) == (connected.id, "CO", True)
