@@ -30,6 +30,7 @@ class Company:
     latin: str
 
 
+_LATIN_ENDINGS = ("Group", "Studio", "Company", "Service", "Trade", "Ltd.", "Lab")
 _INSTITUTIONAL = frozenset({"university", "government", "ngo"})
 _TRADE_WEIGHTS = {
     "university": 1.6,
@@ -273,7 +274,7 @@ def _cyrillic(chance: Chance, locale: str, trade: str) -> Company:
                 f"{core} и партнёры" if language == "ru" else f"{core} груп": 0.4,
                 f"{kind.capitalize()} {quoted} {city}": 0.3,
                 f"{core}-{city}": 0.2,
-                f"{romanise(core)} {chance.pick(('Group', 'Studio', 'Company', 'Service', 'Trade', 'Ltd.', 'Lab'))}": 0.7,
+                f"{romanise(core)} {chance.pick(_LATIN_ENDINGS)}": 0.7,
                 romanise(core).upper(): 0.5,
             }
         )

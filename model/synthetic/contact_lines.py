@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from model.synthetic.chance import Chance
-from model.synthetic.contacts import (
-    LabelKind,
-    draw_email,
-    draw_label,
-    draw_phone,
-    draw_separator,
-    draw_shorthand,
-    draw_website,
-)
+from model.synthetic.contact_items import Item, contact_items
 from model.synthetic.content import Span, TextLine
+from model.synthetic.labels import LabelKind, draw_label, draw_separator
+from model.synthetic.lexicon import lexicon
 from model.synthetic.locales import is_cyrillic
-from model.synthetic.people import Person
+from model.synthetic.people import Person, draw_person
+from model.synthetic.phones import draw_phone
 
-_FIELDS: dict[LabelKind, str] = {
+FIELD_OF: dict[LabelKind, str] = {
     "mobile": "PHONE",
     "office": "PHONE",
     "home": "PHONE",
@@ -34,165 +30,145 @@ _ICONS: dict[LabelKind, str] = {
     "email": "mail",
     "web": "web",
 }
+_JOINTS = (", ", " / ", ", ", " & ", ", ", "/", " | ", "; ", "  ")
+_LINE_JOINTS = (" | ", "  ", ", ", " • ", " / ", "   ", " - ", "  |  ", ", ", "; ", " · ")
 
 
-@dataclass(slots=True)
-class _Item:
-    """Values of one kind that share a label."""
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How one card labels: the same way on all its lines."""
 
-    kind: LabelKind
-    values: list[str]
+    labelled: bool
+    icons: bool
+    column: bool
+    separator: str
+    capitals: bool
 
 
-def contact_lines(chance: Chance, locale: str, person: Person | None, brand: str, domain: str) -> list[TextLine]:
+def contact_lines(chance: Chance, locale: str, person: Person | None, domain: str) -> list[TextLine]:
     """Draw the contact lines of a card.
 
     Args:
         chance: The card's draws.
         locale: Whose numbers and labels they are.
         person: Whom an e-mail address may name.
-        brand: The company, for addresses of an office.
         domain: The company's domain.
     """
-    items = _items(chance, locale, person, brand, domain)
     labelled = not chance.feature("no_labels")
-    icons = chance.feature("icons", 0.6 if labelled else 1.5)
     column = labelled and chance.feature("label_column")
     separator = draw_separator(chance)
     if chance.feature("glued_label"):
         separator = chance.pick((":", ":", ":-", ".", "-"))
     if column:
         separator = chance.pick((" : ", ": ", "  ", ":"))
-    capitals = chance.odds(0.06)
-
-    def label_of(kind: LabelKind) -> str:
-        label = draw_label(chance, locale, kind)
-        # A single letter or word may not be told apart from the number without any space.
-        gap = separator if separator.strip() or " " in separator else " "
-        return (label.upper() if capitals else label) + (gap.lstrip(".") if label.endswith(".") else gap)
-
-    lines: list[TextLine] = []
-    for item in items:
-        spans: list[Span] = []
-        # The fax is labelled even where nothing else is, or it would be a phone.
-        shows_label = (labelled and chance.odds(0.95)) or item.kind == "fax"
-        after = shows_label and item.kind in ("mobile", "office", "fax", "home") and chance.feature("label_after")
-        if shows_label and not after:
-            spans.append(Span(label_of(item.kind)))
-        joint = chance.pick((", ", " / ", ", ", " & ", ", ", "/", " | ", "; ", "  "))
-        for number, value in enumerate(item.values):
-            if number:
-                _join(spans, joint)
-            spans.append(Span(value, _FIELDS[item.kind]))
-        if after:
-            word = draw_label(chance, locale, item.kind).strip(".:").lower()
-            spans.append(Span(chance.pick((f" {word}", f" ({word[:1].upper()})", f" ({word})", f" - {word}"))))
-        tab = 1 if column and shows_label and not after else -1
-        lines.append(TextLine(tuple(spans), "body", _ICONS[item.kind] if icons else "", tab))
-    lines = _split_mail(chance, lines)
-    return _merge(chance, lines)
+    icons = chance.feature("icons", 0.6 if labelled else 1.5)
+    manner = _Manner(labelled, icons, column, separator, chance.odds(0.06))
+    items = contact_items(chance, locale, person, domain)
+    lines = _merge(chance, [_line(chance, locale, item, manner) for item in items])
+    if chance.feature("label_above"):
+        lines = _with_label_above(chance, locale, lines)
+    if chance.feature("bearer") and not is_cyrillic(locale):
+        lines.insert(chance.between(0, len(lines)), _bearer_line(chance, locale))
+    return lines
 
 
-def _join(spans: list[Span], joint: str) -> None:
+def _line(chance: Chance, locale: str, item: Item, manner: _Manner) -> TextLine:
+    # The fax is labelled even where nothing else is, or it would be a phone.
+    shows_label = (manner.labelled and chance.odds(0.95)) or item.kind == "fax"
+    number = item.kind in ("mobile", "office", "fax", "home")
+    after = shows_label and number and chance.feature("label_after")
+    spans: list[Span] = []
+    if shows_label and not after:
+        spans.append(Span(_label(chance, locale, item.kind, manner)))
+    joint = chance.pick(_JOINTS)
+    for position, value in enumerate(item.values):
+        if position:
+            join(spans, joint)
+        spans.append(Span(value, FIELD_OF[item.kind]))
+    if after:
+        word = draw_label(chance, locale, item.kind).strip(".:").lower()
+        spans.append(Span(chance.pick((f" {word}", f" ({word[:1].upper()})", f" ({word})", f" - {word}"))))
+    elif item.remark:
+        spans.append(Span(f" {item.remark}"))
+    tab = 1 if manner.column and shows_label and not after else -1
+    return TextLine(tuple(spans), "body", _ICONS[item.kind] if manner.icons else "", tab)
+
+
+def _label(chance: Chance, locale: str, kind: LabelKind, manner: _Manner) -> str:
+    label = draw_label(chance, locale, kind)
+    # Without any mark or space a label could not be told from its value.
+    gap = manner.separator or " "
+    return (label.upper() if manner.capitals else label) + (gap.lstrip(".") if label.endswith(".") else gap)
+
+
+def join(spans: list[Span], joint: str) -> None:
     """Add a separator; a comma sticks to the value before it, as it does for a reader."""
     if joint.startswith((",", ";")) and spans[-1].field:
-        spans[-1] = Span(spans[-1].text + joint[0], spans[-1].field)
+        spans[-1] = replace(spans[-1], text=spans[-1].text + joint[0])
         spans.append(Span(joint[1:] or " "))
     else:
         spans.append(Span(joint))
 
 
-def _items(chance: Chance, locale: str, person: Person | None, brand: str, domain: str) -> list[_Item]:
-    items: list[_Item] = []
-    phones = chance.weigh({0: 0.06, 1: 0.5, 2: 0.3, 3: 0.12})
-    if "phone_shorthand" in chance.wanted:
-        phones = max(phones, 1)
-    kinds: list[LabelKind] = [chance.weigh({"mobile": 5.0, "office": 4.0, "home": 0.4}) for _ in range(phones)]
-    for kind in dict.fromkeys(kinds):
-        count = kinds.count(kind)
-        plan = "mobile" if kind == "mobile" else "office"
-        numbers = [draw_phone(chance, locale, "mobile" if plan == "mobile" else "office") for _ in range(count)]
-        if plan == "office" and chance.feature("phone_shorthand"):
-            numbers[-1] = draw_shorthand(chance, locale)
-        if count == 1 and chance.odds(0.16):
-            numbers.append(draw_phone(chance, locale, "mobile" if plan == "mobile" else "office"))
-        if len(numbers) > 1 and chance.odds(0.3):
-            items += [_Item(kind, [number]) for number in numbers]
-        else:
-            items.append(_Item(kind, numbers))
-    if chance.feature("fax", 0.35 if is_cyrillic(locale) else 0.8):
-        values = [draw_phone(chance, locale, "office")]
-        if chance.odds(0.08):
-            values.append(draw_phone(chance, locale, "office"))
-        items.append(_Item("fax", values))
-    if chance.odds(0.86):
-        mails = [draw_email(chance, locale, person, domain)]
-        if chance.feature("two_mails"):
-            mails.append(draw_email(chance, locale, None, domain))
-        if len(mails) > 1 and chance.odds(0.4):
-            items += [_Item("email", [mail]) for mail in mails]
-        else:
-            items.append(_Item("email", mails))
-    if chance.odds(0.66):
-        items.append(_Item("web", [draw_website(chance, domain)]))
-    if chance.odds(0.3):
-        items = [items[int(i)] for i in chance.rng.permutation(len(items))]
-    return items
+def _kind(line: TextLine) -> str:
+    return next((span.field for span in line.spans if span.field), "")
 
 
-def _split_mail(chance: Chance, lines: list[TextLine]) -> list[TextLine]:
-    """Print one e-mail address with a space in it, as careless typesetting does."""
-    if not chance.feature("split_mail"):
-        return lines
-    found = []
-    for line in lines:
-        spans = []
-        for span in line.spans:
-            if span.field == "EMAIL" and "@" in span.text:
-                local, _, host = span.text.partition("@")
-                name, _, ending = host.rpartition(".")
-                spaced = (
-                    f"{local} @ {host}",
-                    f"{local}@ {host}",
-                    f"{local}@{name}. {ending}",
-                    f"{local} @{host}",
-                    f"{local}@{name} .{ending}",
-                )
-                span = Span(chance.pick(spaced), "EMAIL")
-            spans.append(span)
-        found.append(TextLine(tuple(spans), line.style, line.icon, line.tab))
-    return found
-
-
-def _merge(chance: Chance, lines: list[TextLine]) -> list[TextLine]:
+def _merge(chance: Chance, lines: Sequence[TextLine]) -> list[TextLine]:
     """Put several values on one line where the card does so."""
-    joint = chance.pick((" | ", "  ", ", ", " • ", " / ", "   ", " - ", "  |  ", ", ", "; ", " · "))
+    joint = chance.pick(_LINE_JOINTS)
+    groups: list[list[TextLine]] = []
     if chance.feature("one_line_contact"):
-        groups: list[list[TextLine]] = []
         for line in lines:
             if groups and len(groups[-1]) < 3 and chance.odds(0.75):
                 groups[-1].append(line)
             else:
                 groups.append([line])
     else:
-        groups = [[line] for line in lines]
-        mail_joins = chance.feature("mail_on_phone_line")
-        web_joins = chance.feature("web_on_mail_line")
-        for number in range(len(groups) - 1, 0, -1):
-            before, here = (_kind(groups[number - 1][0]), _kind(groups[number][0]))
-            if (mail_joins and (before, here) == ("PHONE", "EMAIL")) or (
-                web_joins and {before, here} == {"EMAIL", "WEBSITE"}
-            ):
-                groups[number - 1 : number + 1] = [groups[number - 1] + groups[number]]
-    merged = []
-    for group in groups:
-        spans = list(group[0].spans)
-        for line in group[1:]:
-            _join(spans, joint)
-            spans += line.spans
-        merged.append(TextLine(tuple(spans), group[0].style, group[0].icon, group[0].tab if len(group) == 1 else -1))
-    return merged
+        pairs = set()
+        if chance.feature("mail_on_phone_line"):
+            pairs.add(("PHONE", "EMAIL"))
+        if chance.feature("web_on_mail_line"):
+            pairs |= {("EMAIL", "WEBSITE"), ("WEBSITE", "EMAIL")}
+        if chance.feature("fax_on_phone_line"):
+            pairs.add(("PHONE", "FAX"))
+        for line in lines:
+            if groups and (_kind(groups[-1][-1]), _kind(line)) in pairs:
+                groups[-1].append(line)
+            else:
+                groups.append([line])
+    return [_merged(group, joint) for group in groups]
 
 
-def _kind(line: TextLine) -> str:
-    return next((span.field for span in line.spans if span.field), "")
+def _merged(group: Sequence[TextLine], joint: str) -> TextLine:
+    spans = list(group[0].spans)
+    for line in group[1:]:
+        join(spans, joint)
+        spans += line.spans
+    return replace(group[0], spans=tuple(spans), tab=group[0].tab if len(group) == 1 else -1)
+
+
+def _with_label_above(chance: Chance, locale: str, lines: list[TextLine]) -> list[TextLine]:
+    """Give one value a line of its own above it that says what it is."""
+    places = [i for i, line in enumerate(lines) if line.spans[0].field]
+    if not places:
+        return lines
+    at = chance.pick(places)
+    kinds = {field: kind for kind, field in FIELD_OF.items()}
+    pointer = draw_label(chance, locale, kinds[_kind(lines[at])]) + ":"
+    if not is_cyrillic(locale) and chance.odds(0.6):
+        pointer = chance.pick(lexicon("phrases_en")["pointer"])
+    lines.insert(at, TextLine((Span(pointer),), chance.pick(("body", "small", "heading"))))
+    return lines
+
+
+def _bearer_line(chance: Chance, locale: str) -> TextLine:
+    """Draw a line that names a person before a number: «Prop: K. Rao 98480 …»."""
+    words = lexicon("phrases_en")
+    name = draw_person(chance, locale).printed[0]
+    spans = [Span(f"{chance.pick(words['bearer'])} ")] if chance.odds(0.75) else []
+    spans.append(Span(name, "NAME"))
+    if chance.odds(0.7):
+        join(spans, chance.pick((" - ", ": ", ", ", " ", " (M) ", " : ", " – ")))
+        spans.append(Span(draw_phone(chance, locale), "PHONE"))
+    return TextLine(tuple(spans))

@@ -96,3 +96,8 @@ class Content:
         kept = tuple(line for line in lines if line.text.strip())
         if kept:
             self.blocks[role] = Block(kept)
+
+
+def outside(text: str, style: str = "body") -> TextLine:
+    """Return a line that belongs to no field."""
+    return TextLine((Span(text),), style)

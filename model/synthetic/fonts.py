@@ -162,8 +162,8 @@ class Family:
 
     Attributes:
         name: As the files call it.
-        use: ``body`` for any text, ``display`` for large text, ``script`` for handwriting and ornament, ``native`` for
-            scripts other than Latin and Cyrillic.
+        use: ``body`` for any text, ``display`` for large text, ``script`` for handwriting and ornament, ``native``
+            for scripts other than Latin and Cyrillic.
         faces: Its files, regular weights first.
     """
 
@@ -276,8 +276,8 @@ class FontSet:
                 "".join(sorted({c for c in text if not any(f.covers(c) for f in self.families)})) or "this mixture"
             )
             raise SyntheticError(
-                f"no font covers {missing!r}: install one that does, on Debian for example `apt-get install fonts-dejavu "
-                "fonts-noto-core fonts-paratype`"
+                f"no font covers {missing!r}: install one that does, on Debian for example `apt-get install "
+                "fonts-dejavu fonts-noto-core fonts-paratype`"
             )
         return covering
 

@@ -7,6 +7,7 @@ from model.synthetic.lexicon import lexicon
 from model.synthetic.locales import is_cyrillic, tongue
 
 _MEDICAL = frozenset({"medical"})
+_SHORT_RANKS = ("V.P.", "VP", "A.V.P.", "AVP", "EVP", "SVP", "G.M.", "DGM", "AGM", "Sr. VP")
 
 
 def draw_position(chance: Chance, locale: str, trade: str) -> str:
@@ -55,7 +56,7 @@ def _composed(chance: Chance) -> str:
         f"Head, {function}": 0.2,
         f"Vice President - {function}": 0.3,
         f"Vice President, {function}": 0.3,
-        f"{chance.pick(('V.P.', 'VP', 'A.V.P.', 'AVP', 'EVP', 'SVP', 'G.M.', 'DGM', 'AGM', 'Sr. VP'))} {chance.pick(('', '- '))}{function}": 0.3,
+        f"{chance.pick(_SHORT_RANKS)} {chance.pick(('', '- '))}{function}": 0.3,
         f"General Manager - {function}": 0.4,
         f"{rank} - {function} & {other}": 0.2,
         f"{function} & {other} {rank}": 0.4,
@@ -68,6 +69,15 @@ def _composed(chance: Chance) -> str:
         f"Executive {function}": 0.2,
         f"Consultant - {function}": 0.2,
         f"Project {rank}": 0.2,
+        f"{head} ({function})": 0.2,
+        f"{head} - {function}": 0.2,
+        f"{rank}, {function}": 0.2,
+        f"{function} - {rank}": 0.1,
+        f"{senior} {rank} {function}": 0.2,
+        f"Head of {function} & {other}": 0.15,
+        f"{rank} {function} ({senior})": 0.05,
+        f"{head}, {function}": 0.1,
+        f"{senior} {function} & {other} {rank}": 0.15,
     }
     return chance.weigh(patterns)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from model.synthetic.chance import Chance
@@ -67,7 +68,7 @@ class Layout:
 
 _M = 0.05  # margin
 _R = 0.95
-_ALL_BELOW = ("address", "contact", "address2", "extras")
+_ALL_BELOW = ("address", "contact", "address2", "address3", "extras")
 
 LAYOUTS: Mapping[str, Layout] = {
     "left": Layout(
@@ -92,7 +93,9 @@ LAYOUTS: Mapping[str, Layout] = {
         (
             Slot(("mark", "native", "brand", "slogan"), (_M, 0.05, _R, 0.36), "centre"),
             Slot(("person", "person2"), (_M, 0.38, _R, 0.58), "centre", 0.5),
-            Slot(("services", "address", "contact", "address2", "extras"), (_M, 0.6, _R, 0.96), "centre", 1.0),
+            Slot(
+                ("services", "address", "contact", "address2", "address3", "extras"), (_M, 0.6, _R, 0.96), "centre", 1.0
+            ),
         ),
         weight=1.3,
     ),
@@ -136,7 +139,7 @@ LAYOUTS: Mapping[str, Layout] = {
         (
             Slot(("mark", "brand", "slogan"), (_M, 0.06, 0.62, 0.4)),
             Slot(("person", "person2"), (_M, 0.42, 0.7, 0.66), valign=0.5),
-            Slot(("address", "address2"), (_M, 0.68, 0.49, 0.96), valign=1.0),
+            Slot(("address", "address2", "address3"), (_M, 0.68, 0.49, 0.96), valign=1.0),
             Slot(("contact", "extras"), (0.53, 0.68, _R, 0.96), valign=1.0),
             Slot(("services", "native"), (0.65, 0.06, _R, 0.4), "right"),
         ),
@@ -147,7 +150,7 @@ LAYOUTS: Mapping[str, Layout] = {
             Slot(("person", "person2"), (0.5, 0.05, _R, 0.32), "right"),
             Slot(("mark",), (_M, 0.05, 0.3, 0.34)),
             Slot(("native", "brand", "slogan", "services"), (_M, 0.35, _R, 0.64), "centre", 0.5),
-            Slot(("address", "address2"), (_M, 0.67, 0.48, 0.96), valign=1.0),
+            Slot(("address", "address2", "address3"), (_M, 0.67, 0.48, 0.96), valign=1.0),
             Slot(("contact", "extras"), (0.52, 0.67, _R, 0.96), "right", 1.0),
         ),
         weight=1.3,
@@ -192,7 +195,7 @@ LAYOUTS: Mapping[str, Layout] = {
             Slot(("person", "person2"), (_M, 0.05, 0.55, 0.3)),
             Slot(("corner",), (0.57, 0.05, _R, 0.25), "right"),
             Slot(("mark", "brand", "slogan"), (_M, 0.32, _R, 0.62), "centre", 0.5),
-            Slot(("address", "services", "address2"), (_M, 0.63, _R, 0.83), "centre", 0.5),
+            Slot(("address", "services", "address2", "address3"), (_M, 0.63, _R, 0.83), "centre", 0.5),
             Slot(("contact", "extras"), (0.0, 0.85, 1.0, 1.0), "centre", 0.5, "accent"),
         )
     ),
@@ -218,9 +221,21 @@ LAYOUTS: Mapping[str, Layout] = {
             Slot(("corner", "person2"), (0.52, 0.04, _R, 0.24), "right"),
             Slot(("mark", "brand", "slogan", "services"), (_M, 0.25, _R, 0.54), "centre", 0.5),
             Slot(("address", "contact"), (_M, 0.58, 0.49, 0.96)),
-            Slot(("address2", "extras", "native"), (0.52, 0.58, _R, 0.96)),
+            Slot(("address2", "address3", "extras", "native"), (0.52, 0.58, _R, 0.96)),
         ),
         rules=((0.505, 0.6, 0.505, 0.92),),
+    ),
+    "three_offices": Layout(
+        (
+            Slot(("person", "person2"), (0.5, 0.04, _R, 0.24), "right"),
+            Slot(("corner", "native"), (_M, 0.04, 0.48, 0.2)),
+            Slot(("mark", "brand", "slogan", "services", "contact", "extras"), (_M, 0.25, _R, 0.62), "centre", 0.5),
+            Slot(("address",), (0.03, 0.66, 0.34, 0.96), "centre"),
+            Slot(("address2",), (0.36, 0.66, 0.65, 0.96), "centre"),
+            Slot(("address3",), (0.67, 0.66, 0.97, 0.96), "centre"),
+        ),
+        rules=((0.35, 0.66, 0.35, 0.94), (0.66, 0.66, 0.66, 0.94)),
+        weight=0.4,
     ),
     "three_columns": Layout(
         (
@@ -228,7 +243,7 @@ LAYOUTS: Mapping[str, Layout] = {
             Slot(("services",), (0.62, 0.06, _R, 0.45), "right"),
             Slot(("person", "person2"), (_M, 0.58, 0.34, 0.94), valign=1.0),
             Slot(("contact", "extras"), (0.36, 0.58, 0.66, 0.94), valign=1.0),
-            Slot(("address", "address2"), (0.68, 0.58, _R, 0.94), valign=1.0),
+            Slot(("address", "address2", "address3"), (0.68, 0.58, _R, 0.94), valign=1.0),
         ),
         rules=((_M, 0.53, _R, 0.53),),
         weight=0.8,
@@ -236,7 +251,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "minimal": Layout(
         (
             Slot(("person", "person2"), (0.1, 0.3, 0.9, 0.52), "centre", 1.0),
-            Slot(("contact", "address", "address2", "extras", "services"), (0.1, 0.56, 0.9, 0.9), "centre"),
+            Slot(("contact", "address", "address2", "address3", "extras", "services"), (0.1, 0.56, 0.9, 0.9), "centre"),
             Slot(("mark", "brand", "slogan"), (0.1, 0.05, 0.9, 0.27), "centre"),
         ),
         weight=0.7,
@@ -245,7 +260,7 @@ LAYOUTS: Mapping[str, Layout] = {
         (
             Slot(("mark", "brand", "slogan", "native"), (_M, 0.05, 0.66, 0.4)),
             Slot(("person", "person2"), (_M, 0.6, 0.48, 0.95), valign=1.0),
-            Slot(("subhead", "address", "contact", "address2"), (0.52, 0.42, _R, 0.95), valign=1.0),
+            Slot(("subhead", "address", "contact", "address2", "address3"), (0.52, 0.42, _R, 0.95), valign=1.0),
             Slot(("services", "extras"), (0.68, 0.05, _R, 0.4), "right"),
         ),
         weight=1.2,
@@ -254,7 +269,9 @@ LAYOUTS: Mapping[str, Layout] = {
         (
             Slot(("person",), (_M, 0.04, _R, 0.3), "centre"),
             Slot(("mark", "brand", "slogan", "services"), (_M, 0.32, _R, 0.62), "centre", 0.5),
-            Slot(("address", "address2", "contact", "extras", "person2"), (_M, 0.64, _R, 0.97), "centre", 1.0),
+            Slot(
+                ("address", "address2", "address3", "contact", "extras", "person2"), (_M, 0.64, _R, 0.97), "centre", 1.0
+            ),
         )
     ),
     "shop_sign": Layout(
@@ -263,7 +280,9 @@ LAYOUTS: Mapping[str, Layout] = {
             Slot(("contact",), (0.52, 0.03, _R, 0.28), "right"),
             Slot(("mark", "brand", "slogan"), (_M, 0.3, _R, 0.56), "centre", 0.5),
             Slot(("services",), (_M, 0.57, _R, 0.76), "centre", 0.5),
-            Slot(("address", "address2", "extras", "person2"), (0.0, 0.8, 1.0, 1.0), "centre", 0.5, "accent"),
+            Slot(
+                ("address", "address2", "address3", "extras", "person2"), (0.0, 0.8, 1.0, 1.0), "centre", 0.5, "accent"
+            ),
         ),
         weight=1.2,
     ),
@@ -279,7 +298,12 @@ LAYOUTS: Mapping[str, Layout] = {
         (
             Slot(("mark", "brand", "slogan", "native"), (0.07, 0.05, 0.93, 0.36), "centre"),
             Slot(("person", "person2"), (0.07, 0.38, 0.93, 0.56), "centre", 0.5),
-            Slot(("services", "address", "contact", "address2", "extras"), (0.07, 0.58, 0.93, 0.96), "centre", 1.0),
+            Slot(
+                ("services", "address", "contact", "address2", "address3", "extras"),
+                (0.07, 0.58, 0.93, 0.96),
+                "centre",
+                1.0,
+            ),
         ),
         portrait=True,
         weight=0.6,
@@ -288,7 +312,11 @@ LAYOUTS: Mapping[str, Layout] = {
         (
             Slot(("mark", "brand", "slogan"), (0.08, 0.05, 0.93, 0.32)),
             Slot(("person", "person2"), (0.08, 0.36, 0.93, 0.55)),
-            Slot(("services", "contact", "address", "address2", "extras"), (0.08, 0.58, 0.93, 0.96), valign=1.0),
+            Slot(
+                ("services", "contact", "address", "address2", "address3", "extras"),
+                (0.08, 0.58, 0.93, 0.96),
+                valign=1.0,
+            ),
         ),
         portrait=True,
         weight=0.5,
@@ -296,7 +324,12 @@ LAYOUTS: Mapping[str, Layout] = {
     "portrait_photo": Layout(
         (
             Slot(("person", "person2"), (0.07, 0.44, 0.93, 0.6), "centre"),
-            Slot(("contact", "address", "address2", "services", "extras"), (0.07, 0.62, 0.93, 0.84), "centre", 0.5),
+            Slot(
+                ("contact", "address", "address2", "address3", "services", "extras"),
+                (0.07, 0.62, 0.93, 0.84),
+                "centre",
+                0.5,
+            ),
             Slot(("mark", "brand", "slogan"), (0.0, 0.86, 1.0, 1.0), "centre", 0.5, "dark"),
         ),
         portrait=True,
@@ -338,7 +371,7 @@ def _scattered(chance: Chance) -> Layout:
         ((0.05, 0.35, 0.65, 0.96), (0.04, 0.28, 0.6, 0.96), (0.05, 0.5, 0.96), (0.05, 0.24, 0.44, 0.7, 0.96))
     )
     cells: list[Rect] = []
-    for top, bottom in zip(rows, rows[1:], strict=False):
+    for top, bottom in pairwise(rows):
         if chance.odds(0.45):
             cells.append((_M, top, _R, bottom - 0.02))
         else:
@@ -347,12 +380,12 @@ def _scattered(chance: Chance) -> Layout:
         ("mark", "brand", "slogan"),
         ("person", "person2"),
         ("contact",),
-        ("address", "address2"),
+        ("address", "address2", "address3"),
         ("services", "native"),
         ("extras", "corner"),
     ]
     if chance.odds(0.5):
-        groups[2:4] = [("address", "contact", "address2")]
+        groups[2:4] = [("address", "contact", "address2", "address3")]
     if chance.odds(0.7):
         groups = [g for g in groups if g[0] != "extras"]
     while len(groups) > len(cells):

@@ -183,7 +183,8 @@ def _british(chance: Chance, locale: str) -> list[str]:
         city = chance.pick(words["au_cities"])
     elif locale in ("en_GB", "en_IE"):
         letters = "ABCDEGHJLMNPRSTW"
-        code = f"{chance.pick(letters)}{chance.pick(letters)}{chance.digits('%# %')}{chance.pick(letters)}{chance.pick(letters)}"
+        a, b, c, d = (chance.pick(letters) for _ in range(4))
+        code = f"{a}{b}{chance.digits('%# %')}{c}{d}"
         city = f"{chance.pick(words['gb_cities'])}{chance.pick((' ', ', ', ' '))}{code}"
     else:
         _, town, code = chance.pick(_stock(locale if locale != "en_KE" else "en_GB"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class ReadingNoise:
         break_line: A line falls in two at any space.
         stray: A line gains a short nonsense word at its start, from an icon or a bullet.
         jitter: Boxes move by this share of the line's height, at most.
-        cyrillic_as_latin: Cyrillic lines are read with Latin letters that look alike, for a recogniser without Cyrillic.
+        cyrillic_as_latin: A Cyrillic line is read in Latin look-alikes, as a recogniser without Cyrillic does.
     """
 
     glue: float = 0.035
@@ -158,7 +159,7 @@ def _merge(rows: list[_Row], rng: np.random.Generator, noise: ReadingNoise) -> l
 def _break(row: _Row, rng: np.random.Generator, noise: ReadingNoise) -> list[_Row]:
     """Let a line fall apart, surely not at narrow gaps, mostly at wide ones."""
     parts, height = [[row[0]]], _height(row)
-    for before, piece in zip(row, row[1:], strict=False):
+    for before, piece in pairwise(row):
         gap = (piece.box.x0 - before.box.x1) / height
         rate = noise.break_gap if gap > 1.1 else noise.break_line if gap > 0.15 else 0.0
         if rng.random() < rate:
@@ -250,7 +251,7 @@ def _split(row: _Row, rng: np.random.Generator, noise: ReadingNoise) -> _Row:
 def _glue(row: _Row, rng: np.random.Generator, noise: ReadingNoise) -> _Row:
     whole = rng.random() < noise.glue_line
     groups: list[list[_Piece]] = [[row[0]]]
-    for before, piece in zip(row, row[1:], strict=False):
+    for before, piece in pairwise(row):
         label = before.entity < 0 and before.text[-1] in ":.-"
         gap = (piece.box.x0 - before.box.x1) / max(before.box.height, 1.0)
         rate = 1.0 if whole else max(noise.glue, noise.glue_label if label else 0.0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from model.document import Box
 from model.synthetic.chance import Chance
-from model.synthetic.content import Content, Token
+from model.synthetic.content import Content, Span, TextLine, Token
 from model.synthetic.design import Design, Ornament, SetLine, SetWord
 from model.synthetic.fonts import FontSet
 from model.synthetic.layouts import Layout, Rect, Slot
@@ -19,10 +19,13 @@ _SCALES = (1.0, 0.92, 0.84, 0.77, 0.7, 0.63, 0.57, 0.51, 0.45, 0.39)
 _COMFORTABLE = 0.57
 # Largest ratio between the scales of two places on one card.
 _SPREAD = 1.3
+# An address that would become small is rather set as one paragraph.
+_FLOWING = ("address", "address2", "address3")
+_FLOWING_BELOW = 0.8
 _SHARES = {"left": 0.0, "centre": 0.5, "right": 1.0}
 # Set on top of the card, wherever there is a place; or within the logo.
-_FREE = ("note", "scanner", "mark_text")
-_DISPENSABLE = ("services", "extras", "address2", "person2", "slogan", "native", "mark")
+_FREE = ("note", "scanner", "screen", "top", "mark_text")
+_DISPENSABLE = ("services", "extras", "address3", "address2", "person2", "slogan", "native", "mark")
 
 
 @dataclass(slots=True)
@@ -91,6 +94,8 @@ class _Setter:
                 stack.height += stack.mark_size
                 continue
             lines = self.content.blocks[role].lines
+            if role in _FLOWING and scale < _FLOWING_BELOW:
+                lines = _flowed(lines)
             body = self.styles.get("body")
             tab = (
                 tab_position(lines, body, scale, self.body_size * scale * 0.4) if body and slot.align == "left" else 0.0
@@ -160,11 +165,19 @@ class _Setter:
     def add_free_lines(self) -> None:
         """Add what comes onto a card after printing: a scanner's mark, a handwritten note, a code to scan."""
         chance = self.chance
-        for role in ("note", "scanner"):
+        for role in ("note", "scanner", "screen", "top"):
             if role not in self.content.blocks:
                 continue
-            left = self.width * (chance.pick((0.02, 0.02, 0.02, 0.6)) if role == "scanner" else chance.real(0.1, 0.55))
-            bottom = self.height * (0.98 if role == "scanner" else chance.real(0.3, 0.9))
+            left = (
+                self.width
+                * {
+                    "scanner": chance.pick((0.02, 0.02, 0.02, 0.6)),
+                    "top": chance.real(0.4, 0.5),
+                    "screen": chance.pick((0.03, 0.6)),
+                    "note": chance.real(0.1, 0.55),
+                }[role]
+            )
+            bottom = self.height * {"scanner": 0.98, "note": chance.real(0.3, 0.9)}.get(role, 0.045)
             for number, line in enumerate(reversed(self.content.blocks[role].lines)):
                 style = self.styles[line.style]
                 size = max(10, round(style.size))
@@ -179,6 +192,19 @@ class _Setter:
             # A code never covers text.
             if not any(box.overlap(word.box) for line in self.lines for word in line.words):
                 self.ornaments.append(Ornament("qr", box))
+
+
+def _flowed(lines: Sequence[TextLine]) -> tuple[TextLine, ...]:
+    """Join the lines of an address, so that they break where the place ends."""
+    flowed: list[TextLine] = []
+    for line in lines:
+        before = flowed[-1] if flowed else None
+        if before and before.spans[-1].field == "ADDRESS" == line.spans[0].field and before.style == line.style:
+            joined = Span(f"{before.spans[-1].text} {line.spans[0].text}", "ADDRESS")
+            flowed[-1] = replace(before, spans=(*before.spans[:-1], joined, *line.spans[1:]))
+        else:
+            flowed.append(line)
+    return tuple(flowed)
 
 
 def set_card(chance: Chance, content: Content, layout: Layout, fonts: FontSet, width: int, height: int) -> Design:
