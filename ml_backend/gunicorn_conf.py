@@ -14,7 +14,7 @@ _settings = Settings()
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 workers = _settings.web_workers
-# Threads: a webhook or a /health is answered while another thread predicts. ONNX Runtime and torch let go of the GIL.
+# Threads: predictions take turns at the models, and a webhook or a /health must find a thread free while they wait.
 worker_class = "gthread"
 threads = _settings.web_threads
 # Each process loads its own models after the fork: ONNX Runtime's and torch's threads do not survive one.
@@ -27,6 +27,7 @@ keepalive = 5
 # Label Studio may be a proxy's neighbour: header and line limits stay at gunicorn's defaults.
 control_socket_disable = True
 proc_name = "ml-backend"
+loglevel = _settings.log_level.lower()
 # Requests are logged by the application, with what they were about.
 accesslog = None
 logconfig_dict = logging_config(_settings.log_level, _settings.log_format)

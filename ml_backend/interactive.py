@@ -70,18 +70,23 @@ class DrawnRegions:
         own = config.for_task(task.data)
         results: list[JsonObject] = []
         scores: list[float] = []
+        shapes = {part["id"]: part for part in reversed(drawn) if "id" in part and _is_outline(part.get("value"))}
+        files: dict[str, bytes] = {}
         for region in from_result(drawn, own):
             target = own.target(region.image)
             urls = target.image_urls(task.data) if target else ()
-            if target is None or not region.item_index < len(urls):
+            if target is None or region.id not in shapes or not 0 <= region.item_index < len(urls):
                 continue
-            data = self._images.fetch(urls[region.item_index], task.id or None)
-            image = self._reader.decode(data)
+            url = urls[region.item_index]
+            if url not in files:
+                files[url] = self._images.fetch(url, task.id or None)
+            image = self._reader.decode(files[url])
             outline = _scaled(region, image)
+            if not _is_near(outline, image):
+                continue
             reading = self._read(image, outline)
-            label = region.label or _label(self._reader.predict(data), outline, target)
-            shape = next(part for part in drawn if part.get("id") == region.id and _is_outline(part.get("value")))
-            results += _parts(shape, target, label, reading)
+            label = region.label or _label(self._reader.predict(files[url]), outline, target)
+            results += _parts(shapes[region.id], target, label, reading)
             scores.append(reading.score)
         return {"result": results, "score": min(scores, default=0.0), "model_version": self._reader.version}
 
@@ -111,6 +116,12 @@ def _scaled(region: Region, image: RgbImage) -> Polygon:
     across, down = width / region.original_width, height / region.original_height
     points = tuple((x * across, y * down) for x, y in region.polygon)
     return points if len(points) >= 4 else Box.of_polygon(points).polygon()
+
+
+def _is_near(outline: Polygon, image: RgbImage) -> bool:
+    """Tell whether an outline stays within one image size of the image: beyond, cutting it out only costs memory."""
+    height, width = image.shape[:2]
+    return all(-width <= x <= 2 * width and -height <= y <= 2 * height for x, y in outline)
 
 
 def _label(document: Document, outline: Polygon, target: Target) -> str | None:

@@ -64,13 +64,13 @@ class Batch:
         tasks: In the order of the answer; ``None`` stands for one that could not be understood.
         label_config: The project's labelling configuration, XML.
         project_id: The project's number, ``None`` where it was not said.
-        drawn: The parts of the regions just drawn, for interactive pre-annotation; empty otherwise.
+        drawn: The parts of the regions just drawn, for interactive pre-annotation; ``None`` otherwise.
     """
 
     tasks: Sequence[Task | None]
     label_config: str
     project_id: int | None = None
-    drawn: Sequence[Mapping[str, Any]] = ()
+    drawn: Sequence[Mapping[str, Any]] | None = None
 
 
 class PredictionService:
@@ -129,7 +129,7 @@ class PredictionService:
             for _ in batch.tasks:
                 self._metrics.task_empty("label_config")
             return [[] for _ in batch.tasks]
-        if batch.drawn and len(batch.tasks) == 1:
+        if batch.drawn is not None and len(batch.tasks) == 1:
             return [self._predict_drawn(batch.tasks[0], config, batch.drawn)]
         answers, left = [], []
         fetched = self._fetch_ahead(batch.tasks, config)

@@ -51,7 +51,7 @@ class Settings(BaseSettings):
         default="", description="How Label Studio reaches the backend. Empty: `http://127.0.0.1:PORT`."
     )
     web_threads: int = Field(
-        default=8, ge=1, le=256, description="Requests that one gunicorn process serves at a time."
+        default=64, ge=2, le=256, description="Requests that one gunicorn process serves at a time."
     )
     web_workers: int = Field(default=1, ge=1, le=64, description="Gunicorn processes; each holds its own models.")
     basic_auth_user: str = Field(default="", description="User name that Label Studio must send. Empty: loopback only.")

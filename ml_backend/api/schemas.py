@@ -31,7 +31,7 @@ class _TaskIn(_Incoming):
 
 
 class _Context(_Incoming):
-    result: list[dict[str, Any]] = []
+    result: list[dict[str, Any]] | None = None
 
 
 class _Params(_Incoming):
@@ -92,7 +92,7 @@ def parse_batch(body: Mapping[str, Any]) -> Batch:
         tasks=[_task(raw, project_id) for raw in sent.tasks],
         label_config=sent.label_config or "",
         project_id=project_id,
-        drawn=context.result if context else (),
+        drawn=context.result if context else None,
     )
 
 

@@ -404,11 +404,19 @@ def test_several_regions_drawn_at_once_all_come_back(drawing):
         drawn("rectanglelabels", {"x": "?"}, labels=[]),
         drawn("rectanglelabels", NAME, labels=[], to_name="elsewhere"),
         drawn("brushlabels", {"rle": []}),
+        drawn("rectanglelabels", rectangle(0, 0, 10**7, 10**7), labels=[]),
+        drawn("rectanglelabels", NAME, labels=[], id=None),
         {},
     ],
 )
 def test_what_cannot_be_read_gives_no_region(drawing, part):
     assert drawing(part)["result"] == []
+
+
+def test_an_empty_drawing_gives_no_region_rather_than_those_of_the_whole_page(drawing):
+    body = batch([task(11, "card")]) | {"params": {"context": {"result": []}}}
+    (answer,) = drawing.backend.client.post("/predict", json=body).json["results"]
+    assert answer["result"] == []
 
 
 @pytest.mark.parametrize("url", ["broken", "missing"])
