@@ -83,8 +83,11 @@ class PageDataset(Dataset[dict[str, NDArray[np.int64] | NDArray[np.float32]]]):
         """Return one window of the example, chosen by its number where a long page has several.
 
         Raises:
-            ValueError: If the model looks at images and the example has none.
+            IndexError: If there is no such example.
+            ValueError: If the page has no words, or the model looks at images and the example has none.
         """
+        if not 0 <= index < self._size:
+            raise IndexError(index)
         example = self._make(index)
         windows = self._encoder.encode(example.page)
         if not windows:
@@ -149,6 +152,8 @@ def train(
         warmup_steps=plan.warmup,
         weight_decay=plan.weight_decay,
         lr_scheduler_type="linear",
+        # Pages of about one length go together: padding would cost half of the time.
+        train_sampling_strategy="group_by_length",
         logging_steps=25,
         save_strategy="no",
         report_to=[],
