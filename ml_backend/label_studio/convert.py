@@ -118,16 +118,21 @@ def _pieces(document: Document, target: Target) -> Iterator[_Piece]:
             if at < entity.start:
                 yield _piece(line, frame, line.words[at - start : entity.start - start], None, 1.0)
             words = line.words[entity.start - start : entity.stop - start]
-            yield _piece(line, frame, words, labels[entity.field], entity.score)
+            yield _piece(line, frame, words, labels[entity.field], entity.score, entity.text)
             at = entity.stop
         if at < stop:
             yield _piece(line, frame, line.words[at - start :], None, 1.0)
 
 
-def _piece(line: Line, frame: Frame, words: tuple[Word, ...], label: str | None, score: float) -> _Piece:
-    """Describe a run of words; its score is the chance that its label and its worst word are both right."""
+def _piece(
+    line: Line, frame: Frame, words: tuple[Word, ...], label: str | None, score: float, text: str | None = None
+) -> _Piece:
+    """Describe a run of words; its score is the chance that its label and its worst word are both right.
+
+    Without a ``text`` of its own, such as the value of an entity, it says what its words say.
+    """
     score *= min(word.score for word in words)
     if len(words) == len(line.words):
-        return _Piece(label, line.text, score, frame, line.polygon)
+        return _Piece(label, text or line.text, score, frame, line.polygon)
     part = geometry.part_of_frame(frame, [word.box for word in words])
-    return _Piece(label, " ".join(word.text for word in words), score, part, part.polygon)
+    return _Piece(label, text or " ".join(word.text for word in words), score, part, part.polygon)
