@@ -11,6 +11,9 @@ from model.synthetic.jobs import draw_department
 from model.synthetic.lexicon import expand, lexicon
 from model.synthetic.locales import is_cyrillic, tongue
 
+# Trades that are mostly public: the state stands on their cards.
+PUBLIC = ("government", "education", "university")
+
 
 def brand_lines(chance: Chance, locale: str, company: Company) -> list[TextLine]:
     """Draw the company's name on one or two lines, with what belongs to it."""
@@ -34,8 +37,7 @@ def brand_lines(chance: Chance, locale: str, company: Company) -> list[TextLine]
                 draw_descriptor(chance, company.trade), chance.pick(("slogan", "company_small", "small", "heading"))
             )
             lines.append(line)
-        public = company.trade in ("government", "education", "university") and locale == "en_IN"
-        if public and chance.feature("government"):
+        if company.trade in PUBLIC and locale == "en_IN" and chance.feature("government"):
             line = outside(chance.pick(lexicon("phrases_en")["government"]), chance.pick(("small", "heading", "body")))
             lines = [*lines, line] if chance.odds(0.6) else [line, *lines]
     return lines

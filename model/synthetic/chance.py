@@ -66,6 +66,23 @@ FEATURES: Mapping[str, float] = {
     "two_positions": 0.08,
     "web_on_mail_line": 0.14,
 }
+# Who wants the first also wants the second.
+_IMPLIED: Mapping[str, str] = {"three_offices": "two_offices", "fax_on_phone_line": "fax"}
+# Features that would hide one another: a wanted one keeps the other away.
+_CONFLICTS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("no_labels", frozenset({"label_column", "label_after", "label_above", "glued_label", "office_residence"})),
+    ("one_line_contact", frozenset({"label_column", "fax_on_phone_line", "mail_on_phone_line", "web_on_mail_line"})),
+    ("label_after", frozenset({"label_column", "glued_label"})),
+    ("name_with_position", frozenset({"position_with_department", "two_positions", "department", "degrees"})),
+    ("position_with_department", frozenset({"two_positions"})),
+    ("mail_on_phone_line", frozenset({"fax"})),
+    ("template", frozenset({"split_mail", "phone_shorthand", "two_mails"})),
+    (
+        "no_company",
+        frozenset({"company_split", "descriptor", "department_with_company", "government", "company_repeated"}),
+    ),
+    ("office_residence", frozenset({"phone_shorthand"})),
+)
 
 
 class Chance:
@@ -84,7 +101,11 @@ class Chance:
         if unknown:
             raise SyntheticError(f"no such feature of a card: {', '.join(unknown)}; there are {', '.join(FEATURES)}")
         self.rng = rng
-        self.wanted = frozenset(wanted)
+        self.wanted = frozenset(wanted) | {_IMPLIED[name] for name in wanted if name in _IMPLIED}
+        self._unwanted = frozenset().union(
+            *(others for name, others in _CONFLICTS if name in self.wanted),
+            *({name} for name, others in _CONFLICTS if others & self.wanted),
+        )
         self._seen: dict[str, bool] = {}
 
     @property
@@ -131,7 +152,7 @@ class Chance:
         """
         if name not in self._seen:
             drawn = self.odds(min(1.0, FEATURES[name] * factor))
-            self._seen[name] = drawn or name in self.wanted
+            self._seen[name] = (drawn and name not in self._unwanted) or name in self.wanted
         return self._seen[name]
 
     def digits(self, pattern: str) -> str:

@@ -33,7 +33,13 @@ def contact_items(chance: Chance, locale: str, person: Person | None, domain: st
     if chance.feature("fax", 0.35 if is_cyrillic(locale) else 0.8):
         count = 2 if chance.odds(0.08) else 1
         items.append(Item("fax", tuple(draw_phone(chance, locale, "office") for _ in range(count))))
-    if chance.odds(0.86) or chance.wanted & {"two_mails", "split_mail", "mail_on_phone_line", "web_on_mail_line"}:
+    if chance.odds(0.86) or chance.wanted & {
+        "two_mails",
+        "split_mail",
+        "mail_on_phone_line",
+        "web_on_mail_line",
+        "one_line_contact",
+    }:
         mails = [draw_email(chance, locale, person, domain)]
         if chance.feature("two_mails"):
             mails.append(draw_email(chance, locale, None, domain))
@@ -58,7 +64,7 @@ def _phones(chance: Chance, locale: str) -> list[Item]:
             Item("mobile", (draw_phone(chance, locale),)),
         ]
     count = chance.weigh({0: 0.06, 1: 0.48, 2: 0.3, 3: 0.12, 4: 0.04})
-    if chance.wanted & {"phone_shorthand", "fax_on_phone_line", "mail_on_phone_line"}:
+    if chance.wanted & {"phone_shorthand", "fax_on_phone_line", "mail_on_phone_line", "one_line_contact"}:
         count = max(count, 1)
     kinds: list[LabelKind] = [chance.weigh({"mobile": 5.0, "office": 4.0, "home": 0.4}) for _ in range(count)]
     if "phone_shorthand" in chance.wanted:

@@ -120,7 +120,8 @@ def _merge(chance: Chance, lines: Sequence[TextLine]) -> list[TextLine]:
     groups: list[list[TextLine]] = []
     if chance.feature("one_line_contact"):
         for line in lines:
-            if groups and len(groups[-1]) < 3 and chance.odds(0.75):
+            # The first two always share a line, the others mostly.
+            if groups and len(groups[-1]) < 3 and (len(groups[0]) == 1 or chance.odds(0.75)):
                 groups[-1].append(line)
             else:
                 groups.append([line])

@@ -194,9 +194,9 @@ LAYOUTS: Mapping[str, Layout] = {
         (
             Slot(("person", "person2"), (_M, 0.05, 0.55, 0.3)),
             Slot(("corner",), (0.57, 0.05, _R, 0.25), "right"),
-            Slot(("mark", "brand", "slogan"), (_M, 0.32, _R, 0.62), "centre", 0.5),
-            Slot(("address", "services", "address2", "address3"), (_M, 0.63, _R, 0.83), "centre", 0.5),
-            Slot(("contact", "extras"), (0.0, 0.85, 1.0, 1.0), "centre", 0.5, "accent"),
+            Slot(("mark", "brand", "slogan"), (_M, 0.32, _R, 0.57), "centre", 0.5),
+            Slot(("address", "services", "address2", "address3"), (_M, 0.58, _R, 0.76), "centre", 0.5),
+            Slot(("contact", "extras"), (0.0, 0.78, 1.0, 1.0), "centre", 0.5, "accent"),
         )
     ),
     "side_band": Layout(
@@ -288,9 +288,9 @@ LAYOUTS: Mapping[str, Layout] = {
     ),
     "back_side": Layout(
         (
-            Slot(("mark", "brand", "slogan"), (_M, 0.06, _R, 0.4), "centre"),
-            Slot(("services", "native"), (_M, 0.42, _R, 0.72), "centre", 0.5),
-            Slot(("contact", "extras"), (_M, 0.74, _R, 0.96), "centre", 1.0),
+            Slot(("mark", "brand", "slogan"), (_M, 0.06, _R, 0.32), "centre"),
+            Slot(("services", "native"), (_M, 0.34, _R, 0.55), "centre", 0.5),
+            Slot(("contact", "extras"), (_M, 0.57, _R, 0.96), "centre", 1.0),
         ),
         weight=0.5,
     ),

@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 
 _GROUPS = (
-    "O0QDo", "1lI|i!", "5S", "8B", "6bG", "2Z", "uv", "nr", "ce", "ao", "tf", "gq9", "hb", "mn", "VY", "CG", "PR", "EF", "UV", "yv",
-    ".,", ":;.",    "-–_", "'`´", "/lI", "(CG", "4A", "7T1", "&8", "®R", "ij", "kx", "рp", "еe", "оo", "аa", "сc",
+    "O0QDo", "1lI|i!", "5S", "8B", "6bG", "2Z", "uv", "nr", "ce", "ao", "tf", "gq9", "hb", "mn", "VY", "CG", "PR", "EF", "UV",
+    "yv",     ".,", ":;.",    "-–_", "'`´", "/lI", "(CG", "4A", "7T1", "&8", "®R", "ij", "kx", "рp", "еe", "оo", "аa", "сc",
     "шщ", "ин", "пл", "ьы", "ЗЭ3", "НИ", "ГТ", "БВ", "ёе", "йи",
 )  # fmt: skip
 _SAME_SHAPE = "cosvwxzCOSVWXZрсохРСОХ"

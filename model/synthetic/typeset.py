@@ -186,12 +186,12 @@ class _Setter:
                 self.add(row.words, style, row.size, left, baseline, line.style, "")
         if chance.feature("qr_code"):
             side = self.height * chance.real(0.16, 0.3)
-            left = chance.pick((self.width * 0.97 - side, self.width * 0.03))
-            top = chance.pick((self.height * 0.97 - side, self.height * 0.03))
-            box = Box(left, top, left + side, top + side)
+            lefts, tops = (self.width * 0.97 - side, self.width * 0.03), (self.height * 0.97 - side, self.height * 0.03)
+            corners = [Box(left, top, left + side, top + side) for left in lefts for top in tops]
             # A code never covers text.
-            if not any(box.overlap(word.box) for line in self.lines for word in line.words):
-                self.ornaments.append(Ornament("qr", box))
+            free = [c for c in corners if not any(c.overlap(word.box) for line in self.lines for word in line.words)]
+            if free:
+                self.ornaments.append(Ornament("qr", chance.pick(free)))
 
 
 def _flowed(lines: Sequence[TextLine]) -> tuple[TextLine, ...]:

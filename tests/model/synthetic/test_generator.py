@@ -123,11 +123,11 @@ def test_there_is_ink_in_the_box_of_every_word(fonts, shot, seed):
 
 
 def test_unknown_names_are_refused_with_what_there_is(fonts):
-    with pytest.raises(SyntheticError, match="no such locale.*tlh_QO.*en_IN"):
+    with pytest.raises(SyntheticError, match=r"no such locale.*tlh_QO.*en_IN"):
         layout_card(0, fonts=fonts, locales=["tlh_QO"])
-    with pytest.raises(SyntheticError, match="no such layout.*spiral"):
+    with pytest.raises(SyntheticError, match=r"no such layout.*spiral"):
         layout_card(0, fonts=fonts, layouts=["spiral"])
-    with pytest.raises(SyntheticError, match="no such feature.*hologram"):
+    with pytest.raises(SyntheticError, match=r"no such feature.*hologram"):
         layout_card(0, fonts=fonts, features=["hologram"])
     with pytest.raises(SyntheticError, match="none given"):
         layout_card(0, fonts=fonts, layouts=[])
