@@ -181,18 +181,24 @@ class _Setup:
     def _connect(self, project_id: int) -> str:
         """Connect the backend and return the model version that it announced to Label Studio."""
         url = self._backend.url.rstrip("/")
-        ours = [known for known in self._client.ml_backends(project_id) if known.url.rstrip("/") == url]
-        connection: MlBackend | None = min(ours, key=lambda known: known.id, default=None)
-        if connection is None or connection.state != "CO" or not connection.is_interactive:
+        there = sorted(self._client.ml_backends(project_id), key=lambda known: known.id)
+        ours = [known for known in there if known.url.rstrip("/") == url]
+        # Label Studio asks a project's first backend only: one that has moved must not stay where nobody answers.
+        moved = [known for known in there if known.title == self._backend.title and known.state != "CO"]
+        connection: MlBackend | None = next(iter(ours or moved), None)
+        if connection is None or connection not in ours or connection.state != "CO" or not connection.is_interactive:
             self._changed("connected the backend" if connection is None else "repaired the connection to the backend")
+            old = connection
             connection = self._client.save_ml_backend(
                 project_id,
                 url,
                 title=self._backend.title,
                 user=self._backend.user,
                 password=self._backend.password,
-                backend_id=connection.id if connection else None,
+                backend_id=old.id if old else None,
             )
+            if old is not None and old not in ours:
+                self._forget_webhooks(project_id, f"{old.url.rstrip('/')}/webhook")
         # What creating answers with was written before the backend was asked: ask once more.
         state, version, error = self._state(connection.id)
         if state != "CO" or not version:
@@ -201,6 +207,11 @@ class _Setup:
                 "Check that the address can be reached from Label Studio, and its user name and password.",
             )
         return version
+
+    def _forget_webhooks(self, project_id: int, url: str) -> None:
+        for hook in self._client.webhooks(project_id):
+            if hook.url.rstrip("/") == url:
+                self._client.delete_webhook(hook.id)
 
     def _state(self, backend_id: int) -> tuple[str, str, str]:
         raw = self._client.session.read(

@@ -11,10 +11,14 @@ from ml_backend.launch.business_cards import business_cards_config
 from tests.conftest import print_card
 
 
+def new_title(words: str = "Test") -> str:
+    """Return a title that no project has."""
+    return f"{words} {uuid.uuid4().hex[:12]}"
+
+
 def new_project(client: LabelStudio, *, label_config: str | None = None) -> int:
     """Create an empty project and return its number."""
-    title = f"Test {uuid.uuid4().hex[:12]}"
-    return client.create_project(title, label_config or business_cards_config()).id
+    return client.create_project(new_title(), label_config or business_cards_config()).id
 
 
 def printed_cards(folder: Path, count: int) -> list[Path]:

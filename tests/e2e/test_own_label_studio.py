@@ -10,9 +10,8 @@ import pytest
 
 from ml_backend.label_studio.setup import UNCERTAINTY
 from tests.e2e.conftest import System, launched, left_running, output_of, wait_until_ready
-from tests.e2e.projects import printed_cards
+from tests.e2e.projects import new_title, printed_cards
 
-TITLE = "Cards of my own"
 CONFIG = """<View><Image name="scan" value="$image"/>
 <RectangleLabels name="what" toName="scan"><Label value="Person"/><Label value="Mail"/></RectangleLabels>
 <TextArea name="says" toName="scan" perRegion="true"/></View>"""
@@ -32,13 +31,13 @@ class Relaunched:
 @pytest.fixture(scope="module")
 def relaunched(system: System, redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relaunched]:
     client, folder = system.client, tmp_path_factory.mktemp("own")
-    project = client.create_project(TITLE, CONFIG)
+    project = client.create_project(new_title("My own"), CONFIG)
     client.upload_files(project.id, printed_cards(folder, 6))
     run_dir = folder / "run"
     settings = {
         "LABEL_STUDIO_URL": f"{system.url}/",
         "LABEL_STUDIO_API_KEY": system.api_key,
-        "LABEL_STUDIO_PROJECT": TITLE,
+        "LABEL_STUDIO_PROJECT": project.title,
         "REDIS_URL": redis_server,
     }
     with launched(run_dir, **settings) as process:
@@ -71,8 +70,9 @@ def test_what_the_killed_launch_left_running_is_stopped_first(relaunched: Relaun
 
 def test_killed_launch_is_taken_up_and_nothing_is_there_twice(system: System, relaunched: Relaunched) -> None:
     client, project_id = system.client, relaunched.project_id
-    assert [project.id for project in client.projects(TITLE)] == [project_id]
-    assert len(client.ml_backends(project_id)) == 1
+    assert [project.id for project in client.projects(client.project(project_id).title)] == [project_id]
+    # The second launch had other ports: the connection moved with it.
+    assert [backend.url for backend in client.ml_backends(project_id)] == [relaunched.backend_url]
     assert [hook.url for hook in client.webhooks(project_id)] == [f"{relaunched.backend_url}/webhook"]
     tasks = [task.id for task in client.tasks(project_id)]
     assert len(tasks) == 6, "no demonstration cards among somebody's own"

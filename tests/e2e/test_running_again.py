@@ -6,7 +6,7 @@ from pathlib import Path
 from ml_backend.label_studio.setup import ProjectPlan, ensure_project
 from ml_backend.launch.business_cards import business_cards_config
 from tests.e2e.conftest import System
-from tests.e2e.projects import printed_cards
+from tests.e2e.projects import new_title, printed_cards
 
 
 def inventory(system: System, project_id: int) -> dict[str, object]:
@@ -23,7 +23,7 @@ def inventory(system: System, project_id: int) -> dict[str, object]:
 
 
 def test_setup_run_twice_creates_nothing_twice(system: System, tmp_path: Path) -> None:
-    plan = ProjectPlan("Set up twice", business_cards_config(), images=printed_cards(tmp_path, 3))
+    plan = ProjectPlan(new_title("Set up twice"), business_cards_config(), images=printed_cards(tmp_path, 3))
     first = ensure_project(system.client, plan, system.backend)
     assert first.changes
     assert (first.tasks, first.predicted) == (3, 3)
@@ -38,7 +38,7 @@ def test_setup_run_twice_creates_nothing_twice(system: System, tmp_path: Path) -
 
 def test_import_that_was_cut_off_is_completed(system: System, tmp_path: Path) -> None:
     cards = printed_cards(tmp_path, 4)
-    plan = ProjectPlan("Cut off", business_cards_config(), images=cards)
+    plan = ProjectPlan(new_title("Cut off"), business_cards_config(), images=cards)
     project = system.client.create_project(plan.title, plan.label_config)
     system.client.upload_files(project.id, cards[:2])
     report = ensure_project(system.client, plan, system.backend)
@@ -48,7 +48,7 @@ def test_import_that_was_cut_off_is_completed(system: System, tmp_path: Path) ->
 
 
 def test_prediction_that_is_there_twice_is_removed(system: System, tmp_path: Path) -> None:
-    plan = ProjectPlan("There twice", business_cards_config(), images=printed_cards(tmp_path, 2))
+    plan = ProjectPlan(new_title("There twice"), business_cards_config(), images=printed_cards(tmp_path, 2))
     report = ensure_project(system.client, plan, system.backend)
     (first, *_) = system.client.predictions(project_id=report.project_id)
     system.client.create_predictions([first])
@@ -57,16 +57,24 @@ def test_prediction_that_is_there_twice_is_removed(system: System, tmp_path: Pat
     assert len(system.client.predictions(project_id=report.project_id)) == 2
 
 
-def test_disconnected_backend_is_connected_again_and_other_backends_stay(system: System, tmp_path: Path) -> None:
-    plan = ProjectPlan("Disconnected", business_cards_config(), images=printed_cards(tmp_path, 1))
+def test_backend_that_was_disconnected_is_connected_again_with_one_webhook(system: System) -> None:
+    plan = ProjectPlan(new_title("Disconnected"), business_cards_config())
     report = ensure_project(system.client, plan, system.backend)
     (connected,) = system.client.ml_backends(report.project_id)
-    # As a person may do it in the interface: the password is gone, and with it the connection.
-    system.client.session.request(
-        "PATCH",
-        f"api/ml/{connected.id}",
-        json={"project": report.project_id, "url": system.backend_url, "auth_method": "NONE", "is_interactive": False},
-    )
+    system.client.session.request("DELETE", f"api/ml/{connected.id}")
+    again = ensure_project(system.client, plan, system.backend)
+    assert "connected the backend" in again.changes
+    assert [backend.state for backend in system.client.ml_backends(report.project_id)] == ["CO"]
+    assert len(system.client.webhooks(report.project_id)) == 1
+
+
+def test_connection_made_without_interactive_preannotation_gets_it(system: System) -> None:
+    plan = ProjectPlan(new_title("Not interactive"), business_cards_config())
+    report = ensure_project(system.client, plan, system.backend)
+    (connected,) = system.client.ml_backends(report.project_id)
+    login = {"auth_method": "BASIC_AUTH", "basic_auth_user": system.auth[0], "basic_auth_pass": system.auth[1]}
+    changed = {"project": report.project_id, "url": system.backend_url, "is_interactive": False, **login}
+    system.client.session.request("PATCH", f"api/ml/{connected.id}", json=changed)
     again = ensure_project(system.client, plan, system.backend)
     assert "repaired the connection to the backend" in again.changes
     (repaired,) = system.client.ml_backends(report.project_id)
