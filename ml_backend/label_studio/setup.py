@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,72 +17,12 @@ from ml_backend.errors import LabelStudioError, NotFoundError
 from ml_backend.label_studio.client import LabelStudio, Sampling
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import MlBackend, Prediction, Project, Task
+from ml_backend.label_studio.setup_plan import BackendAddress, ProjectPlan, SetupReport
+
+__all__ = ["UNCERTAINTY", "BackendAddress", "Progress", "ProjectPlan", "SetupReport", "ensure_project"]
 
 UNCERTAINTY: Sampling = "Uncertainty sampling"
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class BackendAddress:
-    """How Label Studio reaches this backend, and how the two prove themselves to each other.
-
-    Attributes:
-        url: Its address, as Label Studio sees it.
-        title: What Label Studio's interface calls it.
-        user: User name of Basic auth; empty where none is demanded.
-        password: Its password.
-        webhook_secret: Value of the ``X-Webhook-Secret`` header that ``/webhook`` demands; empty for none.
-    """
-
-    url: str
-    title: str = "OCR backend"
-    user: str = ""
-    password: str = field(default="", repr=False)
-    webhook_secret: str = field(default="", repr=False)
-
-    @property
-    def webhook_url(self) -> str:
-        """Where Label Studio sends events: the address that it would choose itself."""
-        return f"{self.url.rstrip('/')}/webhook"
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectPlan:
-    """The project wanted.
-
-    Attributes:
-        title: Its title; a project of this title is taken over.
-        label_config: Labelling configuration of a new project, XML.
-        project_id: The project's number, where it is known; it wins over the title.
-        images: Files that become a task each, unless a task of that file name is there. A project with other tasks only
-            gets none of them.
-        description: Shown below the title of a new project.
-    """
-
-    title: str
-    label_config: str
-    project_id: int | None = None
-    images: Sequence[Path] = ()
-    description: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SetupReport:
-    """What was found and what was done.
-
-    Attributes:
-        project_id: The project's number.
-        model_version: The version that the backend announces.
-        tasks: How many tasks the project has.
-        predicted: How many of them have a prediction of that version.
-        changes: What was changed, a line each; none where all was well.
-    """
-
-    project_id: int
-    model_version: str
-    tasks: int
-    predicted: int
-    changes: tuple[str, ...]
 
 
 def ensure_project(
