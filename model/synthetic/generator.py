@@ -84,8 +84,19 @@ def plan_card(
     layouts: Sequence[str] | None = None,
     features: Collection[str] = (),
     shot: ShotKind | None = None,
+    scale: float | None = None,
 ) -> Plan:
-    """Decide all of a card. The arguments are those of :func:`layout_card`."""
+    """Decide all of a card. The arguments are those of :func:`layout_card`.
+
+    Args:
+        seed: See there, as for the others.
+        fonts: See there.
+        locales: See there.
+        layouts: See there.
+        features: See there.
+        shot: See there.
+        scale: Pixels of the page for one of the card, which is 1,050 pixels long; by chance if not given.
+    """
     chance = Chance(np.random.default_rng(seed), features)
     locale = chance.weigh(_among(LOCALES, locales, "locale"))
     name = chance.weigh(_among({name: layout.weight for name, layout in LAYOUTS.items()}, layouts, "layout"))
@@ -98,7 +109,7 @@ def plan_card(
         width, height = height, width
     design = set_card(chance, content, layout, fonts, width, height)
     content.features = chance.shown
-    return Plan(content, name, design, draw_shot(chance, width, height, shot))
+    return Plan(content, name, design, draw_shot(chance, width, height, shot, scale))
 
 
 def _among(weights: Mapping[str, float], names: Sequence[str] | None, kind: str) -> Mapping[str, float]:

@@ -27,7 +27,12 @@ def draw_position(chance: Chance, locale: str, trade: str) -> str:
         if chance.odds(0.15) and len(position.split()) < 3:
             position = f"{chance.pick(lexicon('titles_en')['seniority'])} {position}"
         return _cased(chance, position)
-    return _cased(chance, _composed(chance))
+    for _ in range(4):
+        position = _composed(chance)
+        said = position.lower().split()
+        if len(set(said)) == len(said):
+            break
+    return _cased(chance, position)
 
 
 def _composed(chance: Chance) -> str:

@@ -7,10 +7,9 @@ from functools import lru_cache
 import numpy as np
 
 _GROUPS = (
-    "O0QDo", "1lI|i!", "5S", "8B", "6bG", "2Z", "uv", "nr", "ce", "ao", "tf", "gq9", "hb", "mn", "VY", "CG", "PR", "EF", "UV",
-    "yv",     ".,", ":;.",    "-–_", "'`´", "/lI", "(CG", "4A", "7T1", "&8", "®R", "ij", "kx", "рp", "еe", "оo", "аa", "сc",
-    "шщ", "ин", "пл", "ьы", "ЗЭ3", "НИ", "ГТ", "БВ", "ёе", "йи",
-)  # fmt: skip
+    "O0QDo 1lI|i! 5S 8B 6bG 2Z uv nr ce ao tf gq9 hb mn VY CG PR EF UV yv ., :;. -–_ '`´ /lI (CG 4A 7T1 &8 ®R ij kx "
+    "рp еe оo аa сc шщ ин пл ьы ЗЭ3 НИ ГТ БВ ёе йи"
+)
 _SAME_SHAPE = "cosvwxzCOSVWXZрсохРСОХ"
 _LATIN_SHAPES = dict(
     zip(
@@ -98,7 +97,7 @@ _NONSENSE = "aeiounrstlTIHEFLCO0ojqwmzxv3746|.~-"
 @lru_cache(maxsize=1)
 def _neighbours() -> dict[str, str]:
     found: dict[str, str] = {}
-    for group in _GROUPS:
+    for group in _GROUPS.split():
         for c in group:
             found[c] = found.get(c, "") + group.replace(c, "")
     return found

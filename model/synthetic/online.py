@@ -40,7 +40,7 @@ def draw_domain(chance: Chance, locale: str, brand: str, initials: str) -> str:
     joined = "".join(words)
     options = [joined, joined, words[0], "-".join(words[:2]), joined[:14]]
     short = "".join(c for c in romanise(initials).lower() if c.isalnum())
-    if 2 <= len(short) <= 5:
+    if 3 <= len(short) <= 5:
         options += [short, f"{short}{words[-1]}"]
     name = chance.pick(options)[:26].strip("-")
     own = domain_ending(locale)

@@ -119,6 +119,7 @@ def _corner(image: Image.Image, design: Design, palette: Palette, rng: np.random
     """Paint a solid shape in a corner or along an edge where no text stands."""
     w, h = design.width, design.height
     texts = [word.box for line in design.lines for word in line.words]
+    texts += [ornament.box for ornament in design.ornaments if ornament.kind not in ("band", "rule")]
     d = ImageDraw.Draw(image)
     for _ in range(4):
         sx, sy = rng.uniform(0.1, 0.5) * w, rng.uniform(0.1, 0.6) * h

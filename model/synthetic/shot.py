@@ -43,7 +43,9 @@ class Shot:
         return tuple(found)
 
 
-def draw_shot(chance: Chance, width: int, height: int, kind: ShotKind | None = None) -> Shot:
+def draw_shot(
+    chance: Chance, width: int, height: int, kind: ShotKind | None = None, scale: float | None = None
+) -> Shot:
     """Draw how a card of the given size is taken.
 
     Args:
@@ -51,10 +53,12 @@ def draw_shot(chance: Chance, width: int, height: int, kind: ShotKind | None = N
         width: Of the card, in pixels.
         height: Of the card, in pixels.
         kind: Force one kind; by chance otherwise.
+        scale: Pixels of the page for one of the card; by chance otherwise.
     """
     kinds: dict[ShotKind, float] = {"flat": 0.42, "scan": 0.33, "photo": 0.25}
     taken: ShotKind = chance.weigh(kinds) if kind is None else kind
-    scale = np.exp(chance.real(np.log(0.42), np.log(1.25)))
+    drawn = float(np.exp(chance.real(np.log(0.42), np.log(1.25))))
+    scale = drawn if scale is None else scale
     w, h = width * scale, height * scale
     if taken == "flat":
         corners = np.array([(0, 0), (w, 0), (w, h), (0, h)], dtype=np.float64)
