@@ -118,6 +118,12 @@ def test_a_batch_is_answered_whatever_the_project_is_called(backend, project):
     assert answer.json["results"][0]["result"]
 
 
+@pytest.mark.parametrize("params", [None, {}, {"context": None}, {"context": {}}, {"context": {"result": None}}])
+def test_without_a_drawing_the_whole_page_is_predicted(backend, params):
+    answer = backend.client.post("/predict", json=batch([task(7, "a")]) | {"params": params})
+    assert answer.json["results"][0]["result"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
