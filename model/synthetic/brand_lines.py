@@ -28,6 +28,12 @@ def brand_lines(chance: Chance, locale: str, company: Company) -> list[TextLine]
         lines = [TextLine((Span(part, "COMPANY"),), style) for part, style in zip(parts, styles, strict=True)]
     else:
         lines = [TextLine((Span(name, "COMPANY"),), "company")]
+    if company.trade == "university" and not is_cyrillic(locale) and chance.feature("school"):
+        # A school is part of the institution's name, a department is not.
+        school = TextLine(
+            (Span(chance.pick(lexicon("industries_en")["university.schools"]), "COMPANY"),), "company_small"
+        )
+        lines = [*lines, school] if chance.odds(0.7) else [school, *lines]
     if chance.feature("department_with_company"):
         department = outside(draw_department(chance, locale, company.trade), chance.pick(("company_small", "heading")))
         lines = [department, *lines] if chance.odds(0.7) else [*lines, department]

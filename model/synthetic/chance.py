@@ -51,6 +51,7 @@ FEATURES: Mapping[str, float] = {
     "qr_code": 0.07,
     "registration": 0.14,
     "scanner_mark": 0.12,
+    "school": 0.5,
     "screen_capture": 0.04,
     "second_script": 0.08,
     "services": 0.3,
@@ -79,7 +80,9 @@ _CONFLICTS: tuple[tuple[str, frozenset[str]], ...] = (
     ("template", frozenset({"split_mail", "phone_shorthand", "two_mails"})),
     (
         "no_company",
-        frozenset({"company_split", "descriptor", "department_with_company", "government", "company_repeated"}),
+        frozenset(
+            {"company_split", "descriptor", "department_with_company", "government", "company_repeated", "school"}
+        ),
     ),
     ("office_residence", frozenset({"phone_shorthand"})),
 )

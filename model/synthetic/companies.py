@@ -31,6 +31,7 @@ class Company:
 
 
 _LATIN_ENDINGS = ("Group", "Studio", "Company", "Service", "Trade", "Ltd.", "Lab")
+_LANDS = {"IN": "India", "US": "America", "GB": "England", "AU": "Australia", "PK": "Pakistan", "CA": "Canada"}
 _INSTITUTIONAL = frozenset({"university", "government", "ngo"})
 _TRADE_WEIGHTS = {
     "university": 1.6,
@@ -128,6 +129,7 @@ def _brand(chance: Chance, locale: str, noun: str) -> str:
         "and": 0.4,
         "auspicious": 4.5 if indian else 0.0,
         "your": 0.1,
+        "country": 0.9,
         "of": 0.3,
     }
     kind = chance.weigh(kinds)
@@ -175,6 +177,11 @@ def _brand(chance: Chance, locale: str, noun: str) -> str:
         return f"{chance.pick(lexicon('india')['auspicious'])} {noun}"
     if kind == "your":
         return f"Your {chance.pick(('City', 'Town', 'Local', 'Home', 'Own'))} {noun}"
+    if kind == "country":
+        land = _LANDS.get(locale[-2:], draw_city(chance, locale))
+        return chance.pick(
+            (f"{invent(chance)} {land}", f"{invent(chance)} {noun} {land}", f"{invent(chance)} {land} {noun}")
+        )
     return f"{noun} of {draw_city(chance, locale)}"
 
 
@@ -186,14 +193,7 @@ def _institution(chance: Chance, locale: str, noun: str) -> str:
     words = lexicon("companies")
     city = draw_city(chance, locale)
     founder = draw_person(Chance(chance.rng), locale).latin or "Anna Miller"
-    land = {
-        "IN": "India",
-        "US": "America",
-        "GB": "England",
-        "AU": "South Australia",
-        "PK": "Pakistan",
-        "CA": "Canada",
-    }.get(locale[-2:], city)
+    land = _LANDS.get(locale[-2:], city)
     patterns = {
         f"{city} {noun}": 3.0,
         f"{noun}, {city}": 1.4,

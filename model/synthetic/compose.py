@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.synthetic.brand_lines import PUBLIC, brand_lines, draw_slogan, logo_line
+from model.synthetic.brand_lines import brand_lines, draw_slogan, logo_line
 from model.synthetic.chance import Chance
 from model.synthetic.companies import draw_company, draw_trade
 from model.synthetic.contact_lines import contact_lines
@@ -47,7 +47,7 @@ def compose(chance: Chance, locale: str) -> Content:
         locale: One of :data:`model.synthetic.locales.LOCALES`.
     """
     content = Content(locale)
-    trade = chance.pick(PUBLIC) if "government" in chance.wanted else draw_trade(chance)
+    trade = "university" if chance.wanted & {"government", "school"} else draw_trade(chance)
     company = draw_company(chance, locale, trade)
     domain = draw_domain(chance, locale, company.brand, company.initials)
     shop = chance.feature("shop")

@@ -100,6 +100,7 @@ SHOWS: dict[str, Callable[[Shown], bool]] = {
     "position_with_department": lambda c: ("POSITION", "") in c.parts("person"),
     "qr_code": lambda c: "qr" in c.ornaments,
     "registration": outside_line("extras"),
+    "school": lambda c: c.fields("brand").count(["COMPANY"]) >= 2,
     "scanner_mark": lambda c: "scanner" in c.styles and all(not f for f in c.fields("scanner")),
     "screen_capture": lambda c: c.fields("screen") == [[]],
     "second_script": lambda c: any("\u0900" <= letter <= "\u0cff" for text in c.said("native") for letter in text),
