@@ -32,7 +32,8 @@ def build_paddle(models_dir: Path | None, threads: int) -> TwoStageEngine:
 
     # paddlex announces every model it opens.
     logging.getLogger("paddlex").setLevel(logging.WARNING)
-    runtime: dict[str, Any] = {"log_severity_level": 3}
+    # Pages and lines come in every size, and the arena keeps what each size once needed.
+    runtime: dict[str, Any] = {"log_severity_level": 3, "enable_cpu_mem_arena": False}
     if threads:
         runtime["intra_op_num_threads"] = threads
     common = {"engine": "onnxruntime", "engine_config": runtime, "device": "cpu"}
