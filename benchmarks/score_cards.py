@@ -1,7 +1,7 @@
 """Score what ``python -m ml_backend predict`` wrote against a gold file.
 
     python -m ml_backend predict CARDS --out predictions.json
-    python benchmarks/score_cards.py fields.json predictions.json --tagged-only
+    python -m benchmarks.score_cards fields.json predictions.json --tagged-only
 
 Both files map an image's name to a list of ``{"field", "text"}``.
 """

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 OUTSIDE = "O"
 FIELDS = ("NAME", "POSITION", "COMPANY", "PHONE", "FAX", "EMAIL", "WEBSITE", "ADDRESS")
 
+# Values that go on until something else comes: two of them never stand side by side in one line, as two numbers do.
+CONTINUOUS = frozenset({"COMPANY", "ADDRESS"})
+
 _IMPOSSIBLE = -1e9
 
 
@@ -52,16 +55,14 @@ def spans(tags: Sequence[str], lines: Sequence[tuple[int, int]]) -> list[tuple[s
 def decode(log_probabilities: NDArray[np.float64], tags: Sequence[str], lines: Sequence[tuple[int, int]]) -> list[str]:
     """Return the most probable valid sequence of tags, line by line (Viterbi, 1967).
 
-    Valid means that ``I-X`` follows ``B-X`` or ``I-X`` of the same line.
+    Valid means that ``I-X`` follows ``B-X`` or ``I-X`` of the same line, and ``B-X`` of a continuous field does not.
 
     Args:
         log_probabilities: Shape ``(words, tags)``.
         tags: The tag of each column.
         lines: Half-open word ranges that together cover all words.
     """
-    may_follow = np.array(
-        [[not t.startswith("I-") or field_of(p) == field_of(t) for t in tags] for p in tags], dtype=bool
-    )
+    may_follow = np.array([[_may_follow(before, tag) for tag in tags] for before in tags], dtype=bool)
     transition = np.where(may_follow, 0.0, _IMPOSSIBLE)
     opening = np.array([_IMPOSSIBLE if t.startswith("I-") else 0.0 for t in tags])
     decoded: list[str] = []
@@ -79,3 +80,9 @@ def decode(log_probabilities: NDArray[np.float64], tags: Sequence[str], lines: S
             path.append(int(pointers[path[-1]]))
         decoded += [tags[i] for i in reversed(path)]
     return decoded
+
+
+def _may_follow(before: str, tag: str) -> bool:
+    if tag.startswith("I-"):
+        return field_of(before) == field_of(tag)
+    return tag == OUTSIDE or field_of(before) != field_of(tag) or field_of(tag) not in CONTINUOUS

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.bio import OUTSIDE, field_of
+from model.bio import CONTINUOUS, OUTSIDE, field_of
 from model.document import Line, Page, Word
 from model.segmentation import split_word
 
@@ -42,7 +42,8 @@ def align(read: Page, truth: Page, tags: Sequence[str]) -> tuple[str, ...]:
             if owner is None:
                 result.append(OUTSIDE)
             else:
-                result.append(f"{'I' if owner == before else 'B'}-{owner[0]}")
+                goes_on = before is not None and before[0] == owner[0] and (before == owner or owner[0] in CONTINUOUS)
+                result.append(f"{'I' if goes_on else 'B'}-{owner[0]}")
             before = owner
     return tuple(result)
 

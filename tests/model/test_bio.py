@@ -44,6 +44,14 @@ def test_no_line_begins_with_a_continuing_tag():
     assert decode(rows, TAGS, [(0, 1), (1, 2)]) == ["B-NAME", "B-NAME"]
 
 
+def test_an_address_is_not_cut_where_nothing_stands_between():
+    tags = tags_of(("ADDRESS", "PHONE"))
+    rows = log_probabilities([[1, 90, 3, 3, 3], [1, 60, 33, 3, 3]])
+    assert decode(rows, tags, [(0, 2)]) == ["B-ADDRESS", "I-ADDRESS"]
+    phones = log_probabilities([[1, 3, 3, 90, 3], [1, 3, 3, 60, 33]])
+    assert decode(phones, tags, [(0, 2)]) == ["B-PHONE", "B-PHONE"]
+
+
 @given(st.lists(st.lists(st.floats(0.01, 1), min_size=5, max_size=5), min_size=1, max_size=4))
 def test_decoding_finds_the_best_of_all_valid_sequences(rows):
     scores = log_probabilities(rows)
