@@ -9,7 +9,8 @@ SHELL := /bin/sh
 .PHONY: help run test check format weights lock clean
 
 VENV ?= .venv
-PIP_FLAGS ?= --disable-pip-version-check --no-input --progress-bar on
+# Compiled when first imported: of the many modules installed, few are.
+PIP_FLAGS ?= --disable-pip-version-check --no-input --progress-bar on --no-compile
 PY := $(VENV)/bin/python
 
 # The first interpreter of a supported version, unless PYTHON names one.

@@ -31,8 +31,9 @@ def ensure_label_studio(folder: Path, console: Console) -> Path:
     python = folder / "bin" / "python"
     if not python.exists():
         venv.create(folder, with_pip=True, symlinks=True)
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "on"]
-    command.append(f"label-studio=={LABEL_STUDIO_VERSION}")
+    # Compiled when first imported: of the many modules installed, few are.
+    flags = ("--disable-pip-version-check", "--no-input", "--progress-bar", "on", "--no-compile")
+    command = [str(python), "-m", "pip", "install", *flags, f"label-studio=={LABEL_STUDIO_VERSION}"]
     status = subprocess.run(command, check=False).returncode  # noqa: S603 - our own words
     if status != 0 or not executable.exists():
         raise LaunchError(

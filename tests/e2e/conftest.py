@@ -1,4 +1,4 @@
-"""A real system for the session: Label Studio, Redis, backend and worker, brought up as people do."""
+"""A real system for the tests of this folder: Label Studio, Redis, backend and worker, brought up as people do."""
 
 import json
 import os
@@ -101,7 +101,7 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", run_dir: Path) -> dict[
     return json.loads((run_dir / "connection.json").read_text())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     run_dir = tmp_path_factory.mktemp("system") / "run"
     with launched(run_dir, BASIC_AUTH_USER=USER, BASIC_AUTH_PASSWORD=PASSWORD) as process:
