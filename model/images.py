@@ -106,7 +106,7 @@ def crop(image: RgbImage, polygon: Polygon) -> RgbImage:
     if abs(along[0] * across[1] - along[1] * across[0]) < 1e-6:
         raise ValueError("a polygon without area cannot be cut out")
     sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
-    width, height = max(1, int(max(sides[0], sides[2]))), max(1, int(max(sides[1], sides[3])))
+    width, height = max(1, round(max(sides[0], sides[2]))), max(1, round(max(sides[1], sides[3])))
     target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
     matrix = cv2.getPerspectiveTransform(corners, target)
     straight = cv2.warpPerspective(

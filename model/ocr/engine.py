@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from model.document import Line, Page, Polygon
+from model.errors import EngineError
 from model.images import RgbImage, crop
 from model.ocr.layout import in_reading_order, reading_polygon
+from model.ocr.scale import back_to_page, scale_for_detection
 from model.ocr.words import place_words, split_line
 
 BATCH_SIZE = 1
@@ -84,7 +87,11 @@ class Detector(Protocol):
     """Finds lines of text."""
 
     def detect(self, image: RgbImage) -> list[Polygon]:
-        """Return the outline of each line: four corners, clockwise from the top left, in pixels of ``image``."""
+        """Return the outline of each line: four corners, clockwise from the top left, in pixels of ``image``.
+
+        Args:
+            image: To be looked at as it is, without another scaling.
+        """
         ...
 
 
@@ -114,8 +121,10 @@ class TwoStageEngine:
         height, width = image.shape[:2]
         if is_blank(image):
             return Page(width, height, ())
-        with self._lock:
-            outlines = [reading_polygon(outline) for outline in self._detector.detect(image)]
+        with self._lock, _as_engine_errors():
+            scaled = scale_for_detection(image)
+            found = (back_to_page(outline, scaled, image) for outline in self._detector.detect(scaled))
+            outlines = [reading_polygon(outline) for outline in found if outline is not None]
             crops = [crop(image, outline) for outline in outlines]
             results = self._recogniser.recognise(crops) if crops else []
         lines = []
@@ -131,12 +140,22 @@ class TwoStageEngine:
         readings = [Reading("", 0.0)] * len(crops)
         printed = [index for index, image in enumerate(crops) if not is_blank(image)]
         if printed:
-            with self._lock:
+            with self._lock, _as_engine_errors():
                 results = self._recogniser.recognise([crops[index] for index in printed])
             for index, result in zip(printed, results, strict=True):
                 text = " ".join(span.text for span in split_line(result.text, result.centres, crops[index]))
                 readings[index] = Reading(text, result.score if text else 0.0)
         return readings
+
+
+@contextmanager
+def _as_engine_errors() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # The libraries raise whatever they please, onnxruntime classes of its own among it; the message may hold values
+        # out of the image, so that only its kind is passed on.
+        raise EngineError(f"The OCR engine failed on this image: {type(error).__name__}.") from error
 
 
 def is_blank(image: RgbImage) -> bool:

@@ -47,8 +47,11 @@ class ModelFiles:
         Raises:
             EngineError: If neither the ONNX file nor the description holds it.
         """
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # nothing is computed
         try:
-            session = onnxruntime.InferenceSession(str(self.onnx), providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(str(self.onnx), options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise EngineError(f"{self.onnx} is no ONNX model that can be loaded; copy it anew.") from error
         characters = session.get_modelmeta().custom_metadata_map.get("character")

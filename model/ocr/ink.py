@@ -71,10 +71,15 @@ def _inked_columns(crop: RgbImage) -> NDArray[np.bool_]:
 
 
 def _widest(inked: NDArray[np.bool_], start: int, stop: int) -> Gap | None:
-    """Return the longest run without ink within a range of columns."""
+    """Return the longest run without ink within a range of columns, to its ends beyond the range."""
     edges = np.flatnonzero(np.diff(np.concatenate(([True], inked[start:stop], [True])).astype(np.int8)))
     runs = edges.reshape(-1, 2)
     if not len(runs):
         return None
-    first, last = runs[np.argmax(runs[:, 1] - runs[:, 0])]
-    return Gap((start + float(first)) / len(inked), (start + float(last)) / len(inked))
+    first, last = (start + int(edge) for edge in runs[np.argmax(runs[:, 1] - runs[:, 0])])
+    # A centre is only known to the column of the recogniser's output, and may lie beside a narrow sign.
+    while first > 0 and not inked[first - 1]:
+        first -= 1
+    while last < len(inked) and not inked[last]:
+        last += 1
+    return Gap(first / len(inked), last / len(inked))

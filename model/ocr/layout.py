@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from statistics import median
-from typing import Any
-
-from numpy.typing import NDArray
 
 from model.document import Line, Polygon
-from model.images import RgbImage
 
 UPRIGHT_RATIO = 1.5
 """A line this many times as tall as wide is taken to run downwards, as PP-OCR's own pipelines take it."""
@@ -52,16 +48,3 @@ def _belongs(line: Line, row: list[Line]) -> bool:
     middle = median(member.box.center[1] for member in row)
     height = min(line.box.height, median(member.box.height for member in row))
     return abs(line.box.center[1] - middle) < SAME_ROW * height
-
-
-def outline_of(quad: NDArray[Any], image: RgbImage) -> Polygon | None:
-    """Turn a detector's quadrilateral into an outline within the page, or None if nothing of it is left.
-
-    Args:
-        quad: Shape ``(4, 2)``, x and y, clockwise from the top left.
-        image: The page.
-    """
-    height, width = image.shape[:2]
-    points = [(min(max(float(x), 0.0), float(width)), min(max(float(y), 0.0), float(height))) for x, y in quad]
-    doubled_area = sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(points, [*points[1:], points[0]], strict=True))
-    return tuple(points) if abs(doubled_area) >= 2.0 else None

@@ -17,13 +17,12 @@ from model.images import RgbImage
 from model.ocr.characters import character_centres
 from model.ocr.engine import BATCH_SIZE, CROP_SHAPE, Recognised, TwoStageEngine
 from model.ocr.files import ModelFiles, find_models, package_version
-from model.ocr.layout import outline_of
 
 DETECTOR_NAME = "PP-OCRv6_small_det"
 RECOGNISER_NAME = "PP-OCRv6_small_rec"
 
-# The pipeline's own values; the stand-alone detector would shrink every page to 960 pixels.
-DETECTION = {"limit_side_len": 64, "limit_type": "min", "thresh": 0.3, "box_thresh": 0.6, "unclip_ratio": 1.5}
+# The values of PaddleOCR's own pipeline, but for the size: the page comes scaled, and stays as it is.
+DETECTION = {"limit_side_len": 32, "limit_type": "min", "thresh": 0.3, "box_thresh": 0.6, "unclip_ratio": 1.5}
 
 
 def build_paddle(models_dir: Path | None, threads: int) -> TwoStageEngine:
@@ -31,7 +30,7 @@ def build_paddle(models_dir: Path | None, threads: int) -> TwoStageEngine:
     import paddleocr  # takes seconds, so only where the engine is wanted
 
     # paddlex announces every model it opens.
-    logging.getLogger("paddlex").setLevel(logging.WARNING)
+    logging.getLogger("paddlex").setLevel(logging.ERROR)
     # Pages and lines come in every size, and the arena keeps what each size once needed.
     runtime: dict[str, Any] = {"log_severity_level": 3, "enable_cpu_mem_arena": False}
     if threads:
@@ -73,7 +72,7 @@ class _Detector:
 
     def detect(self, image: RgbImage) -> list[Polygon]:
         (result,) = self._detection.predict(_bgr(image))
-        return [outline for quad in result["dt_polys"] if (outline := outline_of(quad, image)) is not None]
+        return [tuple((float(x), float(y)) for x, y in quad) for quad in result["dt_polys"]]
 
 
 class _Recogniser:

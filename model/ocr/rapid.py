@@ -15,7 +15,7 @@ from model.images import RgbImage
 from model.ocr.characters import character_centres
 from model.ocr.engine import BATCH_SIZE, CROP_SHAPE, Recognised, TwoStageEngine
 from model.ocr.files import find_models, package_version
-from model.ocr.layout import outline_of
+from model.ocr.scale import LONG_SIDE
 
 
 def build_rapid(models_dir: Path | None, threads: int) -> TwoStageEngine:
@@ -25,6 +25,9 @@ def build_rapid(models_dir: Path | None, threads: int) -> TwoStageEngine:
     settings: dict[str, Any] = {
         "Global.log_level": "error",
         "Global.use_cls": False,
+        # The page comes scaled, and stays as it is.
+        "Det.limit_type": "max",
+        "Det.limit_side_len": 2 * LONG_SIDE,
         "Rec.rec_batch_num": BATCH_SIZE,
         "Rec.rec_img_shape": list(CROP_SHAPE),
     }
@@ -54,17 +57,16 @@ def build_rapid(models_dir: Path | None, threads: int) -> TwoStageEngine:
     except Exception as error:
         raise EngineError(f"RapidOCR cannot be started: {error}") from error
     version = f"rapidocr-{package_version('rapidocr')}-{digest}"
-    return TwoStageEngine(version, _Detector(reader), _Recogniser(reader.text_rec))
+    return TwoStageEngine(version, _Detector(reader.text_det), _Recogniser(reader.text_rec))
 
 
 class _Detector:
-    def __init__(self, reader: Any) -> None:
-        self._reader = reader
+    def __init__(self, detector: Any) -> None:
+        self._detector = detector
 
     def detect(self, image: RgbImage) -> list[Polygon]:
-        result = self._reader(_bgr(image), use_det=True, use_cls=False, use_rec=False)
-        quads = () if result.boxes is None else result.boxes
-        return [outline for quad in quads if (outline := outline_of(quad, image)) is not None]
+        result = self._detector(_bgr(image))
+        return [tuple((float(x), float(y)) for x, y in quad) for quad in (() if result.boxes is None else result.boxes)]
 
 
 class _Recogniser:

@@ -105,10 +105,9 @@ def _at_the_ink(words: Sequence[str], centres: Sequence[float], gaps: Sequence[G
         before, after = gaps[first], gaps[last + 1]
         middle = (centres[last] + centres[last + 1]) / 2 if last + 1 < len(centres) else 1.0
         start, stop = max(edge, centres[first] - half), min(middle, centres[last] + half)
-        if before and before.stop < centres[first]:
-            start = before.stop
-        if after and after.start > centres[last]:
-            stop = after.start
+        inner = before.stop if before else start, after.start if after else stop
+        # A sign too faint to count as ink would be left with nothing.
+        start, stop = inner if inner[0] < inner[1] else (start, stop)
         yield Span(unicodedata.normalize("NFC", word), start, stop)
         first, edge = last + 1, middle
 
