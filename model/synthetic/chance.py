@@ -13,6 +13,7 @@ T = TypeVar("T")
 
 # Each hard case of real cards is a feature: a name, and the share of cards that show it where it applies.
 FEATURES: Mapping[str, float] = {
+    "all_capitals": 0.05,
     "bearer": 0.05,
     "branches": 0.06,
     "call_to_action": 0.08,
@@ -36,7 +37,7 @@ FEATURES: Mapping[str, float] = {
     "label_column": 0.25,
     "logo_text": 0.3,
     "mail_on_phone_line": 0.1,
-    "name_in_capitals": 0.25,
+    "name_in_capitals": 0.34,
     "name_with_position": 0.05,
     "no_company": 0.04,
     "no_labels": 0.2,
@@ -75,7 +76,7 @@ _CONFLICTS: tuple[tuple[str, frozenset[str]], ...] = (
     ("one_line_contact", frozenset({"label_column", "fax_on_phone_line", "mail_on_phone_line", "web_on_mail_line"})),
     ("label_after", frozenset({"label_column", "glued_label"})),
     ("name_with_position", frozenset({"position_with_department", "two_positions", "department", "degrees"})),
-    ("position_with_department", frozenset({"two_positions"})),
+    ("position_with_department", frozenset({"two_positions", "department"})),
     ("mail_on_phone_line", frozenset({"fax"})),
     ("template", frozenset({"split_mail", "phone_shorthand", "two_mails"})),
     (

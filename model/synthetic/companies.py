@@ -64,7 +64,7 @@ def draw_company(chance: Chance, locale: str, trade: str) -> Company:
         name = _with_legal_form(chance, locale, brand)
     elif chance.odds(0.03):
         name = f"The {brand}"
-    style = chance.weigh({"plain": 6.0, "upper": 3.4, "lower": 0.2, "title": 0.4})
+    style = chance.weigh({"plain": 6.0, "upper": 6.0, "lower": 0.2, "title": 0.4})
     if style == "upper":
         brand, name = brand.upper(), name.upper() if chance.odds(0.7) else name.replace(brand, brand.upper())
     elif style == "lower":

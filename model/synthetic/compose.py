@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from model.synthetic.brand_lines import brand_lines, draw_slogan, logo_line
 from model.synthetic.chance import Chance
 from model.synthetic.companies import draw_company, draw_trade
 from model.synthetic.contact_lines import contact_lines
-from model.synthetic.content import Content, Span, TextLine, outside
+from model.synthetic.content import Block, Content, Span, TextLine, outside
 from model.synthetic.lexicon import lexicon
 from model.synthetic.locales import is_cyrillic
 from model.synthetic.online import draw_domain
@@ -81,9 +83,23 @@ def compose(chance: Chance, locale: str) -> Content:
         add_second_script(chance, content, company, person)
     if chance.feature("template") and not is_cyrillic(locale):
         make_template(chance, content)
+    if chance.feature("all_capitals"):
+        _capitalise(content)
     _put_around(chance, content)
     content.features = chance.shown
     return content
+
+
+def _capitalise(content: Content) -> None:
+    """Print everything in capitals except e-mail addresses and web sites."""
+
+    def upper(span: Span) -> Span:
+        return span if span.field in ("EMAIL", "WEBSITE") else replace(span, text=span.text.upper())
+
+    for role, block in content.blocks.items():
+        content.blocks[role] = Block(
+            tuple(replace(line, spans=tuple(upper(span) for span in line.spans)) for line in block.lines)
+        )
 
 
 def _put_around(chance: Chance, content: Content) -> None:

@@ -60,7 +60,7 @@ def contact_lines(chance: Chance, locale: str, person: Person | None, domain: st
     if chance.feature("glued_label"):
         separator = chance.pick((":", ":", ":-", ".", "-"))
     if column:
-        separator = chance.pick((" : ", ": ", "  ", ":"))
+        separator = chance.pick((" : ", " : ", ": ", "  ", ":"))
     icons = chance.feature("icons", 0.6 if labelled else 1.5)
     manner = _Manner(labelled, icons, column, separator, chance.odds(0.06))
     items = contact_items(chance, locale, person, domain)

@@ -104,7 +104,7 @@ def plan_card(
     if chance.feature("photo") and layouts is None:
         name = chance.pick(("photo", "portrait_photo", "photo"))
     layout = draw_layout(chance, name)
-    width, height = CARD_WIDTH, round(CARD_WIDTH / chance.real(1.5, 1.85))
+    width, height = CARD_WIDTH, round(CARD_WIDTH / chance.real(1.56, 1.86))
     if layout.portrait:
         width, height = height, width
     design = set_card(chance, content, layout, fonts, width, height)

@@ -88,7 +88,7 @@ def _composed(chance: Chance) -> str:
 
 
 def _cased(chance: Chance, position: str) -> str:
-    style = chance.weigh({"plain": 8.0, "upper": 1.6, "lower": 0.3, "sentence": 0.2})
+    style = chance.weigh({"plain": 8.0, "upper": 2.4, "lower": 0.3, "sentence": 0.2})
     if style == "upper":
         return position.upper()
     if style == "lower":

@@ -10,7 +10,7 @@ from model.synthetic.locales import is_cyrillic, tongue
 
 LabelKind = Literal["mobile", "office", "home", "fax", "email", "web", "address"]
 
-_SEPARATORS = (": ", " : ", ":", " ", ". ", ": ", " - ", ":- ", ": ", " :", "  ", "")
+_SEPARATORS = (": ", ": ", ": ", " : ", " : ", ":", " ", ". ", ": ", " - ", ":- ", ": ", " :", "  ", "")
 _USUAL = 8
 
 

@@ -343,7 +343,7 @@ LAYOUTS: Mapping[str, Layout] = {
 def draw_layout(chance: Chance, name: str) -> Layout:
     """Return a variation of the layout ``name``: perhaps mirrored, its places a little moved."""
     layout = _scattered(chance) if name == "scattered" else LAYOUTS[name]
-    if chance.odds(0.3):
+    if chance.odds(0.22):
         layout = layout.mirrored()
 
     def moved(slot: Slot) -> Slot:

@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 
 _GROUPS = (
-    "O0QDo 1lI|i! 5S 8B 6bG 2Z uv nr ce ao tf gq9 hb mn VY CG PR EF UV yv ., :;. -–_ '`´ /lI (CG 4A 7T1 &8 ®R ij kx "
-    "рp еe оo аa сc шщ ин пл ьы ЗЭ3 НИ ГТ БВ ёе йи"
+    "O0QDo 1lI|i! 5S 8B 6bG 2Z uv nr ce ao tf gq9 hb mn VY CG PR EF UV yv ., :;. -–_ '`´ /lI (CG 4A 7T1 &8 ®R ij kx x× "
+    "@G [( )] |I •· рp еe оo аa сc шщ ин пл ьы ЗЭ3 НИ ГТ БВ ёе йи"
 )
 _SAME_SHAPE = "cosvwxzCOSVWXZрсохРСОХ"
 _LATIN_SHAPES = dict(
@@ -150,7 +150,7 @@ def misread_foreign(text: str, rng: np.random.Generator, *, cyrillic: bool = Fal
             out.append(_LATIN_SHAPES[c])
         elif ord(c) >= 0x0600 and not 0x2000 <= ord(c) < 0x2C00 and not 0x1E00 <= ord(c) < 0x2000:
             # Indic marks stand above and below: about every second sign becomes a letter.
-            if rng.random() < 0.6:
+            if rng.random() < 0.35:
                 out.append(_NONSENSE[int(rng.integers(len(_NONSENSE)))])
         else:
             out.append(c)

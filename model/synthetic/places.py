@@ -153,7 +153,7 @@ def _indian(chance: Chance) -> list[str]:
         parts.append(chance.pick(("India", "INDIA", "Dist. " + chance.pick(words["cities"]))))
     if chance.odds(0.12):
         parts[chance.between(0, len(parts) - 2)] = f"({near} {chance.pick(words['landmarks'])})"
-    return [p.upper() for p in parts] if chance.odds(0.06) else parts
+    return [p.upper() for p in parts] if chance.odds(0.1) else parts
 
 
 def _american(chance: Chance) -> list[str]:

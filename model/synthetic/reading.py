@@ -19,6 +19,9 @@ from model.synthetic.lookalikes import misread, misread_foreign
 class ReadingNoise:
     """How often each kind of damage happens; all rates lie in ``[0, 1]``, and all at 0 leave the page as it is.
 
+    The defaults are near what PP-OCRv6 does to drawn cards: of 100 spaces it loses 6 between plain words, 12 behind
+    labels and 3 behind numbers, and of 1,000 characters it takes 5 for others.
+
     Attributes:
         glue: A space between two words is lost.
         glue_label: The space after a label that ends in a colon or period is lost.
@@ -35,26 +38,26 @@ class ReadingNoise:
         break_gap: A line falls in two at a wide gap.
         break_line: A line falls in two at any space.
         stray: A line gains a short nonsense word at its start, from an icon or a bullet.
-        jitter: Boxes move by this share of the line's height, at most.
+        jitter: How far boxes stray from the ink; 1 is as far as PP-OCRv6's do.
         cyrillic_as_latin: A Cyrillic line is read in Latin look-alikes, as a recogniser without Cyrillic does.
     """
 
-    glue: float = 0.035
-    glue_label: float = 0.3
-    glue_line: float = 0.02
-    split: float = 0.006
-    split_symbol: float = 0.02
-    misread: float = 0.008
-    case: float = 0.004
-    lose_mark: float = 0.02
-    drop_word: float = 0.006
-    drop_line: float = 0.012
+    glue: float = 0.05
+    glue_label: float = 0.14
+    glue_line: float = 0.015
+    split: float = 0.003
+    split_symbol: float = 0.008
+    misread: float = 0.007
+    case: float = 0.003
+    lose_mark: float = 0.012
+    drop_word: float = 0.003
+    drop_line: float = 0.006
     garble_line: float = 0.006
-    merge: float = 0.45
+    merge: float = 0.6
     break_gap: float = 0.8
-    break_line: float = 0.01
+    break_line: float = 0.003
     stray: float = 0.03
-    jitter: float = 0.12
+    jitter: float = 1.0
     cyrillic_as_latin: float = 0.0
 
     def __post_init__(self) -> None:
@@ -110,7 +113,7 @@ def simulate_reading(
     if noise is None:
         # Some pages are read without fault, some badly.
         noise = ReadingNoise().scaled(float(rng.choice([0.0, 0.4, 1.0, 1.0, 1.8, 3.0])))
-        noise = replace(noise, break_gap=0.8, merge=0.45, jitter=0.12)
+        noise = replace(noise, break_gap=0.8, merge=0.6, jitter=1.0)
     rows = _rows(page, tags)
     rows = [row for row in rows if rng.random() >= noise.drop_line] or rows[:1]
     rows = _merge(rows, rng, noise)
@@ -147,7 +150,7 @@ def _merge(rows: list[_Row], rng: np.random.Generator, noise: ReadingNoise) -> l
             left, right = merged[-1][-1].box, row[0].box
             height = min(left.height, right.height)
             level = abs(left.center[1] - right.center[1]) < 0.4 * height
-            near = 0 <= right.x0 - left.x1 < 1.3 * height
+            near = 0 <= right.x0 - left.x1 < 1.1 * height
             alike = max(left.height, right.height) < 1.6 * height
             if level and near and alike and rng.random() < noise.merge:
                 merged[-1] = merged[-1] + row
@@ -161,7 +164,7 @@ def _break(row: _Row, rng: np.random.Generator, noise: ReadingNoise) -> list[_Ro
     parts, height = [[row[0]]], _height(row)
     for before, piece in pairwise(row):
         gap = (piece.box.x0 - before.box.x1) / height
-        rate = noise.break_gap if gap > 1.1 else noise.break_line if gap > 0.15 else 0.0
+        rate = noise.break_gap if gap > 1.3 else noise.break_line if gap > 0.15 else 0.0
         if rng.random() < rate:
             parts.append([])
         parts[-1].append(piece)
@@ -277,8 +280,10 @@ def _page(page: Page, rows: list[_Row], rng: np.random.Generator, noise: Reading
     for row in rows:
         previous = -1
         words = []
+        # All words of a line share its upper and lower edge, wherever the detector put them.
+        upper, lower = rng.normal((-0.23, 0.07), 0.11) * noise.jitter * _height(row)
         for piece in row:
-            words.append(Word(piece.text, _jittered(piece.box, page, rng, noise.jitter), 1.0))
+            words.append(Word(piece.text, _strayed(piece.box, page, rng, noise.jitter, upper, lower), 1.0))
             tags.append("O" if piece.entity < 0 else f"{'I' if piece.entity == previous else 'B'}-{piece.field}")
             previous = piece.entity
         box = Box.around(word.box for word in words)
@@ -286,12 +291,11 @@ def _page(page: Page, rows: list[_Row], rng: np.random.Generator, noise: Reading
     return replace(page, lines=tuple(lines)), tuple(tags)
 
 
-def _jittered(box: Box, page: Page, rng: np.random.Generator, jitter: float) -> Box:
+def _strayed(box: Box, page: Page, rng: np.random.Generator, jitter: float, upper: float, lower: float) -> Box:
+    """Return a box as an engine would have given it: a little too high, and narrower than the word."""
     if not jitter:
         return box
-    reach = jitter * box.height
-    dx0, dy0, dx1, dy1 = (float(v) for v in rng.uniform(-reach, reach, 4))
-    x0, x1 = max(0.0, box.x0 + dx0), min(float(page.width), box.x1 + dx1)
-    # Engines' boxes are a little higher than the ink.
-    y0, y1 = max(0.0, box.y0 + dy0 - reach * 0.5), min(float(page.height), box.y1 + dy1 + reach * 0.5)
-    return Box(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else box
+    before, behind = rng.normal((0.07, -0.03), (0.06, 0.1)) * jitter * box.height
+    x0, x1 = max(0.0, box.x0 + before), min(float(page.width), box.x1 + behind)
+    y0, y1 = max(0.0, box.y0 + upper), min(float(page.height), box.y1 + lower)
+    return Box(float(x0), float(y0), float(x1), float(y1)) if x1 - x0 > 1 and y1 - y0 > 1 else box

@@ -55,16 +55,16 @@ def draw_shot(
         kind: Force one kind; by chance otherwise.
         scale: Pixels of the page for one of the card; by chance otherwise.
     """
-    kinds: dict[ShotKind, float] = {"flat": 0.42, "scan": 0.33, "photo": 0.25}
+    kinds: dict[ShotKind, float] = {"flat": 0.44, "scan": 0.36, "photo": 0.2}
     taken: ShotKind = chance.weigh(kinds) if kind is None else kind
-    drawn = float(np.exp(chance.real(np.log(0.42), np.log(1.25))))
+    drawn = float(np.exp(chance.real(np.log(0.5), np.log(1.5))))
     scale = drawn if scale is None else scale
     w, h = width * scale, height * scale
     if taken == "flat":
         corners = np.array([(0, 0), (w, 0), (w, h), (0, h)], dtype=np.float64)
         margins = (0.0, 0.0, 0.0, 0.0)
     else:
-        reach = 0.05 if taken == "scan" else 0.14
+        reach = 0.04 if taken == "scan" else 0.1
         margins = (
             chance.real(0, reach) * w,
             chance.real(0, reach) * h,

@@ -11,15 +11,15 @@ from model.synthetic.fonts import Face, Family, FontSet, Metrics
 
 # Size of each style in body sizes, from and to.
 _SIZES: Mapping[str, tuple[float, float]] = {
-    "name": (1.05, 1.9),
-    "title": (0.85, 1.1),
-    "company": (1.1, 2.7),
+    "name": (1.05, 2.0),
+    "title": (0.88, 1.15),
+    "company": (1.2, 3.1),
     "company_small": (0.9, 1.5),
     "subhead": (1.0, 1.2),
     "heading": (0.9, 1.1),
-    "slogan": (0.75, 1.1),
+    "slogan": (0.82, 1.15),
     "body": (1.0, 1.0),
-    "small": (0.7, 1.0),
+    "small": (0.78, 1.0),
     "native": (0.9, 1.2),
     "handwriting": (1.2, 1.9),
     "scanner": (0.7, 0.9),

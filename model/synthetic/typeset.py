@@ -19,6 +19,16 @@ _SCALES = (1.0, 0.92, 0.84, 0.77, 0.7, 0.63, 0.57, 0.51, 0.45, 0.39)
 _COMFORTABLE = 0.57
 # Largest ratio between the scales of two places on one card.
 _SPREAD = 1.3
+# Unless a feature that was asked for needs it.
+_NEEDED_BY = {
+    "logo_text": "mark",
+    "services": "services",
+    "slogan": "slogan",
+    "two_people": "person2",
+    "two_offices": "address2",
+    "three_offices": "address3",
+    "second_script": "native",
+}
 # An address that would become small is rather set as one paragraph.
 _FLOWING = ("address", "address2", "address3")
 _FLOWING_BELOW = 0.8
@@ -46,10 +56,12 @@ class _Setter:
 
     def __init__(self, chance: Chance, content: Content, fonts: FontSet, width: int, height: int) -> None:
         self.chance, self.content, self.width, self.height = chance, content, width, height
-        self.body_size = (width * height) ** 0.5 * chance.real(0.034, 0.052)
-        self.leading = chance.real(1.12, 1.5)
+        self.body_size = (width * height) ** 0.5 * chance.real(0.044, 0.07)
+        self.leading = chance.real(1.08, 1.42)
         self.mark_share = chance.real(0.13, 0.26)
         self.styles = choose_styles(chance, content, fonts, self.body_size)
+        needed = {_NEEDED_BY[name] for name in chance.wanted if name in _NEEDED_BY}
+        self.dispensable = [role for role in _DISPENSABLE if role not in needed]
         self.lines: list[SetLine] = []
         self.ornaments: list[Ornament] = []
 
@@ -67,7 +79,7 @@ class _Setter:
         if not roles:
             return None
         while True:
-            droppable = [r for r in _DISPENSABLE if r in roles and len(roles) > 1]
+            droppable = [r for r in self.dispensable if r in roles and len(roles) > 1]
             possible = 1.0
             for scale in _SCALES:
                 # Heights shrink at most with the square of the scale: smaller letters also need fewer rows.

@@ -63,6 +63,7 @@ def is_upper(texts: list[str]) -> bool:
 
 
 SHOWS: dict[str, Callable[[Shown], bool]] = {
+    "all_capitals": lambda c: all(t.isupper() for f in ("NAME", "COMPANY", "POSITION") for t in c.printed(f)),
     "bearer": lambda c: any("NAME" in line for line in c.fields("contact")),
     "branches": says("extras", r"(\w(, | \| | • | - )\w.*){2}"),
     "call_to_action": outside_line("extras"),
