@@ -125,7 +125,7 @@ class _Launch:
             if key:
                 # The token of an earlier launch: backend and Label Studio load at the same time.
                 self._open_gate(key)
-            self._wait("label-studio", self._label_studio_answers, "Label Studio", 300)
+            self._wait("label-studio", self._label_studio_answers, "Label Studio", 600)
             self._console.say("Label Studio answers")
             if not key:
                 key = self._new_key()
@@ -140,7 +140,7 @@ class _Launch:
             raise LaunchError(
                 "Label Studio refuses the access token of the last launch.", "Start again: a new one will be made."
             ) from None
-        self._wait("backend", self._backend_answers, "the backend", 300)
+        self._wait("backend", self._backend_answers, "the backend", 600)
         self._console.say("The backend has loaded its models")
         report = self._ensure_project(client)
         client.close()

@@ -22,7 +22,7 @@ from ml_backend.settings import Settings
 from tests.conftest import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 900
+START_SECONDS = 1500
 COMMAND = (sys.executable, "-m", "ml_backend", "run")
 USER, PASSWORD = "label-studio", "a password of the test"
 

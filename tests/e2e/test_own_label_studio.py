@@ -41,7 +41,7 @@ def relaunched(system: System, redis_server: str, tmp_path_factory: pytest.TempP
         "REDIS_URL": redis_server,
     }
     with launched(run_dir, **settings) as process:
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 600
         while not client.predictions(project_id=project.id):
             assert process.poll() is None, output_of(run_dir).read_text()
             assert time.monotonic() < deadline, output_of(run_dir).read_text()
