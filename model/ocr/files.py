@@ -41,11 +41,11 @@ class ModelFiles:
             raise EngineError(f"{self.description} does not describe a PaddleOCR model: it has no section Global.")
         return content
 
-    def charset(self) -> list[str]:
-        """Return the recogniser's alphabet, without blank and space, in the order of its outputs.
+    def metadata(self) -> dict[str, str]:
+        """Return what the ONNX file says about itself.
 
         Raises:
-            EngineError: If neither the ONNX file nor the description holds it.
+            EngineError: If it is no model.
         """
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
@@ -53,8 +53,17 @@ class ModelFiles:
         try:
             session = onnxruntime.InferenceSession(str(self.onnx), options, providers=["CPUExecutionProvider"])
         except Exception as error:
+            # onnxruntime has one exception class for each of its error codes, and exports none of them.
             raise EngineError(f"{self.onnx} is no ONNX model that can be loaded; copy it anew.") from error
-        characters = session.get_modelmeta().custom_metadata_map.get("character")
+        return dict(session.get_modelmeta().custom_metadata_map)
+
+    def charset(self) -> list[str]:
+        """Return the recogniser's alphabet, without blank and space, in the order of its outputs.
+
+        Raises:
+            EngineError: If neither the ONNX file nor the description holds it.
+        """
+        characters = self.metadata().get("character")
         if characters:
             return list(characters.splitlines())
         description = self.describe() or {}
@@ -73,6 +82,15 @@ class ModelPair:
 
     detector: ModelFiles
     recogniser: ModelFiles
+
+    def check(self) -> None:
+        """Make sure that both models can be loaded: the libraries' own messages rarely name the file.
+
+        Raises:
+            EngineError: If one cannot, naming it.
+        """
+        for files in (self.detector, self.recogniser):
+            files.metadata()
 
     def digest(self) -> str:
         """Return eight hexadecimal digits that change with either model."""

@@ -42,6 +42,7 @@ def build_paddle(models_dir: Path | None, threads: int) -> TwoStageEngine:
         with tempfile.TemporaryDirectory(prefix="paddleocr-") as folder:
             digest, detector_model, recogniser_model = "own", _Model(DETECTOR_NAME), _Model(RECOGNISER_NAME)
             if models is not None:
+                models.check()
                 digest = models.digest()
                 detector_model = _lay_out(Path(folder), models.detector, DETECTOR_NAME, _describe_detector)
                 recogniser_model = _lay_out(Path(folder), models.recogniser, RECOGNISER_NAME, _describe_recogniser)

@@ -38,6 +38,7 @@ def build_rapid(models_dir: Path | None, threads: int) -> TwoStageEngine:
     try:
         with tempfile.TemporaryDirectory(prefix="rapidocr-") as folder:
             if models is not None:
+                models.check()
                 digest = models.digest()
                 alphabet = Path(folder) / "alphabet.txt"
                 alphabet.write_text("\n".join(models.recogniser.charset()) + "\n", "utf-8")
