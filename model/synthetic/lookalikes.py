@@ -137,19 +137,23 @@ def misread(text: str, rng: np.random.Generator, rate: float, case_rate: float, 
 
 
 def misread_foreign(text: str, rng: np.random.Generator, *, cyrillic: bool = False) -> str:
-    """Return ``text`` with letters of scripts that the recogniser lacks taken for Latin ones.
+    """Return ``text`` with letters of scripts that the recogniser lacks lost or taken for Latin ones.
 
     Args:
         text: One word.
-        rng: Where the nonsense for shapeless scripts comes from.
-        cyrillic: Whether it lacks Cyrillic too.
+        rng: Where the nonsense for other scripts comes from.
+        cyrillic: Whether it lacks Cyrillic too: of most words it then sees no letter, of the others some.
+
+    Returns:
+        What was read; empty where nothing was left.
     """
+    if cyrillic:
+        seen = 0.0 if rng.random() < 0.75 else 0.7
+        text = "".join(_LATIN_SHAPES.get(c, c) for c in text if c not in _LATIN_SHAPES or rng.random() < seen)
     out = []
     for c in text:
-        if cyrillic and c in _LATIN_SHAPES:
-            out.append(_LATIN_SHAPES[c])
-        elif ord(c) >= 0x0600 and not 0x2000 <= ord(c) < 0x2C00 and not 0x1E00 <= ord(c) < 0x2000:
-            # Indic marks stand above and below: about every second sign becomes a letter.
+        if ord(c) >= 0x0600 and not 0x1E00 <= ord(c) < 0x2C00:
+            # Indic marks stand above and below: about every third sign becomes a letter.
             if rng.random() < 0.35:
                 out.append(_NONSENSE[int(rng.integers(len(_NONSENSE)))])
         else:

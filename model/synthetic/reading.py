@@ -39,7 +39,7 @@ class ReadingNoise:
         break_line: A line falls in two at any space.
         stray: A line gains a short nonsense word at its start, from an icon or a bullet.
         jitter: How far boxes stray from the ink; 1 is as far as PP-OCRv6's do.
-        cyrillic_as_latin: A Cyrillic line is read in Latin look-alikes, as a recogniser without Cyrillic does.
+        lose_cyrillic: The whole page is read by a recogniser without Cyrillic, which sees few of its letters.
     """
 
     glue: float = 0.05
@@ -58,7 +58,7 @@ class ReadingNoise:
     break_line: float = 0.003
     stray: float = 0.03
     jitter: float = 1.0
-    cyrillic_as_latin: float = 0.0
+    lose_cyrillic: float = 0.35
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -113,12 +113,13 @@ def simulate_reading(
     if noise is None:
         # Some pages are read without fault, some badly.
         noise = ReadingNoise().scaled(float(rng.choice([0.0, 0.4, 1.0, 1.0, 1.8, 3.0])))
-        noise = replace(noise, break_gap=0.8, merge=0.6, jitter=1.0)
+        noise = replace(noise, break_gap=0.8, merge=0.6, jitter=1.0, lose_cyrillic=0.35)
+    blind = bool(rng.random() < noise.lose_cyrillic)
     rows = _rows(page, tags)
     rows = [row for row in rows if rng.random() >= noise.drop_line] or rows[:1]
     rows = _merge(rows, rng, noise)
     rows = [part for row in rows for part in _break(row, rng, noise)]
-    rows = [damaged for row in rows if (damaged := _damage(row, rng, noise))]
+    rows = [damaged for row in rows if (damaged := _damage(row, rng, noise, blind))]
     return _page(page, rows, rng, noise)
 
 
@@ -171,16 +172,15 @@ def _break(row: _Row, rng: np.random.Generator, noise: ReadingNoise) -> list[_Ro
     return parts
 
 
-def _damage(row: _Row, rng: np.random.Generator, noise: ReadingNoise) -> _Row:
+def _damage(row: _Row, rng: np.random.Generator, noise: ReadingNoise, blind: bool) -> _Row:
     row = _split(row, rng, noise)
     row = [piece for piece in row if rng.random() >= noise.drop_word] or row[:1]
     row = _glue(row, rng, noise)
     garbled = rng.random() < noise.garble_line
-    as_latin = rng.random() < noise.cyrillic_as_latin
     rates = (0.5, 0.2, 0.2) if garbled else (noise.misread, noise.case, noise.lose_mark)
     damaged = []
     for piece in row:
-        text = misread_foreign(piece.text, rng, cyrillic=as_latin) if as_latin or noise.misread else piece.text
+        text = misread_foreign(piece.text, rng, cyrillic=blind) if blind or noise.misread else piece.text
         text = misread(text, rng, *rates) if text and any(rates) else text
         if text:
             damaged.append(replace(piece, text=text))

@@ -164,11 +164,16 @@ def test_a_script_that_the_recogniser_lacks_comes_out_as_latin_nonsense():
     assert all(ord(c) < 0x600 for word in read.words for c in word.text)
 
 
-def test_cyrillic_can_be_read_by_a_recogniser_without_it():
-    page = page_of(["МОСКВА"])
-    read, tags = simulate_reading(page, ["B-ADDRESS"], np.random.default_rng(0), only(cyrillic_as_latin=1.0))
-    assert texts(read) == ["MOCKBA"]
-    assert tags == ("B-ADDRESS",)
+def test_a_recogniser_without_cyrillic_loses_most_of_it_and_keeps_the_rest():
+    page = page_of(["МОСКВА,", "220030"] * 20)
+    read, tags = simulate_reading(
+        page, ["B-ADDRESS", "I-ADDRESS"] * 20, np.random.default_rng(0), only(lose_cyrillic=1.0)
+    )
+    seen = [word.text for word in read.words]
+    assert not any("\u0400" <= letter <= "\u04ff" for text in seen for letter in text)
+    assert seen.count("220030") == 20
+    assert seen.count(",") > 10
+    assert set(tags) == {"B-ADDRESS", "I-ADDRESS"}
 
 
 def test_an_icon_may_be_read_as_a_short_word_outside_of_all_fields():
