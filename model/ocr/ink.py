@@ -48,16 +48,22 @@ def gaps_around(crop: RgbImage, centres: Sequence[float]) -> tuple[Gap | None, .
     """
     inked = _inked_columns(crop)
     width = len(inked)
-    places = [round(centre * width) for centre in centres]
-    if not inked.any():
-        return (None,) * (len(places) + 1)
-    first, last = np.flatnonzero(inked)[[0, -1]]
-    between = (_widest(inked, start, stop) for start, stop in pairwise(places))
-    return (
-        Gap(0.0, float(first) / width) if first else None,
-        *between,
-        Gap(float(last + 1) / width, 1.0) if last + 1 < width else None,
-    )
+    gaps: list[Gap | None] = [None] * (len(centres) + 1)
+    bounds = [-1.0, *(centre * width for centre in centres), width + 1.0]
+    for start, stop in _runs_without(inked):
+        if start == 0 and stop == width:
+            break
+        shares = [min(stop, right) - max(start, left) for left, right in pairwise(bounds)]
+        # A centre is only known to the column of the recogniser's output and may lie beside a narrow sign, in the gap:
+        # so a gap belongs to the two characters between which most of it lies, and to no others.
+        place = 0 if start == 0 else len(centres) if stop == width else shares.index(max(shares))
+        at_an_end = place in {0, len(centres)}
+        if at_an_end and start > 0 and stop < width:
+            continue  # within the first or last character
+        gap, best = Gap(start / width, stop / width), gaps[place]
+        if best is None or gap.width > best.width:
+            gaps[place] = gap
+    return tuple(gaps)
 
 
 def _inked_columns(crop: RgbImage) -> NDArray[np.bool_]:
@@ -70,16 +76,7 @@ def _inked_columns(crop: RgbImage) -> NDArray[np.bool_]:
     return np.asarray(distance.max(axis=0) >= INK_SHARE * strongest, dtype=np.bool_)
 
 
-def _widest(inked: NDArray[np.bool_], start: int, stop: int) -> Gap | None:
-    """Return the longest run without ink within a range of columns, to its ends beyond the range."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([True], inked[start:stop], [True])).astype(np.int8)))
-    runs = edges.reshape(-1, 2)
-    if not len(runs):
-        return None
-    first, last = (start + int(edge) for edge in runs[np.argmax(runs[:, 1] - runs[:, 0])])
-    # A centre is only known to the column of the recogniser's output, and may lie beside a narrow sign.
-    while first > 0 and not inked[first - 1]:
-        first -= 1
-    while last < len(inked) and not inked[last]:
-        last += 1
-    return Gap(first / len(inked), last / len(inked))
+def _runs_without(inked: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return the runs of columns without ink, each as a half-open range."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([True], inked, [True])).astype(np.int8)))
+    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]

@@ -93,23 +93,30 @@ def _parted(characters: str, breaks: set[int]) -> list[str]:
 
 
 def _at_the_ink(words: Sequence[str], centres: Sequence[float], gaps: Sequence[Gap | None]) -> Iterator[Span]:
-    steps, first = [], 0
-    for word in words:
-        steps += [b - a for a, b in pairwise(centres[first : first + len(word)])]
+    plain = list(_around_centres(words, centres))
+    placed, first = [], 0
+    for word, (start, stop) in zip(words, plain, strict=True):
+        before, after = gaps[first], gaps[first + len(word)]
+        placed.append((before.stop if before else start, after.start if after else stop))
         first += len(word)
-    half = (sum(steps) / len(steps) if steps else 1.0 / len(centres)) / 2
-    # Where no ink tells, half a character to either side, but never past the middle between two words.
-    first, edge = 0, 0.0
-    for word in words:
-        last = first + len(word) - 1
-        before, after = gaps[first], gaps[last + 1]
-        middle = (centres[last] + centres[last + 1]) / 2 if last + 1 < len(centres) else 1.0
-        start, stop = max(edge, centres[first] - half), min(middle, centres[last] + half)
-        inner = before.stop if before else start, after.start if after else stop
-        # A sign too faint to count as ink would be left with nothing.
-        start, stop = inner if inner[0] < inner[1] else (start, stop)
+    edges = [edge for span in placed for edge in span]
+    # Where centres and ink contradict each other, as on a sign too faint to count, the engine is believed.
+    sound = all(a <= b for a, b in pairwise(edges)) and all(start < stop for start, stop in placed)
+    for word, (start, stop) in zip(words, placed if sound else plain, strict=True):
         yield Span(unicodedata.normalize("NFC", word), start, stop)
-        first, edge = last + 1, middle
+
+
+def _around_centres(words: Sequence[str], centres: Sequence[float]) -> Iterator[tuple[float, float]]:
+    """Yield half a character to either side of each word, but never past the middle between two words."""
+    groups, first = [], 0
+    for word in words:
+        groups.append(centres[first : first + len(word)])
+        first += len(word)
+    steps = [b - a for group in groups for a, b in pairwise(group)]
+    half = (sum(steps) / len(steps) if steps else 1.0 / len(centres)) / 2
+    middles = [0.0, *((left[-1] + right[0]) / 2 for left, right in pairwise(groups)), 1.0]
+    for group, (before, after) in zip(groups, pairwise(middles), strict=True):
+        yield max(before, group[0] - half), min(after, group[-1] + half)
 
 
 def _in_proportion(words: Sequence[str]) -> Iterator[Span]:

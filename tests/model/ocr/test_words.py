@@ -1,4 +1,5 @@
 import unicodedata
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def test_words_keep_their_characters_order_and_place_whatever_the_print(line, se
         spans = split_line(text, places, crop)
         assert "".join(span.text for span in spans) == unicodedata.normalize("NFC", "".join(words))
         assert all(0 <= span.start < span.stop <= 1 for span in spans)
-        assert [span.start for span in spans] == sorted(span.start for span in spans)
+        assert all(left.stop <= right.start for left, right in pairwise(spans))
         assert len(spans) >= len(words)
 
 
@@ -79,6 +80,15 @@ def test_a_centre_beside_a_narrow_sign_does_not_move_the_ink():
     places = [20 / 400, 47 / 400, 115 / 400]
     spans = split_line("a. b", places, strip(bars))
     assert [(span.start * 400, span.stop * 400) for span in spans] == [(10, 40), (100, 130)]
+
+
+def test_a_gap_belongs_to_the_two_characters_between_which_most_of_it_lies():
+    bars = [(10, 30), (36, 40), (100, 130)]
+    # The recogniser saw the narrow sign in the gap behind it.
+    places = [20 / 400, 60 / 400, 115 / 400]
+    _, narrow, wide, _ = gaps_around(strip(bars), places)
+    assert (narrow.start * 400, narrow.stop * 400) == (30, 36)
+    assert (wide.start * 400, wide.stop * 400) == (40, 100)
 
 
 def test_without_ink_to_see_words_reach_half_a_character_beyond_the_outer_centres():
