@@ -1,6 +1,7 @@
 """Predictions on their way from the backend into Label Studio."""
 
 import re
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -28,6 +29,11 @@ def connected_project(system: System) -> int:
     project_id = new_project(system.client)
     ensure_project(system.client, ProjectPlan("", "", project_id=project_id), system.backend)
     return project_id
+
+
+def predicted(system: System, project_id: int) -> Counter[int]:
+    """How many predictions each task of a project has, where it has any."""
+    return Counter(item.task for item in system.client.predictions(project_id=project_id))
 
 
 def left_out(system: System) -> Counter[str]:
@@ -87,10 +93,14 @@ def test_25_tasks_in_one_retrieval_all_get_a_prediction_although_one_image_is_br
 
     retrieve(system, project_id, task_ids)
 
-    counts = Counter(item.task for item in system.client.predictions(project_id=project_id))
-    assert counts == {task_id: 1 for task_id in task_ids if task_id != broken}
+    # At once, or, on a machine too slow for the time budget of one request, by the background job.
+    expected = {task_id: 1 for task_id in task_ids if task_id != broken}
+    deadline = time.monotonic() + 240
+    while (counts := predicted(system, project_id)) != expected and time.monotonic() < deadline:
+        time.sleep(1)
+    assert counts == expected
     # Once or more: the background job tries it again.
-    assert set(left_out(system) - before) == {"image"}
+    assert {"image"} <= set(left_out(system) - before) <= {"image", "budget"}
 
 
 def test_retrieving_twice_stores_nothing_twice(system: System, tmp_path: Path) -> None:
