@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from model.document import Line, Page, Polygon
 from model.errors import EngineError
 from model.images import RgbImage, crop
-from model.ocr.layout import in_reading_order, reading_polygon
+from model.ocr.layout import in_reading_order, reading_directions
 from model.ocr.scale import back_to_page, scale_for_detection
 from model.ocr.words import place_words, split_line
 
@@ -124,16 +125,14 @@ class TwoStageEngine:
         with self._lock, _as_engine_errors():
             scaled = scale_for_detection(image)
             found = (back_to_page(outline, scaled, image) for outline in self._detector.detect(scaled))
-            outlines = [reading_polygon(outline) for outline in found if outline is not None]
+            directions = [reading_directions(outline) for outline in found if outline is not None]
+            outlines = [outline for group in directions for outline in group]
             crops = [crop(image, outline) for outline in outlines]
             results = self._recogniser.recognise(crops) if crops else []
-        lines = []
-        for outline, piece, result in zip(outlines, crops, results, strict=True):
-            spans = split_line(result.text, result.centres, piece)
-            if spans:
-                words = place_words(spans, outline, result.score)
-                lines.append(Line(" ".join(word.text for word in words), outline, result.score, words))
-        return Page(width, height, in_reading_order(lines))
+        readings = zip(outlines, crops, results, strict=True)
+        surest = (max(islice(readings, len(group)), key=lambda reading: reading[2].score) for group in directions)
+        lines = (_line(outline, piece, result) for outline, piece, result in surest)
+        return Page(width, height, in_reading_order(line for line in lines if line is not None))
 
     def recognise(self, crops: Sequence[RgbImage]) -> list[Reading]:
         """Read crops of one line each; see :class:`OcrEngine`."""
@@ -146,6 +145,11 @@ class TwoStageEngine:
                 text = " ".join(span.text for span in split_line(result.text, result.centres, crops[index]))
                 readings[index] = Reading(text, result.score if text else 0.0)
         return readings
+
+
+def _line(outline: Polygon, crop: RgbImage, result: Recognised) -> Line | None:
+    words = place_words(split_line(result.text, result.centres, crop), outline, result.score)
+    return Line(" ".join(word.text for word in words), outline, result.score, words) if words else None
 
 
 @contextmanager

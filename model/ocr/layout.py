@@ -1,4 +1,4 @@
-"""Where reading starts on a line, and in which order lines are read."""
+"""In which direction a line is read, and in which order lines are."""
 
 from __future__ import annotations
 
@@ -8,25 +8,32 @@ from statistics import median
 
 from model.document import Line, Polygon
 
-UPRIGHT_RATIO = 1.5
-"""A line this many times as tall as wide is taken to run downwards, as PP-OCR's own pipelines take it."""
+TALL_RATIO = 1.5
+"""A line this many times as tall as wide may run downwards or upwards. PP-OCR's own pipelines read it downwards."""
+
+UPRIGHT_RATIO = 3.5
+"""A line this many times as tall as wide is no upright sign any more."""
 
 SAME_ROW = 0.5
 """Two lines stand in one row if their middles differ by less than this share of the lower line's height."""
 
 
-def reading_polygon(outline: Polygon) -> Polygon:
-    """Turn a detector's outline so that it starts where reading starts.
+def reading_directions(outline: Polygon) -> tuple[Polygon, ...]:
+    """Return the ways in which a line may have to be read, the most likely first.
 
     Args:
         outline: Four corners, clockwise from the top left.
 
     Returns:
-        The same corners. Wide lines keep their order; a line of :data:`UPRIGHT_RATIO` times its width in height is
-        read from top to bottom with its letters' heads to the right, so that it starts at the top right.
+        The same corners, each time from where reading would start. A wide line is read from the left. A tall one runs
+        downwards, or upwards, or, if not too tall for that, it is a sign or two that stand upright.
     """
     top, right, bottom, left = (math.dist(outline[i], outline[(i + 1) % 4]) for i in range(4))
-    return (*outline[1:], outline[0]) if max(right, left) >= UPRIGHT_RATIO * max(top, bottom) else outline
+    ratio = max(right, left) / max(top, bottom)
+    if ratio < TALL_RATIO:
+        return (outline,)
+    downwards, upwards = (*outline[1:], outline[0]), (outline[3], *outline[:3])
+    return (downwards, upwards, outline) if ratio < UPRIGHT_RATIO else (downwards, upwards)
 
 
 def in_reading_order(lines: Iterable[Line]) -> tuple[Line, ...]:

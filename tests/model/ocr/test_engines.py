@@ -123,10 +123,8 @@ def test_tilted_lines_are_read_and_their_word_boxes_are_hulls(engine, degrees):
 
 
 def test_a_line_that_runs_downwards_starts_at_its_upper_end(engine):
-    page = Print(600, 120).line(60, 30, "Rose Garden Centre", size=50)
-    read = engine.read(page.turned(90))
-    assert [word.text for word in read.words] == ["Rose", "Garden", "Centre"]
-    (line,) = read.lines
+    (line,) = engine.read(Print(600, 120).line(60, 30, "Rose Garden Centre", size=50).turned(90)).lines
+    assert [word.text for word in line.words] == ["Rose", "Garden", "Centre"]
     (ax, ay), (bx, by), (_, cy), (dx, _) = line.polygon
     assert ay < by
     assert cy > ay
@@ -135,6 +133,21 @@ def test_a_line_that_runs_downwards_starts_at_its_upper_end(engine):
     tops = [word.box.y0 for word in line.words]
     assert tops == sorted(tops)
     assert all(word.box.height > word.box.width for word in line.words)
+
+
+def test_a_line_that_runs_upwards_starts_at_its_lower_end(engine):
+    (line,) = engine.read(Print(600, 120).line(60, 30, "Rose Garden Centre", size=50).turned(-90)).lines
+    assert [word.text for word in line.words] == ["Rose", "Garden", "Centre"]
+    (ax, ay), (_, by), _, (dx, _) = line.polygon
+    assert ay > by
+    assert ax < dx
+    tops = [word.box.y0 for word in line.words]
+    assert tops == sorted(tops, reverse=True)
+
+
+def test_a_single_upright_figure_is_not_taken_for_a_line_that_runs_downwards(engine):
+    page = Print(500, 300).line(60, 100, "2", size=60).line(300, 100, "Garden", size=60)
+    assert [line.text for line in engine.read(page.image).lines] == ["2", "Garden"]
 
 
 def test_a_space_that_only_the_print_shows_parts_words(engine):

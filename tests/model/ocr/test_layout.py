@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.document import Box, Line, Word
-from model.ocr.layout import in_reading_order, reading_polygon
+from model.ocr.layout import in_reading_order, reading_directions
 
 
 def line(x, y, *, width=100, height=20, text="a"):
@@ -48,13 +48,20 @@ def test_the_order_depends_on_the_places_alone(places, random):
 
 def test_a_wide_outline_starts_at_its_upper_left():
     wide = Box(0, 0, 100, 20).polygon()
-    assert reading_polygon(wide) == wide
+    assert reading_directions(wide) == (wide,)
 
 
-def test_a_tall_outline_starts_at_its_upper_right_and_stays_clockwise():
-    assert reading_polygon(Box(0, 0, 20, 100).polygon()) == ((20, 0), (20, 100), (0, 100), (0, 0))
+def test_a_tall_outline_runs_downwards_or_upwards_and_stays_clockwise():
+    downwards, upwards = reading_directions(Box(0, 0, 20, 100).polygon())
+    assert downwards == ((20, 0), (20, 100), (0, 100), (0, 0))
+    assert upwards == ((0, 100), (0, 0), (20, 0), (20, 100))
+
+
+def test_a_tall_outline_may_also_be_an_upright_sign_if_it_is_not_too_tall():
+    sign = Box(0, 0, 20, 50).polygon()
+    assert reading_directions(sign)[2] == sign
 
 
 def test_a_single_letter_is_not_tall_enough_to_run_downwards():
     letter = Box(0, 0, 20, 28).polygon()
-    assert reading_polygon(letter) == letter
+    assert reading_directions(letter) == (letter,)
