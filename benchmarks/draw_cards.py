@@ -1,6 +1,6 @@
 """Draws synthetic cards on a contact sheet, with their fields outlined, for looking at.
 
-    python benchmarks/draw_cards.py --out sheet.png --count 12 --first 0 [--locale en_IN] [--feature shop] [--boxes]
+python benchmarks/draw_cards.py --out sheet.png --count 12 --first 0 [--locale en_IN] [--feature shop] [--boxes]
 """
 
 from __future__ import annotations
@@ -44,7 +44,11 @@ def main() -> None:
     sheet = Image.new("RGB", (options.columns * options.cell, rows * height), "#808080")
     for number in range(options.count):
         card = make_card(
-            options.first + number, fonts=fonts, locales=options.locale, layouts=options.layout, features=options.feature
+            options.first + number,
+            fonts=fonts,
+            locales=options.locale,
+            layouts=options.layout,
+            features=options.feature,
         )
         image = Image.fromarray(card.image)
         if options.boxes:

@@ -24,7 +24,10 @@ class Settings(BaseSettings):
         pydantic.ValidationError: If a value is of the wrong type, out of range, or unsafe in combination.
     """
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+    # An empty value, as a Compose file or a form leaves it, is no value.
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     # Label Studio
     label_studio_url: str = Field(default="", description="Address of Label Studio. Empty: `make run` starts one.")

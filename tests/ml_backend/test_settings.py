@@ -120,3 +120,13 @@ def test_several_processes_share_their_metrics_in_the_run_folder(make_settings):
 
 def test_every_setting_says_what_it_is_for():
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_an_empty_value_is_no_value(monkeypatch):
+    monkeypatch.setenv("EXTRACTOR_DIR", "")
+    monkeypatch.setenv("PORT", "")
+
+    settings = Settings(_env_file=None)
+
+    assert settings.extractor_dir is None
+    assert settings.port == 9090
