@@ -250,6 +250,6 @@ def _reachable(host: str) -> str:
 
 def _answers(url: str, auth: tuple[str, str] | None = None) -> bool:
     try:
-        return requests.get(url, auth=auth, timeout=5).status_code == requests.codes.ok
+        return requests.get(url, auth=auth, timeout=5).ok
     except requests.RequestException:
         return False
