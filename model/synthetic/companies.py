@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from model.synthetic.chance import Chance
+from model.synthetic.cyrillic_companies import name_cyrillic
+from model.synthetic.inventions import invent, letters
 from model.synthetic.lexicon import lexicon, trades
 from model.synthetic.locales import is_cyrillic, legal_forms, tongue
 from model.synthetic.people import draw_person, romanise
@@ -30,7 +32,6 @@ class Company:
     latin: str
 
 
-_LATIN_ENDINGS = ("Group", "Studio", "Company", "Service", "Trade", "Ltd.", "Lab")
 _LANDS = {"IN": "India", "US": "America", "GB": "England", "AU": "Australia", "PK": "Pakistan", "CA": "Canada"}
 _INSTITUTIONAL = frozenset({"university", "government", "ngo"})
 _TRADE_WEIGHTS = {
@@ -53,7 +54,9 @@ def draw_trade(chance: Chance) -> str:
 def draw_company(chance: Chance, locale: str, trade: str) -> Company:
     """Draw a company of a trade, named in the manner of the locale."""
     if is_cyrillic(locale):
-        return _cyrillic(chance, locale, trade)
+        public = trade in _INSTITUTIONAL or (trade in ("education", "medical") and chance.odds(0.4))
+        brand, name = name_cyrillic(chance, locale, institutional=public)
+        return Company(trade, brand, name, _initials(brand) or "А", romanise(name))
     nouns = lexicon("industries_en")[f"{trade}.nouns"]
     foreign = lexicon("words_world").get(f"trades_{tongue(locale)}", ())
     noun = chance.pick(foreign) if foreign and chance.odds(0.65) else chance.pick(nouns)
@@ -70,39 +73,6 @@ def draw_company(chance: Chance, locale: str, trade: str) -> Company:
     elif style == "lower":
         brand, name = brand.lower(), name.lower()
     return Company(trade, brand, name, _initials(brand), romanise(name))
-
-
-def invent(chance: Chance) -> str:
-    """Invent a word that could be a brand, such as ``Velora``, ``Infogrid`` or ``NexPoint``."""
-    words = lexicon("companies")
-    kind = chance.weigh({"stem": 3.0, "camel": 1.0, "syllables": 3.5, "mixed": 1.5, "cut": 0.8, "plus": 0.3})
-    if kind == "stem":
-        return chance.pick(words["prefixes"]) + chance.pick(words["suffixes"])
-    if kind == "camel":
-        return chance.pick(words["prefixes"]) + chance.pick(words["suffixes"]).capitalize()
-    if kind == "syllables":
-        return "".join(chance.pick(words["syllables"]) for _ in range(chance.between(2, 4))).capitalize()
-    if kind == "mixed":
-        return (
-            chance.pick(words["syllables"]) + chance.pick(words["syllables"]) + chance.pick(words["suffixes"])
-        ).capitalize()
-    if kind == "cut":
-        return chance.pick(words["nouns"])[:4] + chance.pick(words["suffixes"])
-    return chance.pick(words["prefixes"]) + chance.pick(("+", "-X", "360", "24", "One", "2000", "4U", "iQ"))
-
-
-def letters(chance: Chance, low: int = 2, high: int = 4) -> str:
-    """Draw initials such as ``KVR``, ``A.B.`` or ``S & T``."""
-    drawn = [chance.pick("ABCDEGHIJKLMNPRSTVW") for _ in range(chance.between(low, high))]
-    return chance.weigh(
-        {
-            "".join(drawn): 6.0,
-            "".join(f"{c}." for c in drawn): 1.5,
-            " & ".join(drawn[:2]): 0.7,
-            " ".join(f"{c}." for c in drawn[:3]): 0.5,
-            "&".join(drawn[:2]): 0.5,
-        }
-    )
 
 
 def _brand(chance: Chance, locale: str, noun: str) -> str:
@@ -237,47 +207,3 @@ def _with_legal_form(chance: Chance, locale: str, brand: str) -> str:
 
 def _initials(brand: str) -> str:
     return "".join(w[0] for w in brand.replace("&", " ").split() if w[0].isalpha())[:4].upper()
-
-
-def _cyrillic(chance: Chance, locale: str, trade: str) -> Company:
-    language = tongue(locale)
-    words = lexicon(f"words_{language}")
-    forms = lexicon("companies")[f"legal_{language}"]
-    form, kind, name = chance.pick(forms), chance.pick(words["trades"]), chance.pick(words["names"])
-    city = chance.pick(words["cities"])
-    invented = chance.pick(words["stems"]) + chance.pick(words["endings"])
-    if chance.odds(0.12):
-        invented = chance.pick(words["stems"]) + chance.pick(words["stems"]).lower() + chance.pick(words["endings"])
-    if chance.odds(0.15):
-        invented = f"{invented[:1]}{invented[1:]}-{chance.pick(('М', 'С', 'Юг', '2000', 'Плюс', 'К', 'Центр'))}"
-    person = draw_person(Chance(chance.rng), locale)
-    surname = person.printed[-1].split()[-1]
-    core = invented if chance.odds(0.45) else name
-    opening, closing = chance.pick((("«", "»"), ("«", "»"), ('"', '"'), ("„", "“"), ("", "")))
-    quoted = f"{opening}{core}{closing}"
-    after = language in ("bg", "mk")
-    if trade in _INSTITUTIONAL or (trade in ("education", "medical") and chance.odds(0.4)):
-        institution = chance.pick(words["institutions"])
-        full = f"{institution} {chance.pick(words['of'])}" if chance.odds(0.5) else institution
-        core = institution
-    else:
-        legal = f"{quoted} {form}" if after else f"{form} {quoted}"
-        full = chance.weigh(
-            {
-                legal: 5.0,
-                f"{kind.capitalize()} {quoted}": 3.0,
-                f"{core}": 2.0,
-                quoted: 1.5,
-                f"{legal[: len(form)]} {kind} {quoted}" if not after else f"{kind.capitalize()} {quoted} {form}": 1.0,
-                f"{kind.capitalize()} {surname}": 0.5,
-                f"{core} {kind}": 0.6,
-                f"{core} и партнёры" if language == "ru" else f"{core} груп": 0.4,
-                f"{kind.capitalize()} {quoted} {city}": 0.3,
-                f"{core}-{city}": 0.2,
-                f"{romanise(core)} {chance.pick(_LATIN_ENDINGS)}": 0.7,
-                romanise(core).upper(): 0.5,
-            }
-        )
-    if chance.odds(0.25):
-        full, core = full.upper(), core.upper()
-    return Company(trade, core, full, _initials(core) or "А", romanise(full))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from model.document import Box
 from model.synthetic.content import Token
-from model.synthetic.fonts import Face
+from model.synthetic.faces import Face
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,8 @@ def lexicon(name: str) -> Mapping[str, tuple[str, ...]]:
 
 
 def _entry(text: str) -> str:
-    """Return an entry as it is meant: a tilde stands for nothing."""
-    return "" if text == "~" else text
+    """Return an entry as it is meant: a tilde stands for nothing, or, before other text, for a space."""
+    return "" if text == "~" else text.replace("~", " ")
 
 
 @cache

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from model.document import Box
 from model.images import RgbImage
 from model.synthetic.design import Design, Ornament, SetLine
-from model.synthetic.fonts import needs_shaping
+from model.synthetic.faces import needs_shaping
 from model.synthetic.ornaments import draw_code, draw_icon, draw_mark, draw_photo
 from model.synthetic.palette import Colour, Palette, draw_palette
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from model.synthetic.chance import Chance
 from model.synthetic.content import Content
-from model.synthetic.fonts import Face, Family, FontSet, Metrics
+from model.synthetic.faces import Face, Metrics
+from model.synthetic.fonts import Family, FontSet
 
 # Size of each style in body sizes, from and to.
 _SIZES: Mapping[str, tuple[float, float]] = {

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from model.errors import SyntheticError
 from model.synthetic import FontSet
 from model.synthetic.chance import Chance
-from model.synthetic.fonts import CYRILLIC, LATIN
+from model.synthetic.faces import CYRILLIC, LATIN
 
 
 def test_folders_without_fonts_give_an_error_that_names_a_package(tmp_path):
@@ -58,13 +59,13 @@ def test_bold_is_bolder_than_regular(fonts):
 
 
 def test_a_face_measures_the_ink_that_it_draws(latin_face):
-    font = latin_face.at(64)
     for letter in "gHx.":
-        measured = latin_face.measure(letter)
-        drawn = font.getbbox(letter, anchor="ls")
-        assert np.allclose(
-            [measured.left, measured.top, measured.right, measured.bottom], np.array(drawn) / 64, atol=0.03
-        )
+        page = Image.new("L", (200, 200))
+        ImageDraw.Draw(page).text((50, 100), letter, font=latin_face.at(96), fill=255, anchor="ls")
+        left, top, right, bottom = page.getbbox()
+        metrics = latin_face.measure(letter)
+        drawn = [left - 50, top - 100, right - 50, bottom - 100]
+        assert np.allclose(np.array([metrics.left, metrics.top, metrics.right, metrics.bottom]) * 96, drawn, atol=2)
 
 
 def test_words_are_as_wide_as_their_letters(latin_face):

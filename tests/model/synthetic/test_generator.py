@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -134,8 +136,10 @@ def test_unknown_names_are_refused_with_what_there_is(fonts):
 
 
 def test_a_font_set_without_cyrillic_says_what_to_install(fonts):
-    latin_only = FontSet(tuple(f for f in fonts.families if not f.covers("Ж"))[:3])
-    if not latin_only.families:
-        pytest.skip("every font here covers Cyrillic")
+    ascii_only = bytes(cover if number < 16 else 0 for number, cover in enumerate(fonts.families[0].faces[0].coverage))
+    families = tuple(
+        replace(family, faces=tuple(replace(face, coverage=ascii_only) for face in family.faces))
+        for family in fonts.families[:2]
+    )
     with pytest.raises(SyntheticError, match="apt-get install"):
-        layout_card(0, fonts=latin_only, locales=["ru_RU"])
+        layout_card(0, fonts=FontSet(families), locales=["ru_RU"])
