@@ -52,10 +52,8 @@ assert len(page.lines) == 7, page
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", ENGINES)
-def test_a_recogniser_of_ones_own_takes_the_place_of_the_one_that_ships(engine, name, wheel_models, tmp_path):
-    if not engine.version.startswith(name):
-        pytest.skip("the other engine")
+def test_a_recogniser_of_ones_own_takes_the_place_of_the_one_that_ships(engine, wheel_models, tmp_path):
+    name = engine.version.split("-")[0]
     save_recogniser(wheel_models / "PP-OCRv6_rec_small.onnx", tmp_path / "rec" / "inference.onnx", note="trained anew")
     own = build_engine(name, models_dir=tmp_path, threads=1)
     assert own.version != engine.version
@@ -64,9 +62,7 @@ def test_a_recogniser_of_ones_own_takes_the_place_of_the_one_that_ships(engine, 
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_models_in_paddleocrs_own_layout_are_read(engine, name, wheel_models, alphabet, tmp_path):
-    if not engine.version.startswith(name):
-        pytest.skip("the other engine")
+def test_models_in_paddleocrs_own_layout_are_read(name, wheel_models, alphabet, tmp_path):
     (tmp_path / "det").mkdir()
     shutil.copy(wheel_models / "PP-OCRv6_det_small.onnx", tmp_path / "det" / "inference.onnx")
     save_recogniser(wheel_models / "PP-OCRv6_rec_small.onnx", tmp_path / "rec" / "inference.onnx", alphabet=False)
