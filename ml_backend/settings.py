@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(default=60_000_000, ge=10_000, description="Largest image, in pixels.")
     allowed_hosts: str = Field(
         default="",
-        description="Hosts (`host` or `host:port`, separated by commas) that images may come from besides Label Studio's own.",
+        description="Hosts (`host` or `host:port`, separated by commas) of images besides Label Studio's own.",
     )
     local_files_root: Path | None = Field(
         default=None,
