@@ -292,6 +292,6 @@ def test_an_entity_brings_its_own_spelling_of_a_value_that_the_engine_broke():
     words = (Word("ann@example", Box(0, 0, 70, 10), 1.0), Word(".com", Box(72, 0, 100, 10), 1.0))
     line = Line("ann@example .com", box.polygon(), 1.0, words)
     document = Document(Page(500, 500, (line,)), (Entity("EMAIL", "ann@example.com", box, 1.0, 0, 2),), 1, "e", "m")
-    config = parse_label_config(config_xml("labels", ("EMAIL",)))
+    config = parse_label_config(config_xml("labels+rectangle", ("EMAIL",)))
     regions = from_result(to_regions(document, config.targets[0]), config)
     assert [(region.label, region.text) for region in regions] == [("EMAIL", "ann@example.com")]

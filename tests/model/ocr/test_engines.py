@@ -136,7 +136,7 @@ def test_a_line_that_runs_downwards_starts_at_its_upper_end(engine):
 
 
 def test_a_line_that_runs_upwards_starts_at_its_lower_end(engine):
-    (line,) = engine.read(Print(600, 120).line(60, 30, "Rose Garden Centre", size=50).turned(-90)).lines
+    (line,) = engine.read(Print(900, 300).line(150, 120, "Rose Garden Centre", size=50).turned(-90)).lines
     assert [word.text for word in line.words] == ["Rose", "Garden", "Centre"]
     (ax, ay), (_, by), _, (dx, _) = line.polygon
     assert ay > by
