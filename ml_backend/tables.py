@@ -5,7 +5,20 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, Integer, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # SQLite counts rows by itself only where the key is exactly INTEGER.
@@ -66,3 +79,171 @@ class PageRow(Base):
     engine_version: Mapped[str] = mapped_column(String(200), primary_key=True)
     page: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ProjectRow(Base):
+    """What is known of a project: how far its annotations were brought over, and which version serves it.
+
+    ``cursor`` is the latest ``updated_at`` of an annotation seen, as Label Studio wrote it. ``rescored_version`` is the
+    model version whose predictions all open tasks have.
+    """
+
+    __tablename__ = "projects"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    synced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cursor: Mapped[str | None] = mapped_column(String(40))
+    pinned_version: Mapped[int | None] = mapped_column(Integer)
+    rescored_version: Mapped[str | None] = mapped_column(String(200))
+    sync_asked: Mapped[bool] = mapped_column(default=False)
+
+
+class AnnotationRow(Base):
+    """A person's result for one task, as it stands in Label Studio, or as it came in from elsewhere.
+
+    ``id`` is Label Studio's; what came from elsewhere counts downwards from -1. ``digest`` tells whether anything that
+    can be learned has changed. ``prediction`` is the very prediction that the person started from, ``cost`` the
+    corrections that it needed; both are ``None`` where the person started from nothing.
+    """
+
+    __tablename__ = "annotations"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    project_id: Mapped[int] = mapped_column(BigInteger)
+    task_id: Mapped[int] = mapped_column(BigInteger)
+    completed_by: Mapped[int | None] = mapped_column(BigInteger)
+    result: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    was_cancelled: Mapped[bool] = mapped_column()
+    ground_truth: Mapped[bool] = mapped_column()
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    prediction: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    model_version: Mapped[str | None] = mapped_column(String(200))
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    digest: Mapped[str] = mapped_column(String(64))
+    cost: Mapped[int | None] = mapped_column(Integer)
+    problem: Mapped[str | None] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(String(16))
+    task_data: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+    __table_args__ = (Index("annotations_by_task", "project_id", "task_id"),)
+
+
+class CorrectionRow(Base):
+    """One difference between an annotation and the prediction that it started from."""
+
+    __tablename__ = "corrections"
+
+    id: Mapped[int] = mapped_column(_RowId, primary_key=True, autoincrement=True)
+    annotation_id: Mapped[int] = mapped_column(
+        ForeignKey("annotations.id", name="corrections_annotation", ondelete="CASCADE")
+    )
+    kind: Mapped[str] = mapped_column(String(16))
+    region_id: Mapped[str] = mapped_column(String(200))
+    field_before: Mapped[str | None] = mapped_column(Text)
+    field_after: Mapped[str | None] = mapped_column(Text)
+    text_before: Mapped[str | None] = mapped_column(Text)
+    text_after: Mapped[str | None] = mapped_column(Text)
+    box: Mapped[list[float] | None] = mapped_column(JSON(none_as_null=True))
+
+    __table_args__ = (Index("corrections_by_annotation", "annotation_id"),)
+
+
+class RunRow(Base):
+    """One training run; a project never has two that are due, nor two that run."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[int] = mapped_column(_RowId, primary_key=True, autoincrement=True)
+    project_id: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text)
+    asked: Mapped[bool] = mapped_column()
+    stage: Mapped[str | None] = mapped_column(String(32))
+    step: Mapped[int | None] = mapped_column(Integer)
+    steps: Mapped[int | None] = mapped_column(Integer)
+    loss: Mapped[float | None] = mapped_column(Double)
+    eta_seconds: Mapped[float | None] = mapped_column(Double)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    heartbeat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    learned_up_to: Mapped[str] = mapped_column(String(64))
+    documents: Mapped[int] = mapped_column(Integer)
+    attempt: Mapped[int] = mapped_column(Integer)
+    not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    version: Mapped[int | None] = mapped_column(Integer)
+    decision: Mapped[str | None] = mapped_column(String(16))
+    message: Mapped[str | None] = mapped_column(Text)
+    mlflow_run_id: Mapped[str | None] = mapped_column(String(64))
+
+    __table_args__ = (
+        Index("runs_by_project", "project_id", "id"),
+        *(
+            Index(
+                f"runs_one_{state}",
+                "project_id",
+                unique=True,
+                sqlite_where=text(f"state = '{state}'"),
+                postgresql_where=text(f"state = '{state}'"),
+            )
+            for state in ("due", "running")
+        ),
+    )
+
+
+class LearnedRow(Base):
+    """One document that a run has learned from, and the state that it was in.
+
+    Kept for the run in progress and for the last finished one of each project: what has changed since is the difference
+    between these rows and the annotations.
+    """
+
+    __tablename__ = "learned"
+
+    run_id: Mapped[int] = mapped_column(
+        _RowId, ForeignKey("runs.id", name="learned_run", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    task_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class PromotionRow(Base):
+    """One change of the version that serves a project; ``None`` stands for the weights that ship."""
+
+    __tablename__ = "promotions"
+
+    id: Mapped[int] = mapped_column(_RowId, primary_key=True, autoincrement=True)
+    project_id: Mapped[int] = mapped_column(BigInteger)
+    version: Mapped[int | None] = mapped_column(Integer)
+    previous: Mapped[int | None] = mapped_column(Integer)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    by: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (Index("promotions_by_project", "project_id", "id"),)
+
+
+class TaskImageRow(Base):
+    """Which file a task's image had when it was last fetched, so that its reading is found without fetching it."""
+
+    __tablename__ = "task_images"
+
+    project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    task_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    image: Mapped[str] = mapped_column(String(200), primary_key=True)
+    url: Mapped[str] = mapped_column(Text)
+    image_key: Mapped[str] = mapped_column(String(64))
+
+
+class RescoringRow(Base):
+    """How far a project's open tasks were scored with a version."""
+
+    __tablename__ = "rescorings"
+
+    project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    version: Mapped[str] = mapped_column(String(200))
+    centroids: Mapped[list[list[float]] | None] = mapped_column(JSON(none_as_null=True))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    pushed: Mapped[int] = mapped_column(Integer)
