@@ -7,7 +7,10 @@ x to the right, y down, as floats. Everything is frozen: a stage takes one of th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 Point = tuple[float, float]
 Polygon = tuple[Point, ...]
@@ -220,6 +223,8 @@ class Document:
         score: How sure the models are of the whole, in ``[0, 1]``: low where a person is needed most.
         engine_version: Which OCR engine and models read the page.
         model_version: Which model version named the fields.
+        embedding: Shape ``(hidden,)``: documents of one kind are near one another; ``None`` where no model made it. Two
+            documents that differ in it alone are equal.
     """
 
     page: Page
@@ -227,3 +232,4 @@ class Document:
     score: float
     engine_version: str
     model_version: str
+    embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)

@@ -105,7 +105,14 @@ class Pipeline:
         """Name the fields of a page that was read before; the document's words are segmented."""
         segmented = segment(page)
         extraction: Extraction = self._extractor.extract(segmented, image)
-        return Document(segmented, extraction.entities, extraction.score, self._engine.version, self.version)
+        return Document(
+            segmented,
+            extraction.entities,
+            extraction.score,
+            self._engine.version,
+            self.version,
+            extraction.embedding,
+        )
 
     def read_region(self, image: RgbImage, box: Box) -> Page:
         """Read only what lies in ``box``; coordinates are those of ``image``.

@@ -33,11 +33,14 @@ class Extraction:
         score: How sure it is of the whole, in ``[0, 1]``: ``1 / (1 + expected corrections)``, where a word is expected
             to need ``1 - (probability of its field × reading confidence)`` corrections. 0 for a page without words:
             nothing was read, so a person should look.
+        embedding: Shape ``(hidden,)``: the mean of the last hidden states of the words, by which documents of one kind
+            are near one another. Zeros for a page without words.
     """
 
     entities: tuple[Entity, ...]
     probabilities: NDArray[np.float64]
     score: float
+    embedding: NDArray[np.float32]
 
 
 class Extractor:
@@ -54,6 +57,7 @@ class Extractor:
         self.tags = tuple(config.id2label[index] for index in range(config.num_labels))
         self.fields = tuple(dict.fromkeys(tag[2:] for tag in self.tags if field_of(tag) is not None))
         self._temperature = float(getattr(config, "temperature", 1.0))
+        self._hidden = int(config.hidden_size)
         self._image_size = int(config.input_size) if config.visual_embed else 0
         self._encoder = build_encoder(config, tokenizer)
 
@@ -91,8 +95,10 @@ class Extractor:
         words = page.words
         windows = self._encoder.encode(page)
         if not windows:
-            return Extraction((), np.zeros((0, len(self.tags))), 0.0)
-        logits = merge(windows, [self._forward(window, image) for window in windows], len(words)) / self._temperature
+            return Extraction((), np.zeros((0, len(self.tags))), 0.0, np.zeros(self._hidden, dtype=np.float32))
+        passes = [self._forward(window, image) for window in windows]
+        logits = merge(windows, [logits for logits, _ in passes], len(words)) / self._temperature
+        embedding = merge(windows, [states for _, states in passes], len(words)).mean(axis=0)
         log_probabilities = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
         probabilities = np.exp(log_probabilities)
         lines = page.line_spans()
@@ -110,7 +116,8 @@ class Extractor:
             )
             for field, start, stop in spans(decoded, lines)
         )
-        return Extraction(entities, probabilities, 1.0 / (1.0 + sum(1.0 - s for s in sure)))
+        score = 1.0 / (1.0 + sum(1.0 - s for s in sure))
+        return Extraction(entities, probabilities, score, embedding.astype(np.float32))
 
     def _field_mass(self, probabilities: NDArray[np.float64]) -> dict[str | None, NDArray[np.float64]]:
         """Return, for each field (None for outside), the probability of each word to be part of it."""
@@ -120,7 +127,10 @@ class Extractor:
             mass[field] = mass.get(field, np.zeros(len(probabilities))) + probabilities[:, column]
         return mass
 
-    def _forward(self, window: Window, image: NDArray[np.uint8] | None) -> NDArray[np.float64]:
+    def _forward(
+        self, window: Window, image: NDArray[np.uint8] | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the logits and the last hidden states of a window's tokens."""
         inputs = {
             "input_ids": torch.from_numpy(window.input_ids)[None],
             "bbox": torch.from_numpy(window.boxes)[None],
@@ -132,8 +142,10 @@ class Extractor:
                 raise WeightsError("this checkpoint looks at the page's image, and none was given")
             inputs["pixel_values"] = torch.from_numpy(pixel_values(image, self._image_size))[None]
         with self._lock, torch.inference_mode():
-            logits = self._model(**inputs).logits[0]
-        return np.asarray(logits.numpy(), dtype=np.float64)
+            # The model's two parts one after the other, to have what the second is given.
+            states = self._model.layoutlmv3(**inputs).last_hidden_state[:, : len(window.input_ids)]
+            logits = self._model.classifier(states)
+        return tuple(np.asarray(part[0].numpy(), dtype=np.float64) for part in (logits, states))  # type: ignore[return-value]
 
 
 def entity_text(field: str, words: list[str]) -> str:

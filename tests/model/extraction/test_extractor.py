@@ -41,6 +41,25 @@ def test_a_page_without_words_scores_zero_because_a_person_should_look(checkpoin
     extraction = Extractor.load(checkpoint).extract(Page(100, 100, ()))
     assert extraction.entities == ()
     assert extraction.score == 0
+    assert not extraction.embedding.any()
+
+
+def test_the_embedding_tells_pages_apart_and_is_the_same_for_the_same_page(checkpoint):
+    extractor = Extractor.load(checkpoint)
+    first, again = extractor.extract(PAGE).embedding, extractor.extract(PAGE).embedding
+    other = extractor.extract(page_of(["12:30", "+49", "(0)", "777"])).embedding
+    assert first.shape == other.shape == (24,)
+    assert np.array_equal(first, again)
+    assert not np.allclose(first, other)
+
+
+def test_a_word_has_the_same_probabilities_as_from_the_whole_model(checkpoint):
+    extractor = Extractor.load(checkpoint)
+    (window,) = extractor._encoder.encode(PAGE)
+    inputs = {"input_ids": window.input_ids, "bbox": window.boxes, "token_type_ids": window.token_types}
+    whole = extractor._model(**{name: torch.from_numpy(value)[None] for name, value in inputs.items()}).logits[0]
+    rows = whole.detach().softmax(-1).numpy()[window.words >= 0]
+    assert np.allclose(extractor.extract(PAGE).probabilities, rows, atol=1e-5)
 
 
 def test_a_page_longer_than_the_model_is_read_in_windows(checkpoint):
