@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from ml_backend.errors import BackendError
+from ml_backend.logs import get_logger
 
 BUSY_SECONDS = 30.0
 
 # Any number will do, as long as nothing else in the same PostgreSQL database uses it.
 _MIGRATION_LOCK = 7_233_906_401
+
+_log = get_logger(__name__)
 
 
 class StoreError(BackendError):
@@ -73,6 +79,64 @@ def _prepare_sqlite(engine: Engine) -> None:
         # Writers therefore take the lock at their beginning, and wait for it there.
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give a connection to read with.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        _log.error("store_not_read", error=type(error).__name__, cause=type(error.__cause__).__name__)
+        raise StoreError("The store cannot be read.", "See the log, and check DATABASE_URL.") from error
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Give a connection whose changes are kept, all or none, when the block ends.
+
+    Raises:
+        StoreError: If the store cannot be written.
+    """
+    try:
+        with engine.execution_options(writes=True).begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise write_error(error) from error
+
+
+def write_error(error: SQLAlchemyError) -> StoreError:
+    """Return what to say of a failed change, and log its kind."""
+    # The driver's own message may quote the values, and with them the document.
+    _log.error("store_not_written", error=type(error).__name__, cause=type(error.__cause__).__name__)
+    return StoreError("The store cannot be written.", "Check free space, and the rights on RUN_DIR or DATABASE_URL.")
+
+
+def upsert(connection: Connection, table: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, and replace the given columns of those whose primary key is there already.
+
+    Args:
+        connection: From :func:`writing`.
+        table: A mapped class of :mod:`ml_backend.tables`.
+        rows: All with the same columns, the primary key among them.
+    """
+    if not rows:
+        return
+    target: Table = table.__table__
+    statement: Any = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(target)
+    keys = [column.name for column in target.primary_key]
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    statement = (
+        statement.on_conflict_do_update(index_elements=keys, set_=changed)
+        if changed
+        else statement.on_conflict_do_nothing(index_elements=keys)
+    )
+    connection.execute(statement, list(rows))
 
 
 def lock_for_writing(connection: Connection, key: int) -> None:

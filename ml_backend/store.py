@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import Engine, delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from ml_backend.database import StoreError, lock_for_writing, open_engine
+from ml_backend.database import StoreError, lock_for_writing, open_engine, reading, writing
 from ml_backend.logs import get_logger
 from ml_backend.tables import EventRow, PageRow
 from model.document import Page
@@ -69,6 +69,11 @@ class Store:
         self._engine = open_engine(url)
         self._writer = self._engine.execution_options(writes=True)
 
+    @property
+    def engine(self) -> Engine:
+        """The open database, for the stores of other concerns."""
+        return self._engine
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
@@ -107,14 +112,11 @@ class Store:
             EventRow.duplicate_of.is_(None),
             EventRow.received_at > moment - DUPLICATE_WINDOW,
         )
-        try:
-            with self._writer.begin() as connection:
-                lock_for_writing(connection, int(digest[:15], 16))
-                values["duplicate_of"] = connection.scalar(first)
-                statement = insert(EventRow).values(**values, payload_hash=digest).returning(EventRow.id)
-                number = connection.scalars(statement).one()
-        except SQLAlchemyError as error:
-            raise _write_error(error) from error
+        with writing(self._engine) as connection:
+            lock_for_writing(connection, int(digest[:15], 16))
+            values["duplicate_of"] = connection.scalar(first)
+            statement = insert(EventRow).values(**values, payload_hash=digest).returning(EventRow.id)
+            number = connection.scalars(statement).one()
         return _event(id=number, **values)
 
     def pending_events(self, project_id: int | None = None, *, limit: int = 1000) -> list[Event]:
@@ -126,11 +128,8 @@ class Store:
         rows = select(*_EVENT_COLUMNS).where(EventRow.processed_at.is_(None), EventRow.duplicate_of.is_(None))
         if project_id is not None:
             rows = rows.where(EventRow.project_id == project_id)
-        try:
-            with self._engine.connect() as connection:
-                found = connection.execute(rows.order_by(EventRow.id).limit(limit)).mappings().all()
-        except SQLAlchemyError as error:
-            raise StoreError("The store cannot be read.", "See the log, and check DATABASE_URL.") from error
+        with reading(self._engine) as connection:
+            found = connection.execute(rows.order_by(EventRow.id).limit(limit)).mappings().all()
         return [_event(**row) for row in found]
 
     def mark_processed(self, event_ids: Iterable[int]) -> None:
@@ -140,11 +139,8 @@ class Store:
             StoreError: If it cannot be written.
         """
         done = update(EventRow).where(EventRow.id.in_(list(event_ids)), EventRow.processed_at.is_(None))
-        try:
-            with self._writer.begin() as connection:
-                connection.execute(done.values(processed_at=datetime.now(timezone.utc)))
-        except SQLAlchemyError as error:
-            raise _write_error(error) from error
+        with writing(self._engine) as connection:
+            connection.execute(done.values(processed_at=datetime.now(timezone.utc)))
 
     def get(self, image_key: str, engine_version: str) -> Page | None:
         """Return the page that was kept, or ``None``."""
@@ -189,9 +185,3 @@ _EVENT_COLUMNS = tuple(column for column in EventRow.__table__.columns if column
 
 def _event(**values: Any) -> Event:
     return Event(**values | {key: tuple(values[key]) for key in ("task_ids", "annotation_ids")})
-
-
-def _write_error(error: SQLAlchemyError) -> StoreError:
-    # The driver's own message may quote the values, and with them the document.
-    _log.error("store_not_written", error=type(error).__name__, cause=type(error.__cause__).__name__)
-    return StoreError("The store cannot be written.", "Check free space, and the rights on RUN_DIR or DATABASE_URL.")

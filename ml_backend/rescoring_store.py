@@ -1,0 +1,133 @@
+"""What rescoring keeps: which file each task's image is, and how far the open tasks were scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from sqlalchemy import Engine, select, update
+
+from ml_backend.database import reading, upsert, writing
+from ml_backend.tables import RescoringRow, TaskImageRow
+
+# SQLite takes no more parameters in one statement than some builds allow (999).
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class TaskImage:
+    """Which file an image of a task was when it was last fetched.
+
+    Attributes:
+        url: Where it was fetched from.
+        image_key: Hash of its content, under which its reading is kept.
+    """
+
+    url: str
+    image_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rescoring:
+    """How far a project's open tasks were scored with a version.
+
+    Attributes:
+        version: The model version, as predictions carry it.
+        centroids: Middles of the clusters of document embeddings; ``None`` while there are none.
+        started_at: When it began.
+        finished_at: When the last open task was done; ``None`` until then.
+        pushed: How many predictions were pushed.
+    """
+
+    project_id: int
+    version: str
+    centroids: tuple[tuple[float, ...], ...] | None
+    started_at: datetime
+    finished_at: datetime | None
+    pushed: int
+
+
+class RescoringStore:
+    """Keeps task images and rescorings; threads may share it.
+
+    Every method raises :class:`ml_backend.database.StoreError` if the store cannot be read or written.
+
+    Args:
+        engine: The open database.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def remember_images(self, project_id: int, task_id: int, images: Mapping[str, TaskImage]) -> None:
+        """Note which files a task's images are, by the name of the ``Image`` tag."""
+        rows = [
+            {
+                "project_id": project_id,
+                "task_id": task_id,
+                "image": name,
+                "url": image.url,
+                "image_key": image.image_key,
+            }
+            for name, image in images.items()
+        ]
+        with writing(self._engine) as connection:
+            upsert(connection, TaskImageRow, rows)
+
+    def task_images(self, project_id: int, task_ids: Iterable[int] | None = None) -> dict[int, dict[str, TaskImage]]:
+        """Return what is known of the images of some tasks, or of all: by task, and by name of the ``Image`` tag."""
+        chosen = select(TaskImageRow.task_id, TaskImageRow.image, TaskImageRow.url, TaskImageRow.image_key)
+        chosen = chosen.where(TaskImageRow.project_id == project_id)
+        statements = [chosen]
+        if task_ids is not None:
+            wanted = list(task_ids)
+            chunks = (wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK))
+            statements = [chosen.where(TaskImageRow.task_id.in_(chunk)) for chunk in chunks]
+        found: dict[int, dict[str, TaskImage]] = {}
+        with reading(self._engine) as connection:
+            for statement in statements:
+                for task, name, url, key in connection.execute(statement):
+                    found.setdefault(task, {})[name] = TaskImage(url, key)
+        return found
+
+    def begin_rescoring(
+        self, project_id: int, version: str, centroids: Sequence[Sequence[float]] | None = None
+    ) -> Rescoring:
+        """Note that a project's open tasks are to be scored with ``version``; what was noted before is replaced."""
+        row = {
+            "project_id": project_id,
+            "version": version,
+            "centroids": None if centroids is None else [[float(x) for x in centroid] for centroid in centroids],
+            "started_at": datetime.now(timezone.utc),
+            "finished_at": None,
+            "pushed": 0,
+        }
+        with writing(self._engine) as connection:
+            upsert(connection, RescoringRow, [row])
+        rescoring = self.rescoring(project_id)
+        assert rescoring is not None
+        return rescoring
+
+    def rescoring(self, project_id: int) -> Rescoring | None:
+        """Return the latest rescoring of a project, ``None`` where there was none."""
+        with reading(self._engine) as connection:
+            chosen = select(*RescoringRow.__table__.columns).where(RescoringRow.project_id == project_id)
+            row = connection.execute(chosen).mappings().one_or_none()
+        if row is None:
+            return None
+        centroids = None if row["centroids"] is None else tuple(tuple(centroid) for centroid in row["centroids"])
+        return Rescoring(**dict(row) | {"centroids": centroids})
+
+    def count_pushed(self, project_id: int, version: str, pushed: int) -> bool:
+        """Add to what was pushed; return whether ``version`` is still the one to score with."""
+        return self._change(project_id, version, pushed=RescoringRow.pushed + pushed)
+
+    def finish_rescoring(self, project_id: int, version: str) -> bool:
+        """Note that all open tasks are scored; return whether ``version`` is still the one to score with."""
+        return self._change(project_id, version, finished_at=datetime.now(timezone.utc))
+
+    def _change(self, project_id: int, version: str, **values: object) -> bool:
+        mine = (RescoringRow.project_id == project_id, RescoringRow.version == version)
+        with writing(self._engine) as connection:
+            return connection.execute(update(RescoringRow).where(*mine).values(**values)).rowcount == 1
