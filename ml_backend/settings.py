@@ -114,6 +114,26 @@ class Settings(BaseSettings):
         default=0.3, ge=0, le=1, description="Above this the committee counts as divided."
     )
 
+    # Serving versions, and the order of tasks
+    model_poll_seconds: float = Field(
+        default=3.0, gt=0, le=60, description="How often a serving process looks for a promoted version, in seconds."
+    )
+    loaded_projects: int = Field(
+        default=8, ge=1, le=1000, description="Projects whose own model versions one process keeps in memory."
+    )
+    challenger_share: float = Field(
+        default=0.0, ge=0, le=1, description="Share of the tasks that a project's challenger pre-labels."
+    )
+    serve_both: bool = Field(
+        default=False, description="Store the challenger's prediction beside the champion's, for every task."
+    )
+    keep_old_predictions: bool = Field(
+        default=False, description="Keep the predictions of versions that no longer serve."
+    )
+    sync_seconds: float = Field(
+        default=300.0, ge=5, description="How often Label Studio is asked for what no webhook told, in seconds."
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="How much is logged.")
     log_format: Literal["console", "json"] = Field(
         default="console", description="Log lines for people, or for collectors."
@@ -132,6 +152,8 @@ class Settings(BaseSettings):
             raise ValueError("set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY together, or neither")
         if self.label_studio_url and urlsplit(self.label_studio_url).scheme not in {"http", "https"}:
             raise ValueError("LABEL_STUDIO_URL must begin with http:// or https://")
+        if self.challenger_share and self.serve_both:
+            raise ValueError("set CHALLENGER_SHARE or SERVE_BOTH: a task has its prediction from one, or from both")
         return self
 
     @cached_property
