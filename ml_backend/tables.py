@@ -84,8 +84,9 @@ class PageRow(Base):
 class ProjectRow(Base):
     """What is known of a project: how far its annotations were brought over, and which version serves it.
 
-    ``cursor`` is the latest ``updated_at`` of an annotation seen, as Label Studio wrote it. ``rescored_version`` is the
-    model version whose predictions all open tasks have.
+    ``cursor`` is the latest ``updated_at`` of an annotation seen, as Label Studio wrote it; ``compared_at`` is when all
+    numbers of annotations were last compared, which is how deletions are found. ``rescored_version`` is the model
+    version whose predictions all open tasks have.
     """
 
     __tablename__ = "projects"
@@ -93,6 +94,7 @@ class ProjectRow(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     synced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cursor: Mapped[str | None] = mapped_column(String(40))
+    compared_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     pinned_version: Mapped[int | None] = mapped_column(Integer)
     rescored_version: Mapped[str | None] = mapped_column(String(200))
     sync_asked: Mapped[bool] = mapped_column(default=False)

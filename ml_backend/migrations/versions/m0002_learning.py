@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), primary_key=True, autoincrement=False),
         sa.Column("synced_at", sa.DateTime()),
         sa.Column("cursor", sa.String(40)),
+        sa.Column("compared_at", sa.DateTime()),
         sa.Column("pinned_version", sa.Integer()),
         sa.Column("rescored_version", sa.String(200)),
         sa.Column("sync_asked", sa.Boolean(), nullable=False),
