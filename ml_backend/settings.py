@@ -107,6 +107,12 @@ class Settings(BaseSettings):
     min_training_samples: int = Field(
         default=50, ge=1, description="Annotated documents before the first training run."
     )
+    retrain_after: int = Field(
+        default=25, ge=1, description="New, changed or deleted annotated documents before the next training run."
+    )
+    sync_seconds: float = Field(
+        default=300.0, ge=5, description="How often Label Studio is asked for everything that was missed, in seconds."
+    )
     confidence_threshold: float = Field(
         default=0.7, ge=0, le=1, description="Below this a reading or a field counts as doubtful."
     )
