@@ -136,9 +136,6 @@ class Settings(BaseSettings):
     keep_old_predictions: bool = Field(
         default=False, description="Keep the predictions of versions that no longer serve."
     )
-    sync_seconds: float = Field(
-        default=300.0, ge=5, description="How often Label Studio is asked for what no webhook told, in seconds."
-    )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="How much is logged.")
     log_format: Literal["console", "json"] = Field(
