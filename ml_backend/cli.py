@@ -23,6 +23,7 @@ from ml_backend.logs import configure_logging
 from ml_backend.settings import Settings
 from model.document import Document, Page
 from model.errors import ModelError
+from model.values import field_values
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
 """Suffixes of the files that are taken from a folder; a file named by itself is taken whatever it is called."""
@@ -78,7 +79,7 @@ def predict(arguments: argparse.Namespace, settings: Settings) -> int:
         max_image_bytes=settings.max_image_bytes,
         max_image_pixels=settings.max_image_pixels,
     )
-    return _each_image(arguments, settings, lambda data: _entities(pipeline.predict(data)))
+    return _each_image(arguments, settings, lambda data: _values(pipeline.predict(data)))
 
 
 def read(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -200,15 +201,15 @@ def _each_image(arguments: argparse.Namespace, settings: Settings, work: Callabl
     return 1 if failed else 0
 
 
-def _entities(document: Document) -> list[dict[str, object]]:
+def _values(document: Document) -> list[dict[str, object]]:
     return [
         {
-            "field": entity.field,
-            "text": entity.text,
-            "score": round(entity.score, 6),
-            "box": [entity.box.x0, entity.box.y0, entity.box.x1, entity.box.y1],
+            "field": value.field,
+            "text": value.text,
+            "score": round(value.score, 6),
+            "boxes": [[box.x0, box.y0, box.x1, box.y1] for box in value.boxes],
         }
-        for entity in document.entities
+        for value in field_values(document)
     ]
 
 

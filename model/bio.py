@@ -5,7 +5,7 @@ Introduced as IOB2 by Tjong Kim Sang and Veenstra, «Representing Text Chunks» 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,10 @@ OUTSIDE = "O"
 FIELDS = ("NAME", "POSITION", "COMPANY", "PHONE", "FAX", "EMAIL", "WEBSITE", "ADDRESS")
 
 # Values that go on until something else comes: two of them never stand side by side in one line, as two numbers do.
-CONTINUOUS = frozenset({"COMPANY", "ADDRESS"})
+CONTINUOUS = frozenset({"NAME", "POSITION", "COMPANY", "ADDRESS"})
 
-_IMPOSSIBLE = -1e9
+Evidence = Callable[[str, int, int], float]
+"""What else speaks for a field's value in a half-open range of words: a log odds ratio, 0 where nothing does."""
 
 
 def tags_of(fields: Sequence[str]) -> tuple[str, ...]:
@@ -52,37 +53,78 @@ def spans(tags: Sequence[str], lines: Sequence[tuple[int, int]]) -> list[tuple[s
     return found
 
 
-def decode(log_probabilities: NDArray[np.float64], tags: Sequence[str], lines: Sequence[tuple[int, int]]) -> list[str]:
-    """Return the most probable valid sequence of tags, line by line (Viterbi, 1967).
+def decode(
+    log_probabilities: NDArray[np.float64],
+    tags: Sequence[str],
+    lines: Sequence[tuple[int, int]],
+    evidence: Evidence | None = None,
+) -> list[str]:
+    """Return the most probable valid sequence of tags, line by line.
 
     Valid means that ``I-X`` follows ``B-X`` or ``I-X`` of the same line, and ``B-X`` of a continuous field does not.
+    Whole values are weighed, not words alone, so that evidence on a value counts before it is decided (a semi-Markov
+    model: Sarawagi and Cohen, NIPS 2004; the search is Viterbi's).
 
     Args:
         log_probabilities: Shape ``(words, tags)``.
         tags: The tag of each column.
         lines: Half-open word ranges that together cover all words.
+        evidence: Called with a field and a range of words; what it returns is added to the range's log probability.
     """
-    may_follow = np.array([[_may_follow(before, tag) for tag in tags] for before in tags], dtype=bool)
-    transition = np.where(may_follow, 0.0, _IMPOSSIBLE)
-    opening = np.array([_IMPOSSIBLE if t.startswith("I-") else 0.0 for t in tags])
+    columns = {tag: index for index, tag in enumerate(tags)}
+    fields = tuple(dict.fromkeys(tag[2:] for tag in tags if field_of(tag) is not None))
     decoded: list[str] = []
     for first, last in lines:
-        if first == last:
-            continue
-        best = opening + log_probabilities[first]
-        came_from: list[NDArray[np.int64]] = []
-        for index in range(first + 1, last):
-            scores = best[:, None] + transition
-            came_from.append(scores.argmax(axis=0))
-            best = scores.max(axis=0) + log_probabilities[index]
-        path = [int(best.argmax())]
-        for pointers in reversed(came_from):
-            path.append(int(pointers[path[-1]]))
-        decoded += [tags[i] for i in reversed(path)]
+        found = _best_spans(log_probabilities, columns, fields, first, last, evidence)
+        row = [OUTSIDE] * (last - first)
+        for field, start, stop in found:
+            row[start - first : stop - first] = [f"B-{field}", *[f"I-{field}"] * (stop - start - 1)]
+        decoded += row
     return decoded
 
 
-def _may_follow(before: str, tag: str) -> bool:
-    if tag.startswith("I-"):
-        return field_of(before) == field_of(tag)
-    return tag == OUTSIDE or field_of(before) != field_of(tag) or field_of(tag) not in CONTINUOUS
+def _best_spans(
+    log_probabilities: NDArray[np.float64],
+    columns: Mapping[str, int],
+    fields: Sequence[str],
+    first: int,
+    last: int,
+    evidence: Evidence | None,
+) -> list[tuple[str, int, int]]:
+    """Return the values of the best way to cut the words of one line."""
+    # For each place, the best way to get there by what ends there: a field's value, or nothing ("").
+    best: list[dict[str, float]] = [{"": 0.0}]
+    came_from: list[dict[str, tuple[int, str]]] = [{}]
+    going_on = {
+        field: np.concatenate(([0.0], np.cumsum(log_probabilities[first:last, columns[f"I-{field}"]])))
+        for field in fields
+    }
+    for stop in range(first + 1, last + 1):
+        here: dict[str, float] = {}
+        origin: dict[str, tuple[int, str]] = {}
+        before = best[stop - 1 - first]
+        last_field = max(before, key=lambda field: before[field])
+        here[""] = before[last_field] + log_probabilities[stop - 1, columns[OUTSIDE]]
+        origin[""] = (stop - 1, last_field)
+        for field in fields:
+            running = going_on[field]
+            for start in range(first, stop):
+                before = best[start - first]
+                allowed = [f for f in before if f != field or field not in CONTINUOUS]
+                last_field = max(allowed, key=lambda f: before[f])
+                score = before[last_field] + log_probabilities[start, columns[f"B-{field}"]]
+                score += running[stop - first] - running[start + 1 - first]
+                if evidence is not None:
+                    score += evidence(field, start, stop)
+                if score > here.get(field, -np.inf):
+                    here[field], origin[field] = float(score), (start, last_field)
+        best.append(here)
+        came_from.append(origin)
+    found: list[tuple[str, int, int]] = []
+    place, field = last, max(best[-1], key=lambda f: best[-1][f])
+    while place > first:
+        start, previous = came_from[place - first][field]
+        if field:
+            found.append((field, start, place))
+        place, field = start, previous
+    return found[::-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import LayoutLMv3Config, LayoutLMv3ForTokenClassification
 
-from model.bio import decode, field_of, spans
+from model.bio import field_of
 from model.document import Box, Entity, Page
 from model.errors import WeightsError
+from model.extraction.committee import Committee
+from model.extraction.deciding import Decider
 from model.extraction.encoding import Encoder, Window, merge, pixel_values
 from model.extraction.packing import load_weights
 
@@ -60,6 +63,7 @@ class Extractor:
         self._hidden = int(config.hidden_size)
         self._image_size = int(config.input_size) if config.visual_embed else 0
         self._encoder = build_encoder(config, tokenizer)
+        self._decider = Decider(self.tags, Committee.from_json(getattr(config, "committee", None)))
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 0) -> Extractor:
@@ -99,25 +103,28 @@ class Extractor:
         passes = [self._forward(window, image) for window in windows]
         logits = merge(windows, [logits for logits, _ in passes], len(words)) / self._temperature
         embedding = merge(windows, [states for _, states in passes], len(words)).mean(axis=0)
-        log_probabilities = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-        probabilities = np.exp(log_probabilities)
-        lines = page.line_spans()
-        decoded = decode(log_probabilities, self.tags, lines)
-        mass = self._field_mass(probabilities)
-        sure = [mass[field_of(tag)][i] * words[i].score for i, tag in enumerate(decoded)]
+        probabilities = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+        named = self._decider.decide(page, probabilities)
         entities = tuple(
             Entity(
-                field,
-                entity_text(field, [word.text for word in words[start:stop]]),
-                Box.around(word.box for word in words[start:stop]),
-                float(mass[field][start:stop].min()),
-                start,
-                stop,
+                value.field,
+                entity_text(value.field, [word.text for word in words[value.start : value.stop]]),
+                Box.around(word.box for word in words[value.start : value.stop]),
+                confidence,
+                value.start,
+                value.stop,
             )
-            for field, start, stop in spans(decoded, lines)
+            for value, confidence in named
         )
-        score = 1.0 / (1.0 + sum(1.0 - s for s in sure))
+        score = 1.0 / (1.0 + self._expected_corrections(page, probabilities, entities))
         return Extraction(entities, probabilities, score, embedding.astype(np.float32))
+
+    def _expected_corrections(
+        self, page: Page, probabilities: NDArray[np.float64], entities: Sequence[Entity]
+    ) -> float:
+        field_at: dict[int, str] = {i: entity.field for entity in entities for i in range(entity.start, entity.stop)}
+        mass = self._field_mass(probabilities)
+        return sum(1.0 - mass[field_at.get(i)][i] * word.score for i, word in enumerate(page.words))
 
     def _field_mass(self, probabilities: NDArray[np.float64]) -> dict[str | None, NDArray[np.float64]]:
         """Return, for each field (None for outside), the probability of each word to be part of it."""

@@ -57,13 +57,14 @@ def test_predict_writes_the_fields_of_every_image(quiet_settings, cards, tmp_pat
     assert main(["predict", str(cards / "one.png"), "--out", str(tmp_path / "fields.json")]) == 0
     fields = json.loads((tmp_path / "fields.json").read_text("utf-8"))
     assert list(fields) == ["one.png"]
-    for entity in fields["one.png"]:
-        assert set(entity) == {"field", "text", "score", "box"}
-        assert entity["field"] in FIELDS
-        assert 0 <= entity["score"] <= 1
-        x0, y0, x1, y1 = entity["box"]
-        assert 0 <= x0 < x1 <= 640
-        assert 0 <= y0 < y1 <= 300
+    for value in fields["one.png"]:
+        assert set(value) == {"field", "text", "score", "boxes"}
+        assert value["field"] in FIELDS
+        assert 0 <= value["score"] <= 1
+        assert value["boxes"]
+        for x0, y0, x1, y1 in value["boxes"]:
+            assert 0 <= x0 < x1 <= 640
+            assert 0 <= y0 < y1 <= 300
 
 
 def test_a_broken_image_is_reported_and_the_rest_goes_on(quiet_settings, cards, tmp_path, capfd):

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.bio import FIELDS, decode, field_of, spans, tags_of
+from model.bio import CONTINUOUS, FIELDS, decode, field_of, spans, tags_of
 
 TAGS = tags_of(("NAME", "PHONE"))
 
@@ -56,11 +56,12 @@ def test_an_address_is_not_cut_where_nothing_stands_between():
 def test_decoding_finds_the_best_of_all_valid_sequences(rows):
     scores = log_probabilities(rows)
 
+    def may_follow(before, tag):
+        same = field_of(before) is not None and field_of(before) == field_of(tag)
+        return same if tag.startswith("I-") else not same or field_of(tag) not in CONTINUOUS
+
     def valid(sequence):
-        return all(
-            not tag.startswith("I-") or (before != "O" and field_of(before) == field_of(tag))
-            for before, tag in zip(("O", *sequence), sequence)
-        )
+        return all(may_follow(before, tag) for before, tag in zip(("O", *sequence), sequence))
 
     def total(sequence):
         return sum(scores[i, TAGS.index(tag)] for i, tag in enumerate(sequence))
@@ -69,3 +70,18 @@ def test_decoding_finds_the_best_of_all_valid_sequences(rows):
     decoded = decode(scores, TAGS, [(0, len(rows))])
     assert valid(decoded)
     assert np.isclose(total(decoded), total(best))
+
+
+def test_evidence_on_a_whole_value_decides_what_its_words_leave_open():
+    rows = log_probabilities([[40, 1, 1, 57, 1], [40, 1, 1, 1, 57]])
+    assert decode(rows, TAGS, [(0, 2)]) == ["B-PHONE", "I-PHONE"]
+
+    def against_phones(field, start, stop):
+        return -3.0 if field == "PHONE" else 0.0
+
+    assert decode(rows, TAGS, [(0, 2)], against_phones) == ["O", "O"]
+
+    def for_names_of_two_words(field, start, stop):
+        return 20.0 if (field, start, stop) == ("NAME", 0, 2) else 0.0
+
+    assert decode(rows, TAGS, [(0, 2)], for_names_of_two_words) == ["B-NAME", "I-NAME"]

@@ -1,0 +1,92 @@
+"""From regions on a page to what an application wants to store: a field's values.
+
+A company's name may stand on two lines, which are two regions to an annotator and one value to a reader; and a logo
+may repeat it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from model.document import Box, Document, Entity
+
+#: Fields whose values are wrapped over lines.
+WRAPPED = frozenset({"POSITION", "COMPANY", "ADDRESS"})
+
+# Lines of one value: in heights of the lower line, how far apart they stand and how well their edges or middles agree;
+# and by how much their heights differ.
+_GAP = 0.9
+_OFFSET = 1.0
+_HEIGHTS = 1.4
+
+
+@dataclass(frozen=True, slots=True)
+class FieldValue:
+    """One value of a field.
+
+    Attributes:
+        field: Name of the field, such as ``COMPANY``.
+        text: What its lines say, joined by spaces.
+        score: Probability that it is right, in ``[0, 1]``: the mean of its lines'.
+        boxes: Where its lines stand, in pixels of the upright page, from top to bottom.
+    """
+
+    field: str
+    text: str
+    score: float
+    boxes: tuple[Box, ...]
+
+
+def field_values(document: Document) -> tuple[FieldValue, ...]:
+    """Return the values on a page, in reading order.
+
+    Lines of a field that can be wrapped are joined where they stand right below each other in letters of one size. Of
+    equal values, and of values that a longer one of the same field holds, the longest is kept, and of those the first.
+    """
+    groups: list[list[Entity]] = []
+    for entity in document.entities:
+        group = next((g for g in reversed(groups) if _goes_on(g[-1], entity)), None)
+        if group is None:
+            groups.append([entity])
+        else:
+            group.append(entity)
+    return tuple(_without_repetitions([_value(group) for group in groups]))
+
+
+def _value(group: Sequence[Entity]) -> FieldValue:
+    return FieldValue(
+        group[0].field,
+        " ".join(entity.text for entity in group),
+        sum(entity.score for entity in group) / len(group),
+        tuple(entity.box for entity in group),
+    )
+
+
+def _goes_on(before: Entity, entity: Entity) -> bool:
+    """Tell whether ``entity`` is the next line of the value that ``before`` is the last line of."""
+    if entity.field != before.field or entity.field not in WRAPPED:
+        return False
+    upper, lower = before.box, entity.box
+    height = min(upper.height, lower.height)
+    below = lower.center[1] - upper.center[1] > 0.6 * height and lower.y0 - upper.y1 < _GAP * height
+    offset = min(abs(upper.x0 - lower.x0), abs(upper.x1 - lower.x1), abs(upper.center[0] - lower.center[0]))
+    return below and offset <= _OFFSET * height and max(upper.height, lower.height) <= _HEIGHTS * height
+
+
+def _without_repetitions(values: Sequence[FieldValue]) -> Iterable[FieldValue]:
+    plain = [_plain(value.text) for value in values]
+    for index, value in enumerate(values):
+        repeated = any(
+            other.field == value.field
+            and number != index
+            and plain[index] in plain[number]
+            and (len(plain[number]) > len(plain[index]) or number < index)
+            for number, other in enumerate(values)
+        )
+        if not repeated:
+            yield value
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())

@@ -1,0 +1,59 @@
+from model.document import Box, Document, Entity, Page
+from model.values import field_values
+
+
+def document(*entities):
+    page = Page(1000, 600, ())
+    return Document(page, tuple(entities), 0.5, "engine", "version")
+
+
+def entity(field, text, x, y, height=40, width=300, score=0.8):
+    return Entity(field, text, Box(x, y, x + width, y + height), score, 0, 1)
+
+
+def values(*entities):
+    return [(value.field, value.text) for value in field_values(document(*entities))]
+
+
+def test_a_company_on_two_lines_is_one_value():
+    found = field_values(
+        document(entity("COMPANY", "Indian Resources &", 100, 50), entity("COMPANY", "Technologies Ltd.", 100, 95))
+    )
+    assert [(v.field, v.text) for v in found] == [("COMPANY", "Indian Resources & Technologies Ltd.")]
+    assert len(found[0].boxes) == 2
+
+
+def test_lines_that_are_centred_or_flush_right_go_together_too():
+    centred = entity("POSITION", "Senior Adviser", 100, 50, width=400), entity("POSITION", "Roads", 250, 95, width=100)
+    assert values(*centred) == [("POSITION", "Senior Adviser Roads")]
+
+
+def test_what_stands_elsewhere_or_is_larger_is_a_value_of_its_own():
+    far = entity("COMPANY", "Ash", 100, 50), entity("COMPANY", "Birch", 100, 300)
+    beside = entity("COMPANY", "Ash", 100, 50), entity("COMPANY", "Birch", 600, 95)
+    larger = entity("COMPANY", "Ash", 100, 50), entity("COMPANY", "Birch", 100, 95, height=90)
+    for pair in (far, beside, larger):
+        assert values(*pair) == [("COMPANY", "Ash"), ("COMPANY", "Birch")]
+
+
+def test_numbers_and_names_below_each_other_are_two_values():
+    assert len(values(entity("PHONE", "5550 1234", 100, 50), entity("PHONE", "5550 9876", 100, 95))) == 2
+    assert len(values(entity("NAME", "Ada Lovelace", 100, 50), entity("NAME", "Alan Turing", 100, 95))) == 2
+
+
+def test_a_logo_that_repeats_the_company_is_no_second_value():
+    assert values(
+        entity("COMPANY", "ORBIT", 700, 20, height=90), entity("COMPANY", "Orbit Labs Ltd.", 100, 300)
+    ) == [("COMPANY", "Orbit Labs Ltd.")]  # fmt: skip
+
+
+def test_of_equal_values_the_first_stays_and_other_fields_do_not_count():
+    assert values(
+        entity("COMPANY", "Orbit", 100, 20),
+        entity("NAME", "Orbit", 100, 200),
+        entity("COMPANY", "ORBIT", 100, 400),
+    ) == [("COMPANY", "Orbit"), ("NAME", "Orbit")]
+
+
+def test_a_page_without_entities_has_no_values():
+    assert values() == []
