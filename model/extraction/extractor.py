@@ -124,7 +124,7 @@ class Extractor:
     ) -> float:
         field_at: dict[int, str] = {i: entity.field for entity in entities for i in range(entity.start, entity.stop)}
         mass = self._field_mass(probabilities)
-        return sum(1.0 - mass[field_at.get(i)][i] * word.score for i, word in enumerate(page.words))
+        return float(sum(1.0 - mass[field_at.get(i)][i] * word.score for i, word in enumerate(page.words)))
 
     def _field_mass(self, probabilities: NDArray[np.float64]) -> dict[str | None, NDArray[np.float64]]:
         """Return, for each field (None for outside), the probability of each word to be part of it."""
