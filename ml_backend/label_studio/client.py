@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ml_backend.errors import NotFoundError
-from ml_backend.label_studio import records
+from ml_backend.label_studio import listing, records
 from ml_backend.label_studio.records import Annotation, MlBackend, Prediction, Project, Task, User, Webhook
 from ml_backend.label_studio.session import READ, Session
 
@@ -113,6 +113,14 @@ class LabelStudio:
         with self.session.explained("list the tasks"):
             for raw in pager:
                 yield records.task_of({"project": project_id} | _plain(raw))
+
+    def annotated_tasks(self, project_id: int, *, since: str | None = None) -> Iterator[Task]:
+        """Go through a project's annotated tasks with all their results; see :func:`listing.annotated_tasks`."""
+        return listing.annotated_tasks(self.session, project_id, since)
+
+    def annotation_ids(self, project_id: int) -> dict[int, int]:
+        """Return the task of each of a project's annotations, by the annotation's number."""
+        return listing.annotation_ids(self.session, project_id)
 
     def task(self, task_id: int) -> Task:
         """Return one task with its annotations and predictions."""

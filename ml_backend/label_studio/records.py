@@ -69,7 +69,11 @@ class Annotation:
         result: Regions as Label Studio stores them.
         was_cancelled: Whether the task was skipped.
         updated_at: ISO 8601 time of the last change.
-        prediction: The prediction that the person started from, as it was then; ``None`` if from nothing.
+        prediction: Of the project's model version at that moment, as it was then. Only webhooks bring it.
+        completed_by: Number of the person; ``None`` for one who is gone.
+        ground_truth: Whether it is marked as the truth.
+        created_at: ISO 8601 time.
+        parent_prediction: Number of the prediction that the person started from; ``None`` if from nothing, or gone.
     """
 
     id: int
@@ -78,6 +82,10 @@ class Annotation:
     was_cancelled: bool
     updated_at: str
     prediction: Mapping[str, Any] | None
+    completed_by: int | None = None
+    ground_truth: bool = False
+    created_at: str = ""
+    parent_prediction: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +163,7 @@ def task_of(raw: Mapping[str, Any]) -> Task:
 
 def annotation_of(raw: Mapping[str, Any], task: int = 0) -> Annotation:
     """Read an annotation, whose task may stand around it."""
+    person = raw.get("completed_by")
     return Annotation(
         id=raw["id"],
         task=raw.get("task") or task,
@@ -162,6 +171,10 @@ def annotation_of(raw: Mapping[str, Any], task: int = 0) -> Annotation:
         was_cancelled=bool(raw.get("was_cancelled")),
         updated_at=str(raw.get("updated_at") or ""),
         prediction=raw.get("prediction") or None,
+        completed_by=person.get("id") if isinstance(person, Mapping) else person,
+        ground_truth=bool(raw.get("ground_truth")),
+        created_at=str(raw.get("created_at") or ""),
+        parent_prediction=raw.get("parent_prediction"),
     )
 
 

@@ -167,7 +167,11 @@ def test_a_task_brings_its_annotations_and_predictions(server, client):
         project=2,
         data=TASK["data"],
         is_labeled=True,
-        annotations=(Annotation(2, 6, [REGION], False, "2026-11-22T18:59:56.783320Z", None),),
+        annotations=(
+            Annotation(
+                2, 6, [REGION], False, "2026-11-22T18:59:56.783320Z", None, 1, False, "2026-11-22T18:59:56.783239Z"
+            ),
+        ),
         predictions=(Prediction(6, "v1", [REGION], 0.56, 0, 0.1, 5),),
     )
 
