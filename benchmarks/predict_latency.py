@@ -86,8 +86,9 @@ def measure(settings: Settings, arguments: argparse.Namespace) -> None:
     metrics = parts.metrics
     _split_ocr(parts.engine, metrics)
     queue = JobQueue.at(settings.queue_url)
-    drawn = DrawnRegions(parts.pipeline, parts.engine, parts.images)
-    service = PredictionService(parts.predictor, drawn, queue, metrics, budget_seconds=settings.predict_budget_seconds)
+    drawn = DrawnRegions(parts.pipeline.decode, parts.engine, parts.images)
+    budget = settings.predict_budget_seconds
+    service = PredictionService(parts.models, parts.predictor, drawn, queue, metrics, budget_seconds=budget)
     client = create_app(settings, Services(service, parts.store, metrics)).test_client()
 
     process = psutil.Process()

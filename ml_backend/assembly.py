@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,10 +15,13 @@ from ml_backend.jobs.queue import JobQueue
 from ml_backend.jobs.scoring import ScoringServices
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.images import ImageSource
+from ml_backend.learning_store import LearningStore
 from ml_backend.measured import MeasuredEngine, MeasuredPipeline
 from ml_backend.metrics import Metrics
 from ml_backend.predictor import TaskPredictor
+from ml_backend.rescoring_store import RescoringStore
 from ml_backend.services import PredictionService, Services
+from ml_backend.serving import Choice, Models, NoVersions
 from ml_backend.settings import Settings
 from ml_backend.store import Store
 from model.extraction.extractor import Extractor
@@ -33,6 +37,9 @@ class Parts:
     metrics: Metrics
     engine: OcrEngine
     pipeline: Pipeline
+    models: Models[Pipeline]
+    learning: LearningStore
+    rescorings: RescoringStore
     label_studio: LabelStudio | None
     images: ImageSource
     predictor: TaskPredictor
@@ -51,14 +58,20 @@ def build_parts(settings: Settings) -> Parts:
     engine = MeasuredEngine(
         build_engine(settings.ocr_engine, models_dir=settings.ocr_models_dir, threads=threads), metrics
     )
-    pipeline = MeasuredPipeline(
-        engine,
-        Extractor.load(settings.extractor_dir or SHIPPED_WEIGHTS, threads=threads),
-        metrics,
-        max_image_bytes=settings.max_image_bytes,
-        max_image_pixels=settings.max_image_pixels,
-        cache=store,
-    )
+
+    def load(folder: Path, name: str = "") -> Pipeline:
+        extractor = Extractor.load(folder, threads=threads)
+        extractor.version = name or extractor.version
+        return MeasuredPipeline(
+            engine,
+            extractor,
+            metrics,
+            max_image_bytes=settings.max_image_bytes,
+            max_image_pixels=settings.max_image_pixels,
+            cache=store,
+        )
+
+    pipeline = load(settings.extractor_dir or SHIPPED_WEIGHTS)
     warm_up(engine, pipeline)
     label_studio = (
         LabelStudio(settings.label_studio_url, settings.label_studio_api_key.get_secret_value())
@@ -72,8 +85,13 @@ def build_parts(settings: Settings) -> Parts:
         max_bytes=settings.max_image_bytes,
         timeout=settings.fetch_timeout_seconds,
     )
-    predictor = TaskPredictor(pipeline, images, metrics)
-    return Parts(store, metrics, engine, pipeline, label_studio, images, predictor)
+    learning, rescorings = LearningStore(store.engine), RescoringStore(store.engine)
+    choice = Choice(settings.challenger_share, settings.serve_both, pinned=learning.pinned)
+    models = Models(pipeline, NoVersions(), load, metrics, choice=choice, most=settings.loaded_projects)
+    models.prepare(state.id for state in learning.projects())
+    models.watch(settings.model_poll_seconds, lambda: [state.id for state in learning.projects()])
+    predictor = TaskPredictor(images, metrics, rescorings)
+    return Parts(store, metrics, engine, pipeline, models, learning, rescorings, label_studio, images, predictor)
 
 
 def build_services(settings: Settings) -> Services:
@@ -85,8 +103,9 @@ def build_services(settings: Settings) -> Services:
     """
     parts = build_parts(settings)
     predictions = PredictionService(
+        parts.models,
         parts.predictor,
-        DrawnRegions(parts.pipeline, parts.engine, parts.images),
+        DrawnRegions(parts.pipeline.decode, parts.engine, parts.images),
         JobQueue.at(settings.queue_url),
         parts.metrics,
         budget_seconds=settings.predict_budget_seconds,
@@ -107,7 +126,7 @@ def build_scoring(settings: Settings) -> ScoringServices:
         )
     parts = build_parts(settings)
     assert parts.label_studio is not None
-    return ScoringServices(parts.label_studio, parts.predictor)
+    return ScoringServices(parts.label_studio, parts.models, parts.predictor)
 
 
 def warm_up(engine: OcrEngine, pipeline: Pipeline) -> None:

@@ -8,8 +8,8 @@ answer keeps the id and the outline as drawn; one with an id of its own would li
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,33 +27,23 @@ from model.ocr import OcrEngine, Reading
 _MARGIN = 0.25
 
 
-class RegionReader(Reader, Protocol):
-    """A reader that also gives the pixels; :class:`model.pipeline.Pipeline` is one."""
-
-    def decode(self, data: bytes) -> RgbImage:
-        """Return the upright image in an image file.
-
-        Raises:
-            ImageError: If it cannot be used.
-        """
-        ...
-
-
 class DrawnRegions:
     """Reads what people draw.
 
     Args:
-        reader: Reads the whole page, for the fields.
+        decode: Makes an upright image of an image file.
         engine: Reads what lies inside the outline.
         images: Gets the image files.
     """
 
-    def __init__(self, reader: RegionReader, engine: OcrEngine, images: ImageFetcher) -> None:
-        self._reader = reader
+    def __init__(self, decode: Callable[[bytes], RgbImage], engine: OcrEngine, images: ImageFetcher) -> None:
+        self._decode = decode
         self._engine = engine
         self._images = images
 
-    def predict(self, task: Task, config: LabelConfig, drawn: Sequence[Mapping[str, Any]]) -> JsonObject:
+    def predict(
+        self, task: Task, config: LabelConfig, drawn: Sequence[Mapping[str, Any]], reader: Reader, version: str
+    ) -> JsonObject:
         """Return a prediction that holds the drawn regions, each with its text and, if it is known, its label.
 
         A label that a person chose already stays.
@@ -62,6 +52,8 @@ class DrawnRegions:
             task: The task that was drawn on.
             config: The project's labelling configuration.
             drawn: The parts of the new regions, as Label Studio sends them.
+            reader: Reads the whole page, for the fields.
+            version: The model version that the answer carries.
 
         Raises:
             BackendError: If the image cannot be fetched, or must not be.
@@ -80,15 +72,15 @@ class DrawnRegions:
             url = urls[region.item_index]
             if url not in files:
                 files[url] = self._images.fetch(url, task.id or None)
-            image = self._reader.decode(files[url])
+            image = self._decode(files[url])
             outline = _scaled(region, image)
             if not _is_near(outline, image):
                 continue
             reading = self._read(image, outline)
-            label = region.label or _label(self._reader.predict(files[url]), outline, target)
+            label = region.label or _label(reader.predict(files[url]), outline, target)
             results += _parts(shapes[region.id], target, label, reading)
             scores.append(reading.score)
-        return {"result": results, "score": min(scores, default=0.0), "model_version": self._reader.version}
+        return {"result": results, "score": min(scores, default=0.0), "model_version": version}
 
     def _read(self, image: RgbImage, outline: Polygon) -> Reading:
         """Read what lies inside the outline: line by line if there are several, else as one line."""

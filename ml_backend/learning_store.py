@@ -90,6 +90,11 @@ class LearningStore:
         """Have a project stay with a version, or, with ``None``, follow the champion again."""
         self._change_project(project_id, pinned_version=version)
 
+    def pinned(self, project_id: int) -> int | None:
+        """Return the version that a project stays with; ``None`` where it follows the champion."""
+        state = self.project(project_id)
+        return None if state is None else state.pinned_version
+
     def set_rescored(self, project_id: int, version: str | None) -> None:
         """Note that all open tasks of a project have predictions of ``version``."""
         self._change_project(project_id, rescored_version=version)

@@ -8,7 +8,7 @@ there, and ``/metrics`` sums them up, whichever process answers.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,8 +75,16 @@ class Metrics:
         )
         self._model = Gauge(
             "ml_backend_model_info",
-            "1 for the model version that answers.",
+            "1 for each model version that answers, 0 for one that did.",
             ["model_version"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._serving: set[str] = set()
+        self._problem = Gauge(
+            "ml_backend_model_problem",
+            "1 while a version that should answer for the project cannot be loaded, and another does.",
+            ["project"],
             registry=registry,
             multiprocess_mode="livemax",
         )
@@ -106,9 +114,17 @@ class Metrics:
         """Count one failure to reach the job queue."""
         self._queue_failures.inc()
 
-    def model_loaded(self, model_version: str) -> None:
-        """Say which model version answers."""
-        self._model.labels(model_version).set(1)
+    def models_serving(self, versions: Collection[str]) -> None:
+        """Say which model versions answer."""
+        for version in self._serving.difference(versions):
+            self._model.labels(version).set(0)
+        for version in versions:
+            self._model.labels(version).set(1)
+        self._serving = set(versions)
+
+    def model_problem(self, project_id: int, there: bool) -> None:
+        """Say whether a version that should answer for a project cannot be loaded."""
+        self._problem.labels(str(project_id)).set(int(there))
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -9,10 +9,16 @@ from ml_backend.errors import BackendError
 from ml_backend.label_studio.convert import to_prediction
 from ml_backend.label_studio.label_config import LabelConfig
 from ml_backend.label_studio.records import Task
+from ml_backend.lineup import Lineup
+from ml_backend.logs import get_logger
 from ml_backend.metrics import Metrics
+from ml_backend.rescoring_store import TaskImage
 from model.document import Document
+from model.images import image_key
 
 JsonObject = dict[str, Any]
+
+_log = get_logger(__name__)
 
 
 class NoImageError(BackendError):
@@ -48,24 +54,44 @@ class Reader(Protocol):
         ...
 
 
+class ModelSource(Protocol):
+    """Says who answers for a project; :class:`ml_backend.serving.Models` is one."""
+
+    @property
+    def versions(self) -> tuple[str, ...]: ...  # noqa: D102 - of all projects
+
+    @property
+    def problems(self) -> Mapping[int, str]: ...  # noqa: D102 - by project, of versions that should serve
+
+    def close(self) -> None:
+        """Stop looking for new versions."""
+
+    def lineup(self, project_id: int | None) -> Lineup[Reader]:
+        """Return the models that answer now."""
+        ...
+
+
+class ImageMemory(Protocol):
+    """Keeps which file an image of a task was; :class:`ml_backend.rescoring_store.RescoringStore` is one."""
+
+    def remember_images(self, project_id: int, task_id: int, images: Mapping[str, TaskImage]) -> None:
+        """Note which files a task's images are."""
+        ...
+
+
 class TaskPredictor:
     """Predicts single tasks; threads may share it, the models behind it take turns.
 
     Args:
-        reader: Makes documents of image files.
         images: Gets the image files.
         metrics: Where the time of each stage is counted.
+        memory: Keeps which files were read, for a later version to find their readings; ``None`` keeps nothing.
     """
 
-    def __init__(self, reader: Reader, images: ImageFetcher, metrics: Metrics) -> None:
-        self._reader = reader
+    def __init__(self, images: ImageFetcher, metrics: Metrics, memory: ImageMemory | None = None) -> None:
         self._images = images
         self._metrics = metrics
-
-    @property
-    def version(self) -> str:
-        """The model version that predictions carry."""
-        return self._reader.version
+        self._memory = memory
 
     def fetch(self, task: Task, config: LabelConfig) -> dict[str, bytes]:
         """Return the image files of a task by the name of the ``Image`` tag each belongs to.
@@ -77,18 +103,28 @@ class TaskPredictor:
             BackendError: If one cannot be fetched, or must not be.
         """
         files = {}
-        for target in config.targets:
-            urls = target.image_urls(task.data)
-            if urls:
-                with self._metrics.stage("fetch"):
-                    files[target.image] = self._images.fetch(urls[0], task.id or None)
-        if not files:
-            keys = ", ".join(target.value_key for target in config.targets)
-            raise NoImageError(f"The task has no image under {keys}.", "Compare the task's data with the <Image> tags.")
+        for name, url in image_urls(task, config).items():
+            with self._metrics.stage("fetch"):
+                files[name] = self._images.fetch(url, task.id or None)
         return files
 
-    def predict(self, files: Mapping[str, bytes], task: Task, config: LabelConfig) -> JsonObject:
-        """Return the prediction of a task whose image files were fetched.
+    def predict(
+        self, files: Mapping[str, bytes], task: Task, config: LabelConfig, lineup: Lineup[Reader]
+    ) -> list[JsonObject]:
+        """Return the prediction of a task whose image files were fetched; both where a challenger predicts beside.
+
+        Raises:
+            ModelError: If an image cannot be used, or an engine fails.
+        """
+        predictions = []
+        for reader, version in lineup.of_task(task.id):
+            documents = self.read(files, reader)
+            predictions.append(self.convert(documents, task, config, version))
+        self._remember(files, task, config, lineup.project_id or task.project)
+        return predictions
+
+    def read(self, files: Mapping[str, bytes], reader: Reader) -> dict[str, Document]:
+        """Return what the image files say, by the name of the ``Image`` tag.
 
         Raises:
             ModelError: If an image cannot be used, or an engine fails.
@@ -96,6 +132,34 @@ class TaskPredictor:
         documents = {}
         for image, data in files.items():
             with self._metrics.stage("models"):
-                documents[image] = self._reader.predict(data)
+                documents[image] = reader.predict(data)
+        return documents
+
+    def convert(self, documents: Mapping[str, Document], task: Task, config: LabelConfig, version: str) -> JsonObject:
+        """Return the prediction that the documents of a task make."""
         with self._metrics.stage("conversion"):
-            return to_prediction(documents, config.for_task(task.data), model_version=self.version)
+            return to_prediction(documents, config.for_task(task.data), model_version=version)
+
+    def _remember(self, files: Mapping[str, bytes], task: Task, config: LabelConfig, project_id: int) -> None:
+        if self._memory is None or not project_id or not task.id:
+            return
+        urls = image_urls(task, config)
+        images = {name: TaskImage(urls[name], image_key(data)) for name, data in files.items()}
+        try:
+            self._memory.remember_images(project_id, task.id, images)
+        except BackendError as error:
+            # It only saves a later fetch.
+            _log.warning("task_images_not_remembered", task=task.id, error=str(error))
+
+
+def image_urls(task: Task, config: LabelConfig) -> dict[str, str]:
+    """Return where the images of a task are, by the name of the ``Image`` tag; of a list of pages the first.
+
+    Raises:
+        NoImageError: If it has none.
+    """
+    urls = {target.image: found[0] for target in config.targets if (found := target.image_urls(task.data))}
+    if not urls:
+        keys = ", ".join(target.value_key for target in config.targets)
+        raise NoImageError(f"The task has no image under {keys}.", "Compare the task's data with the <Image> tags.")
+    return urls

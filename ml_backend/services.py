@@ -15,14 +15,15 @@ from ml_backend.errors import BackendError, ImageFetchError, ImageRefusedError, 
 from ml_backend.interactive import DrawnRegions
 from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
 from ml_backend.label_studio.records import Task
+from ml_backend.lineup import Lineup
 from ml_backend.logs import get_logger
 from ml_backend.metrics import Metrics
-from ml_backend.predictor import JsonObject, NoImageError, TaskPredictor
+from ml_backend.predictor import JsonObject, ModelSource, NoImageError, Reader, TaskPredictor
 from ml_backend.store import Store
 from model.errors import EngineError, ImageError, ModelError
 
 Answer = JsonObject | list[JsonObject]
-"""One element of ``results``: a prediction, or an empty list where there is none."""
+"""One element of ``results``: a prediction, a list of two of different versions, or an empty list."""
 
 #: Images of one batch that are fetched, or wait in memory, while the models work on another.
 FETCH_AHEAD = 4
@@ -82,6 +83,7 @@ class PredictionService:
     divided by the number of batches that are predicted at the same time.
 
     Args:
+        models: Says which models answer for which project. A batch ends with those that it began with.
         predictor: Predicts single tasks.
         drawn_regions: Reads what people draw.
         queue: Takes the tasks that got no prediction.
@@ -92,6 +94,7 @@ class PredictionService:
 
     def __init__(
         self,
+        models: ModelSource,
         predictor: TaskPredictor,
         drawn_regions: DrawnRegions,
         queue: ScoringQueue,
@@ -100,6 +103,7 @@ class PredictionService:
         budget_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._models = models
         self._predictor = predictor
         self._drawn_regions = drawn_regions
         self._queue = queue
@@ -108,29 +112,38 @@ class PredictionService:
         self._clock = clock
         # Shared by all batches, so that many requests do not open connections without bound.
         self._fetchers = ThreadPoolExecutor(2 * FETCH_AHEAD, thread_name_prefix="fetch")
-        metrics.model_loaded(predictor.version)
+        metrics.models_serving(models.versions)
 
-    @property
-    def model_version(self) -> str:
-        """The version that ``/setup``, ``/versions`` and predictions say alike."""
-        return self._predictor.version
+    def model_version(self, project_id: int | None = None) -> str:
+        """Return the version that ``/setup``, ``/versions`` and predictions say alike for a project."""
+        return self._models.lineup(project_id).version
+
+    def model_versions(self, project_id: int | None = None) -> tuple[str, ...]:
+        """Return every version that a project's predictions carry now, or that any project's do."""
+        return self._models.versions if project_id is None else self._models.lineup(project_id).versions
+
+    def model_problems(self) -> Mapping[int, str]:
+        """Return what is wrong with the versions that should serve, by project."""
+        return self._models.problems
 
     def close(self) -> None:
-        """Stop fetching ahead."""
+        """Stop fetching ahead, and looking for new versions."""
+        self._models.close()
         self._fetchers.shutdown(wait=False, cancel_futures=True)
 
-    def predict(self, batch: Batch) -> list[Answer]:
-        """Return one prediction, or one empty list, for each task of the batch, in order."""
+    def predict(self, batch: Batch) -> tuple[list[Answer], str]:
+        """Return one prediction, or one empty list, for each task of the batch, in order, and their version."""
         deadline = self._clock() + self._budget
+        lineup = self._models.lineup(batch.project_id)
         try:
             config = parse_label_config(batch.label_config)
         except LabelConfigError as error:
             _log.warning("label_config_unusable", project=batch.project_id, error=str(error))
             for _ in batch.tasks:
                 self._metrics.task_empty("label_config")
-            return [[] for _ in batch.tasks]
+            return [[] for _ in batch.tasks], lineup.version
         if batch.drawn is not None and len(batch.tasks) == 1:
-            return [self._predict_drawn(batch.tasks[0], config, batch.drawn)]
+            return [self._predict_drawn(batch.tasks[0], config, batch.drawn, lineup)], lineup.version
         answers, left = [], []
         fetched = self._fetch_ahead(batch.tasks, config)
         slowest = 0.0
@@ -139,31 +152,42 @@ class PredictionService:
             if start + slowest >= deadline:
                 answer = self._empty(task, "budget")
             else:
-                answer = self._predict_one(task, config, next(fetched), deadline)
+                answer = self._predict_one(task, config, next(fetched), deadline, lineup)
             slowest = max(slowest, self._clock() - start)
             answers.append(answer)
             if not answer and task is not None:
                 left.append(task.id)
         fetched.close()
         self._leave_to_background(batch.project_id, left)
-        return answers
+        return answers, lineup.version
 
     def _predict_one(
-        self, task: Task | None, config: LabelConfig, files: Future[dict[str, bytes]] | None, deadline: float
+        self,
+        task: Task | None,
+        config: LabelConfig,
+        files: Future[dict[str, bytes]] | None,
+        deadline: float,
+        lineup: Lineup[Reader],
     ) -> Answer:
         if task is None or files is None:
             return self._empty(task, "task")
-        return self._guarded(
-            task,
-            lambda: self._predictor.predict(files.result(max(0.0, deadline - self._clock())), task, config),
-        )
 
-    def _predict_drawn(self, task: Task | None, config: LabelConfig, drawn: Sequence[Mapping[str, Any]]) -> Answer:
+        def predict() -> Answer:
+            made = self._predictor.predict(files.result(max(0.0, deadline - self._clock())), task, config, lineup)
+            return made if len(made) > 1 else made[0]
+
+        return self._guarded(task, predict)
+
+    def _predict_drawn(
+        self, task: Task | None, config: LabelConfig, drawn: Sequence[Mapping[str, Any]], lineup: Lineup[Reader]
+    ) -> Answer:
         if task is None:
             return self._empty(task, "task")
-        return self._guarded(task, lambda: self._drawn_regions.predict(task, config, drawn))
+        # One answer is shown at once: where both predict, the champion's.
+        reader, version = lineup.of_task(task.id)[0]
+        return self._guarded(task, lambda: self._drawn_regions.predict(task, config, drawn, reader, version))
 
-    def _guarded(self, task: Task, work: Callable[[], JsonObject]) -> Answer:
+    def _guarded(self, task: Task, work: Callable[[], Answer]) -> Answer:
         """Do the work for one task; whatever goes wrong is this task's affair alone."""
         try:
             prediction = work()

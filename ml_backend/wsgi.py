@@ -33,5 +33,5 @@ def build() -> Flask:
         # With any other status gunicorn would start the process again, and again.
         sys.exit(Arbiter.WORKER_BOOT_ERROR)
     app = create_app(settings, services)
-    _log.info("backend_ready", model_version=services.predictions.model_version)
+    _log.info("backend_ready", model_version=services.predictions.model_version())
     return app

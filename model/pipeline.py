@@ -101,6 +101,18 @@ class Pipeline:
             page = self._read(key, image)
         return self.extract(page, image)
 
+    def revisit(self, key: str) -> Document | None:
+        """Return what an image says that was read before, without its file.
+
+        Args:
+            key: The image's :func:`model.images.image_key`.
+
+        Returns:
+            None if its reading is not kept, or the extractor must see the image.
+        """
+        page = None if self._extractor.looks_at_images else self._cached(key)
+        return None if page is None else self.extract(page)
+
     def extract(self, page: Page, image: RgbImage | None = None) -> Document:
         """Name the fields of a page that was read before; the document's words are segmented."""
         segmented = segment(page)

@@ -43,7 +43,11 @@ def create_blueprint(services: Services, credentials: Credentials) -> Blueprint:
     def health() -> ResponseReturnValue:
         # Label Studio waits one second for this: no lock, no model, no database. Models are loaded before the first
         # request is taken, so an answer at all means that they are there.
-        return {"status": "UP", "model_version": predictions.model_version}
+        answer = {"status": "UP", "model_version": predictions.model_version()}
+        if problems := predictions.model_problems():
+            # Up all the same: what served before still does.
+            answer["model_problem"] = " ".join(problems.values())
+        return answer
 
     @blueprint.post("/setup")
     def setup() -> ResponseReturnValue:
@@ -54,12 +58,13 @@ def create_blueprint(services: Services, credentials: Credentials) -> Blueprint:
         except LabelConfigError as error:
             # Not refused: a project may be connected first and configured later, and it asks again at every retrieval.
             _log.warning("label_config_unusable", project=project, error=str(error))
-        return {"model_version": predictions.model_version}
+        return {"model_version": predictions.model_version(project)}
 
     @blueprint.post("/predict")
     def predict() -> ResponseReturnValue:
         batch = parse_batch(read_json(request))
-        return {"results": predictions.predict(batch), "model_version": predictions.model_version}
+        results, version = predictions.predict(batch)
+        return {"results": results, "model_version": version}
 
     @blueprint.post("/webhook")
     def webhook() -> ResponseReturnValue:
@@ -79,7 +84,7 @@ def create_blueprint(services: Services, credentials: Credentials) -> Blueprint:
 
     @blueprint.get("/versions")
     def versions() -> ResponseReturnValue:
-        return {"versions": [predictions.model_version]}
+        return {"versions": list(predictions.model_versions(project_number(request.args.get("project"))))}
 
     @blueprint.get("/metrics")
     def show_metrics() -> ResponseReturnValue:

@@ -10,7 +10,7 @@ from ml_backend.errors import BackendError, ImageRefusedError, LabelConfigError,
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import Prediction, Project, Task
 from ml_backend.logs import get_logger
-from ml_backend.predictor import NoImageError, TaskPredictor
+from ml_backend.predictor import ModelSource, NoImageError, TaskPredictor
 from ml_backend.services import reason_of
 from model.errors import ImageError
 
@@ -48,6 +48,7 @@ class ScoringServices:
     """What the job works with."""
 
     label_studio: ScoringClient
+    models: ModelSource
     predictor: TaskPredictor
 
 
@@ -83,7 +84,7 @@ def score_task(project_id: int, task_id: int) -> str:
 
 
 def score(services: ScoringServices, project_id: int, task_id: int) -> str:
-    """Predict a task and push the prediction, unless there is one of this model version; safe to repeat.
+    """Predict a task and push what the present versions say, unless it is there; safe to repeat.
 
     Returns:
         ``pushed``; ``present`` where there was one; ``gone`` where the task was deleted; ``hopeless`` where only a
@@ -93,18 +94,21 @@ def score(services: ScoringServices, project_id: int, task_id: int) -> str:
         BackendError: If Label Studio or the image's host does not answer, for RQ to try again.
         EngineError: If an engine fails.
     """
-    version = services.predictor.version
+    lineup = services.models.lineup(project_id)
     client = services.label_studio
     try:
         task = client.task(task_id)
-        if _has(version, task.predictions):
+        if not _missing(lineup.versions, task.predictions):
             return _done("present", task_id)
         config = parse_label_config(client.project(task.project or project_id).label_config)
-        prediction = services.predictor.predict(services.predictor.fetch(task, config), task, config)
+        made = services.predictor.predict(services.predictor.fetch(task, config), task, config, lineup)
         # Label Studio may have retrieved one while this one was made; its editor would show both.
-        if _has(version, client.predictions(task_id=task_id)):
+        missing = _missing(lineup.versions, client.predictions(task_id=task_id))
+        if not missing:
             return _done("present", task_id)
-        client.create_predictions([Prediction(task=task_id, **prediction)])
+        client.create_predictions(
+            Prediction(task=task_id, **prediction) for prediction in made if prediction["model_version"] in missing
+        )
     except NotFoundError:
         return _done("gone", task_id)
     except _FINAL as error:
@@ -112,8 +116,8 @@ def score(services: ScoringServices, project_id: int, task_id: int) -> str:
     return _done("pushed", task_id)
 
 
-def _has(version: str, predictions: Iterable[Prediction]) -> bool:
-    return any(prediction.model_version == version for prediction in predictions)
+def _missing(versions: Iterable[str], predictions: Iterable[Prediction]) -> set[str]:
+    return set(versions).difference(prediction.model_version for prediction in predictions)
 
 
 def _done(outcome: str, task_id: int, **details: str) -> str:

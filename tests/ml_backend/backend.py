@@ -12,8 +12,9 @@ from ml_backend.app import create_app
 from ml_backend.errors import ImageFetchError
 from ml_backend.interactive import DrawnRegions
 from ml_backend.jobs.queue import QueueError
+from ml_backend.lineup import SoleModel
 from ml_backend.metrics import Metrics
-from ml_backend.predictor import TaskPredictor
+from ml_backend.predictor import ModelSource, TaskPredictor
 from ml_backend.services import PredictionService, Services
 from ml_backend.settings import Settings
 from ml_backend.store import Store
@@ -103,13 +104,15 @@ def build_backend(
     images: ImageTable,
     *,
     clock: SteppingClock | None = None,
+    models: ModelSource | None = None,
 ) -> Backend:
     metrics = Metrics(CollectorRegistry())
     queue = MemoryQueue()
     options = {"clock": clock} if clock else {}
     predictions = PredictionService(
-        TaskPredictor(reader, images, metrics),
-        DrawnRegions(reader, engine, images),
+        models or SoleModel(reader),
+        TaskPredictor(images, metrics),
+        DrawnRegions(getattr(reader, "decode", None), engine, images),
         queue,
         metrics,
         budget_seconds=settings.predict_budget_seconds,

@@ -44,7 +44,7 @@ def test_several_processes_are_added_up(tmp_path):
         "import sys; from pathlib import Path; from prometheus_client import CollectorRegistry;"
         "from ml_backend.metrics import Metrics;"
         "metrics = Metrics(CollectorRegistry(), multiprocess_dir=Path(sys.argv[1]));"
-        "metrics.tasks_queued(3); metrics.model_loaded('v1'); sys.stdout.write(metrics.render().decode())"
+        "metrics.tasks_queued(3); metrics.models_serving({'v1'}); sys.stdout.write(metrics.render().decode())"
     )
     environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     outputs = [

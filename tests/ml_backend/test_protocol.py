@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ml_backend.api.protocol import MAX_EVENT_BYTES, MAX_REQUEST_BYTES
+from ml_backend.lineup import Lineup
 from model.document import Box, Document, Entity, Line, Page, Word
 from model.pipeline import Pipeline
 from tests.conftest import card_png, png, print_card
@@ -91,6 +92,59 @@ def test_one_model_version_is_said_everywhere(backend):
     assert client.get("/versions").json == {"versions": ["one-word.1"]}
     assert predicted["model_version"] == "one-word.1"
     assert predicted["results"][0]["model_version"] == "one-word.1"
+
+
+class TwoReaders:
+    """A champion and a challenger for project 2; for all others the one reader."""
+
+    def __init__(self, reader, **how):
+        self.versions = ("one-word.1", "p2-v2-00000002.aaaaaa")
+        self.problems = {2: "Version 3 of project 2 cannot be loaded."}
+        self.reader, self.how = reader, how
+
+    def lineup(self, project_id):
+        if project_id != 2:
+            return Lineup(project_id, self.reader)
+        challenger = OneWordReader()
+        challenger.version = "p2-v2-00000002.aaaaaa"
+        return Lineup(2, self.reader, challenger, **self.how)
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def make_two(make_settings, reader):
+    def make(**how):
+        models = TwoReaders(reader, **how)
+        return build_backend(make_settings(), reader, None, ImageTable(a=b"a"), models=models).client
+
+    return make
+
+
+def test_each_project_hears_of_its_own_version(make_two):
+    client = make_two(share=0.5)
+    shared = client.post("/setup", json={"project": "2.1", "schema": RECTANGLES}).json["model_version"]
+    predicted = client.post("/predict", json=batch([task(n, "a") for n in range(1, 9)])).json
+    assert shared.startswith("p2-v0+v2@50-")
+    assert {predicted["model_version"], *(item["model_version"] for item in predicted["results"])} == {shared}
+    assert client.get("/versions?project=2.1").json == {"versions": [shared]}
+    assert client.post("/setup", json={"project": "5.1", "schema": RECTANGLES}).json["model_version"] == "one-word.1"
+    assert client.get("/versions").json == {"versions": ["one-word.1", "p2-v2-00000002.aaaaaa"]}
+
+
+def test_where_both_predict_a_task_gets_both_predictions(make_two):
+    client = make_two(both=True)
+    (answer,) = client.post("/predict", json=batch([task(1, "a")])).json["results"]
+    assert [item["model_version"] for item in answer] == ["one-word.1", "p2-v2-00000002.aaaaaa"]
+    assert client.post("/setup", json={"project": "2.1", "schema": RECTANGLES}).json["model_version"] == "one-word.1"
+
+
+def test_health_is_up_and_says_what_could_not_be_loaded(make_two):
+    answer = make_two().get("/health")
+    assert answer.status_code == 200
+    assert answer.json["status"] == "UP"
+    assert answer.json["model_problem"] == "Version 3 of project 2 cannot be loaded."
 
 
 @pytest.mark.parametrize("schema", ["", "<View/>", "not xml", None])

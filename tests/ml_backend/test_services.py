@@ -60,7 +60,7 @@ def backend(make_settings, clock):
 
 def predict(backend, *urls, project_id=2):
     tasks = [Task(number, 2, {"image": url}, False) if url else None for number, url in enumerate(urls, start=1)]
-    return backend.services.predictions.predict(Batch(tasks, RECTANGLES, project_id))
+    return backend.services.predictions.predict(Batch(tasks, RECTANGLES, project_id))[0]
 
 
 def texts(answers):
@@ -93,7 +93,7 @@ def test_a_task_that_fails_is_empty_counted_and_left_to_the_background(backend, 
 
 
 def test_a_task_without_an_image_is_empty(backend):
-    answers = backend.services.predictions.predict(Batch([Task(7, 2, {"text": "no image"}, False)], RECTANGLES, 2))
+    answers, _ = backend.services.predictions.predict(Batch([Task(7, 2, {"text": "no image"}, False)], RECTANGLES, 2))
     assert answers == [[]]
     assert backend.metric('ml_backend_predictions_total{outcome="empty",reason="no_image"}') == 1
 
@@ -107,7 +107,7 @@ def test_a_task_that_nobody_understands_keeps_its_place_and_is_not_queued(backen
 def test_a_configuration_without_a_place_for_text_gives_empty_lists(backend):
     service = backend.services.predictions
     tasks = [Task(1, 2, {"image": "a"}, False), Task(2, 2, {"image": "b"}, False)]
-    assert service.predict(Batch(tasks, "<View/>", 2)) == [[], []]
+    assert service.predict(Batch(tasks, "<View/>", 2)) == ([[], []], "text.1")
     assert backend.images.asked == []
     assert backend.queue.jobs == []
     assert backend.metric('ml_backend_predictions_total{outcome="empty",reason="label_config"}') == 2

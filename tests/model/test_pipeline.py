@@ -7,6 +7,7 @@ from PIL import Image
 from model.document import Box, Line, Page, Word
 from model.errors import ImageError
 from model.extraction.extractor import Extractor
+from model.images import image_key
 from model.pipeline import Pipeline
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
 
@@ -103,3 +104,19 @@ def test_a_broken_image_is_an_error_even_with_a_cache(build, engine):
     with pytest.raises(ImageError):
         build(Memory()).predict(b"no image")
     assert engine.reads == 0
+
+
+def test_what_was_read_is_named_again_without_the_file(build, engine, tmp_path):
+    pipeline = build(Memory())
+    seen = pipeline.predict(picture())
+    assert pipeline.revisit(image_key(picture())) == seen
+    assert pipeline.revisit(image_key(picture("grey"))) is None
+    assert build().revisit(image_key(picture())) is None, "nothing is kept without a cache"
+    assert engine.reads == 1
+
+
+def test_an_extractor_that_looks_at_images_needs_the_file(build, tmp_path):
+    cache = Memory()
+    build(cache).predict(picture())
+    seeing = build(cache, save_checkpoint(tmp_path / "seeing", *tiny_model(image_size=32)))
+    assert seeing.revisit(image_key(picture())) is None

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 from ml_backend.errors import ImageFetchError, ImageRefusedError, LabelStudioUnreachableError
 from ml_backend.jobs.scoring import ScoringServices, WorkerNotReadyError, provide, score, score_task
 from ml_backend.label_studio.records import Prediction, Task
+from ml_backend.lineup import SoleModel
 from ml_backend.metrics import Metrics
 from ml_backend.predictor import TaskPredictor
 from model.errors import EngineError
@@ -19,8 +20,8 @@ def task_at(url, number=8, **more):
 
 
 def services_of(label_studio, **images):
-    predictor = TaskPredictor(TextReader(), ImageTable(**images), Metrics(CollectorRegistry()))
-    return ScoringServices(label_studio, predictor)
+    predictor = TaskPredictor(ImageTable(**images), Metrics(CollectorRegistry()))
+    return ScoringServices(label_studio, SoleModel(TextReader()), predictor)
 
 
 def test_a_prediction_is_pushed_with_score_and_version():

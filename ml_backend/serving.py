@@ -1,0 +1,265 @@
+"""Which models answer for which project, and how a promoted version takes over while requests go on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol
+
+from ml_backend.errors import BackendError
+from ml_backend.lineup import Lineup, Model
+from ml_backend.logs import get_logger
+from ml_backend.metrics import Metrics
+from model.errors import ModelError
+
+#: A version that could not be loaded is tried again after this many seconds: somebody may have mended it.
+RETRY_SECONDS = 60.0
+
+_log = get_logger(__name__)
+
+
+class VersionRef(Protocol):
+    """A version in the registry."""
+
+    @property
+    def number(self) -> int: ...  # noqa: D102 - the registry's number
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - PROJECT-NUMBER-DIGEST, without the engine
+
+
+class VersionSource(Protocol):
+    """Where versions come from; :class:`model.registry.Registry` is one.
+
+    Every method raises :class:`model.errors.ModelError` or :class:`ml_backend.errors.BackendError` if it cannot tell.
+    """
+
+    def champion(self, project_id: int) -> VersionRef | None:
+        """Return the version that was promoted last; ``None`` stands for the weights that ship."""
+        ...
+
+    def challenger(self, project_id: int) -> VersionRef | None:
+        """Return the version that wants to take its place."""
+        ...
+
+    def version(self, project_id: int, number: int) -> VersionRef:
+        """Return one version."""
+        ...
+
+    def folder_of(self, ref: VersionRef) -> Path:
+        """Return where a version's files are, made sure to be whole."""
+        ...
+
+
+class NoVersions:
+    """A registry in which nothing was ever registered."""
+
+    def champion(self, project_id: int) -> None:
+        """Return ``None``: the weights that ship serve."""
+
+    def challenger(self, project_id: int) -> None:
+        """Return ``None``."""
+
+    def version(self, project_id: int, number: int) -> VersionRef:
+        """Raise :class:`model.errors.ModelError`."""
+        raise ModelError(f"There is no version {number} of project {project_id}.")
+
+    def folder_of(self, ref: VersionRef) -> Path:
+        """Raise :class:`model.errors.ModelError`."""
+        raise ModelError(f"There is no version {ref.name}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person has set about serving.
+
+    Attributes:
+        share: The challenger's share of the tasks, in ``[0, 1]``.
+        both: Whether both predict each task.
+        pinned: Asked for each project: the registry's number that it is to stay at, or ``None``.
+    """
+
+    share: float = 0.0
+    both: bool = False
+    pinned: Callable[[int], int | None] = lambda _project_id: None
+
+
+class Models(Generic[Model]):
+    """Line-ups by project; threads may share it.
+
+    A look-up costs a dictionary's; only a project's first one asks the registry and loads. After that the watcher
+    does, in a thread of its own, and puts whole line-ups in place of one another: a request in flight keeps the one it
+    has. What cannot be loaded, or asked for, leaves the old one serving and is told by :attr:`problems`.
+
+    Args:
+        base: Answers where a project has no version of its own.
+        source: The registry.
+        load: Makes a model of a version's folder and name.
+        metrics: Told which versions serve, and of problems.
+        choice: What a person has set.
+        most: How many projects' own models are kept; the one not asked for longest goes first.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        base: Model,
+        source: VersionSource,
+        load: Callable[[Path, str], Model],
+        metrics: Metrics,
+        *,
+        choice: Choice,
+        most: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._base = base
+        self._source = source
+        self._load = load
+        self._metrics = metrics
+        self._choice = choice
+        self._most = most
+        self._clock = clock
+        self._lineups: OrderedDict[int, Lineup[Model]] = OrderedDict()
+        self._loaded: dict[int, dict[str, Model]] = {}
+        self._failed: dict[str, tuple[float, str]] = {}
+        self._problems: dict[int, str] = {}
+        self._lock = threading.Lock()
+        # One at a time: to load the same version twice would take twice the memory.
+        self._loading = threading.Lock()
+        self._stop = threading.Event()
+        metrics.models_serving({base.version})
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Every version that answers for some project."""
+        with self._lock:
+            lineups = list(self._lineups.values())
+        return tuple(dict.fromkeys((self._base.version, *(name for one in lineups for name in one.versions))))
+
+    @property
+    def problems(self) -> Mapping[int, str]:
+        """What is wrong, by project; empty while all is well."""
+        return dict(self._problems)
+
+    def lineup(self, project_id: int | None) -> Lineup[Model]:
+        """Return who answers for a project."""
+        if project_id is None:
+            return Lineup(None, self._base)
+        with self._lock:
+            known = self._lineups.get(project_id)
+            if known is not None:
+                self._lineups.move_to_end(project_id)
+        return known or self.refresh(project_id)
+
+    def refresh(self, project_id: int) -> Lineup[Model]:
+        """Look at the registry now, and return who answers from now on."""
+        with self._loading:
+            before = self._lineups.get(project_id)
+            try:
+                after = self._wanted(project_id)
+                problem = None
+            except (ModelError, BackendError) as error:
+                after, problem = before or Lineup(project_id, self._base), str(error)
+            self._note(project_id, problem)
+            if before is None or before.versions != after.versions:
+                self._put(project_id, after)
+            return after
+
+    def prepare(self, projects: Iterable[int]) -> None:
+        """Have the models of projects ready, of as many as are kept."""
+        for project_id in list(projects)[: self._most]:
+            self.refresh(project_id)
+
+    def watch(self, seconds: float, projects: Callable[[], Iterable[int]] = tuple) -> None:
+        """Look at the registry every ``seconds`` in a thread of its own, until :meth:`close`.
+
+        Args:
+            seconds: How often.
+            projects: Asked each time for projects that were not asked for yet, to have their models ready.
+        """
+        threading.Thread(target=self._watch, args=(seconds, projects), name="versions", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._stop.set()
+
+    def _watch(self, seconds: float, projects: Callable[[], Iterable[int]]) -> None:
+        while not self._stop.wait(seconds):
+            try:
+                for project_id in {*self._lineups, *list(projects())[: self._most]}:
+                    self.refresh(project_id)
+            except BackendError as error:
+                _log.warning("projects_not_listed", error=str(error))
+            except Exception:  # noqa: BLE001 - a thread that ends unseen would leave old versions serving for good
+                _log.exception("watching_failed_unexpectedly")
+
+    def _wanted(self, project_id: int) -> Lineup[Model]:
+        """Return the line-up that registry and person ask for, its models loaded."""
+        pinned = self._choice.pinned(project_id)
+        if pinned is not None:
+            return Lineup(project_id, self._model(project_id, self._source.version(project_id, pinned)))
+        champion = self._model(project_id, self._source.champion(project_id))
+        if not self._choice.share and not self._choice.both:
+            return Lineup(project_id, champion)
+        ref = self._source.challenger(project_id)
+        try:
+            challenger = None if ref is None else self._model(project_id, ref)
+        except (ModelError, BackendError) as error:
+            # The champion takes over all the same.
+            _log.warning("challenger_not_loaded", project=project_id, error=str(error))
+            challenger = None
+        if challenger is None or challenger.version == champion.version:
+            return Lineup(project_id, champion)
+        return Lineup(project_id, champion, challenger, self._choice.share, self._choice.both)
+
+    def _model(self, project_id: int, ref: VersionRef | None) -> Model:
+        if ref is None:
+            return self._base
+        loaded = self._loaded.setdefault(project_id, {})
+        if ref.name in loaded:
+            return loaded[ref.name]
+        when, why = self._failed.get(ref.name, (float("-inf"), ""))
+        if self._clock() - when < RETRY_SECONDS:
+            raise ModelError(why)
+        start = self._clock()
+        try:
+            model = self._load(self._source.folder_of(ref), ref.name)
+        except (ModelError, BackendError) as error:
+            why = f"Version {ref.number} of project {project_id} cannot be loaded: {error}"
+            self._failed[ref.name] = (self._clock(), why)
+            raise ModelError(why) from error
+        self._failed.pop(ref.name, None)
+        loaded[ref.name] = model
+        _log.info("version_loaded", project=project_id, version=ref.name, seconds=round(self._clock() - start, 2))
+        return model
+
+    def _put(self, project_id: int, lineup: Lineup[Model]) -> None:
+        forgotten = []
+        with self._lock:
+            self._lineups[project_id] = lineup
+            self._lineups.move_to_end(project_id)
+            while len(self._lineups) > self._most:
+                forgotten.append(self._lineups.popitem(last=False)[0])
+        kept = (lineup.champion, lineup.challenger)
+        models = self._loaded.get(project_id, {})
+        self._loaded[project_id] = {name: model for name, model in models.items() if any(model is it for it in kept)}
+        for gone in forgotten:
+            self._loaded.pop(gone, None)
+            self._note(gone, None)
+        self._metrics.models_serving(self.versions)
+        _log.info("lineup_changed", project=project_id, versions=lineup.versions)
+
+    def _note(self, project_id: int, problem: str | None) -> None:
+        if problem == self._problems.get(project_id):
+            return
+        if problem is None:
+            self._problems.pop(project_id, None)
+            _log.info("model_problem_over", project=project_id)
+        else:
+            self._problems[project_id] = problem
+            _log.error("model_problem", project=project_id, error=problem)
+        self._metrics.model_problem(project_id, problem is not None)
