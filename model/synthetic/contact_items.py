@@ -11,6 +11,11 @@ from model.synthetic.online import draw_email, draw_website
 from model.synthetic.people import Person
 from model.synthetic.phones import draw_phone, draw_shorthand
 
+_REMARKS = (
+    "(4 Lines)", "(5 lines)", "(6Lines)", "(D)", "(10 lines)", "(24x7)", "(Toll Free)", "(Extn.%##)", "(Ext. %##)",
+    "Extn: %##", "(Extn %##/%##)", "(Off)", "(Res)", "(Personal)", "(Office)", "(30 Lines)", "(Direct)", "(Telefax)",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -77,12 +82,9 @@ def _phones(chance: Chance, locale: str) -> list[Item]:
         if len(numbers) == 1 and chance.odds(0.16):
             numbers.append(draw_phone(chance, locale, "mobile" if kind == "mobile" else "office"))
         items += _grouped(chance, kind, numbers, apart=0.3)
-    if items and chance.odds(0.02):
-        items[-1] = Item(
-            items[-1].kind,
-            items[-1].values,
-            chance.pick(("(4 Lines)", "(5 lines)", "(D)", "(10 lines)", "(24x7)", "(Toll Free)")),
-        )
+    if items and chance.odds(0.05):
+        remark = chance.pick(_REMARKS)
+        items[-1] = Item(items[-1].kind, items[-1].values, chance.digits(remark))
     return items
 
 

@@ -18,7 +18,25 @@ _SERVICE_HEADS = (
     "Deals in:", "Authorised dealers for", "Speciality:", "Stockists of", "Manufacturers & Suppliers of",
     "Expertise in",    "Courses Offered:", "Facilities:", "Products", "All types of", "Our Products :", "Coaching for",
 )  # fmt: skip
-_APPS = ("PaperSnap", "QuickScan", "DocPal", "ScanMate", "PageLens", "CardCam", "EasyScan", "LensDoc", "SnapDoc")
+_APP_WORDS = (
+    "Cam", "Doc", "Card", "Page", "Paper", "Photo", "Quick", "Easy", "Tiny", "Clear", "Office", "Mobile", "Snap",
+    "Smart", "Pocket", "Turbo", "Rapid", "Genius", "My", "Fast", "Lens", "Note", "Pic", "Super", "Swift", "i",
+)  # fmt: skip
+_APP_ENDS = (
+    "Scanner",
+    "Scanner",
+    "Scan",
+    "Scan",
+    "Scans",
+    "Lens",
+    "Pal",
+    "Mate",
+    "Doc",
+    "Cam",
+    "Snap",
+    "Reader",
+    "Copy",
+)
 _NOTES = (
     "call back monday", "met at the fair", "smart person", "discuss price", "98########", "Ref: Ramesh", "important",
     "2nd meeting", "ok", "send quote", "Tuesday 4 pm", "good contact", "new number", "boss", "see email",
@@ -112,8 +130,8 @@ def add_second_script(chance: Chance, content: Content, company: Company, person
 
 
 def scanner_lines(chance: Chance) -> list[TextLine]:
-    """Draw the mark that a scanning app leaves, of an app that does not exist."""
-    app = chance.pick(_APPS)
+    """Draw the mark that a scanning app leaves; the apps' names are put together from what such names are made of."""
+    app = chance.pick(_APP_WORDS) + chance.pick(("", "", "", " ")) + chance.pick(_APP_ENDS)
     marks = (
         f"Scanned with {app}",
         f"Scanned by {app}",
