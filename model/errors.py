@@ -24,3 +24,11 @@ class WeightsError(ModelError):
 
 class SyntheticError(ModelError):
     """A synthetic card that cannot be made, for example because no font covers its script."""
+
+
+class TrackingError(ModelError):
+    """MLflow cannot be read or written."""
+
+
+class VersionError(TrackingError):
+    """A model version that does not exist, or whose files are missing or damaged."""
