@@ -113,6 +113,27 @@ class Settings(BaseSettings):
     sync_seconds: float = Field(
         default=300.0, ge=5, description="How often Label Studio is asked for everything that was missed, in seconds."
     )
+    training_budget_seconds: float = Field(
+        default=60.0,
+        ge=5,
+        le=86_400,
+        description="Time that one training run may spend on learning itself, in seconds.",
+    )
+    mlflow_tracking_uri: str = Field(
+        default="", description="MLflow's tracking address: a database or a server. Empty: SQLite in RUN_DIR."
+    )
+    gate_margin: float = Field(
+        default=0.02, ge=0, le=1, description="Loss of entity F1 that must be ruled out (95 %) before a promotion."
+    )
+    gate_field_margin: float = Field(
+        default=0.15, ge=0, le=1, description="Loss of F1 that no field with five true values or more may suffer."
+    )
+    gate_forgetting_margin: float = Field(
+        default=0.05, ge=0, le=1, description="Loss of F1 that is allowed on unseen synthetic cards."
+    )
+    gate_min_documents: int = Field(
+        default=10, ge=2, description="Held-out documents without which nothing is promoted."
+    )
     confidence_threshold: float = Field(
         default=0.7, ge=0, le=1, description="Below this a reading or a field counts as doubtful."
     )
@@ -163,6 +184,11 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The SQLAlchemy address of the store."""
         return self.database_url or f"sqlite:///{(self.run_dir / 'store.sqlite3').absolute()}"
+
+    @cached_property
+    def tracking_uri(self) -> str:
+        """MLflow's tracking URI."""
+        return self.mlflow_tracking_uri or f"sqlite:///{(self.run_dir / 'mlflow.sqlite3').absolute()}"
 
     @cached_property
     def queue_url(self) -> str:
