@@ -14,10 +14,13 @@ from torch.utils.data import Dataset
 from transformers import LayoutLMv3ForTokenClassification, Trainer, TrainerCallback, TrainingArguments
 
 from model.document import Page
-from model.extraction.encoding import NO_WORD, pixel_values
+from model.extraction.encoding import NO_WORD, Window, pixel_values
 from model.extraction.extractor import build_encoder
 
 IGNORED = -100
+
+# Parts of the names of what a BERT does not have.
+_FRESH = ("classifier", "token_type", "rel_pos", "x_position", "y_position", "h_position", "w_position")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,11 @@ class Plan:
         passes: Times that each example is seen.
         batch_size: Pages a step.
         learning_rate: Highest rate of AdamW, reached after ``warmup`` of the steps, then falling to 0 linearly.
+        fresh_learning_rate: The same for what no language model brings along: layout, word shapes and classifier; None
+            for ``learning_rate``.
+        frozen_tokens: Tokens whose embeddings stay as they are. What a language model knows of the words that training
+            never shows is kept only if those that it shows stay in their places.
+        masked: Share of the tokens that are hidden, in ``[0, 1)``, so that the words around them must do.
         warmup: Share of the steps, in ``[0, 1)``.
         weight_decay: Of AdamW.
         seed: Of order and dropout.
@@ -52,6 +60,9 @@ class Plan:
     passes: float = 1.0
     batch_size: int = 16
     learning_rate: float = 2e-4
+    fresh_learning_rate: float | None = None
+    frozen_tokens: frozenset[int] = frozenset()
+    masked: float = 0.0
     warmup: float = 0.06
     weight_decay: float = 0.01
     seed: int = 0
@@ -66,12 +77,29 @@ class PageDataset(Dataset[dict[str, NDArray[np.int64] | NDArray[np.float32]]]):
         size: How many there are.
         model: The model to encode for.
         tokenizer: Its tokenizer.
+        masked: Share of the tokens that are hidden, in ``[0, 1)``; others each time.
+        seed: Of what is hidden.
+
+    Raises:
+        ValueError: If tokens are to be hidden and the tokenizer has no ``[MASK]``.
     """
 
     def __init__(
-        self, make: Callable[[int], Example], size: int, model: LayoutLMv3ForTokenClassification, tokenizer: Tokenizer
+        self,
+        make: Callable[[int], Example],
+        size: int,
+        model: LayoutLMv3ForTokenClassification,
+        tokenizer: Tokenizer,
+        *,
+        masked: float = 0.0,
+        seed: int = 0,
     ) -> None:
         self._make, self._size = make, size
+        mask = tokenizer.token_to_id("[MASK]")
+        if masked and mask is None:
+            raise ValueError("this tokenizer has no [MASK] to hide tokens behind")
+        self._mask, self._masked = int(mask or 0), masked
+        self._rng = np.random.default_rng(seed)
         self._encoder = build_encoder(model.config, tokenizer)
         self._ids = dict(model.config.label2id)
         self._image_size = int(model.config.input_size) if model.config.visual_embed else 0
@@ -96,7 +124,7 @@ class PageDataset(Dataset[dict[str, NDArray[np.int64] | NDArray[np.float32]]]):
         targets = np.array([self._ids[tag] for tag in example.tags], dtype=np.int64)
         labels = np.where(window.words == NO_WORD, IGNORED, targets[window.words])
         features: dict[str, NDArray[np.int64] | NDArray[np.float32]] = {
-            "input_ids": window.input_ids,
+            "input_ids": self._hide(window),
             "bbox": window.boxes,
             "token_type_ids": window.token_types,
             "labels": labels,
@@ -106,6 +134,13 @@ class PageDataset(Dataset[dict[str, NDArray[np.int64] | NDArray[np.float32]]]):
                 raise ValueError(f"example {index} has no image, and the model looks at it")
             features["pixel_values"] = pixel_values(example.image, self._image_size)
         return features
+
+    def _hide(self, window: Window) -> NDArray[np.int64]:
+        if not self._masked:
+            return window.input_ids
+        hidden = self._rng.random(len(window.input_ids)) < self._masked
+        hidden[[0, -1]] = False
+        return np.where(hidden, self._mask, window.input_ids)
 
 
 def collate(batch: Sequence[Mapping[str, NDArray[np.int64] | NDArray[np.float32]]]) -> dict[str, torch.Tensor]:
@@ -125,6 +160,28 @@ def collate(batch: Sequence[Mapping[str, NDArray[np.int64] | NDArray[np.float32]
     lengths = torch.tensor([len(item["input_ids"]) for item in batch])
     stacked["attention_mask"] = (torch.arange(longest)[None] < lengths[:, None]).long()
     return stacked
+
+
+def build_optimizer(model: LayoutLMv3ForTokenClassification, plan: Plan) -> torch.optim.AdamW:
+    """Return AdamW over the model's parameters, with the plan's rates; frozen tokens get no gradient."""
+    words = model.get_input_embeddings().weight
+    if plan.frozen_tokens:
+        moving = torch.ones(len(words), 1)
+        moving[sorted(plan.frozen_tokens)] = 0.0
+        words.register_hook(lambda gradient: gradient * moving.to(gradient.device))
+    parameters = [(name, parameter) for name, parameter in model.named_parameters() if parameter is not words]
+    fresh = [parameter for name, parameter in parameters if any(part in name for part in _FRESH)]
+    known = [parameter for name, parameter in parameters if not any(part in name for part in _FRESH)]
+    fresh_rate = plan.learning_rate if plan.fresh_learning_rate is None else plan.fresh_learning_rate
+    return torch.optim.AdamW(
+        [
+            {"params": known, "lr": plan.learning_rate},
+            {"params": fresh, "lr": fresh_rate},
+            # Decay would move the frozen ones as well.
+            {"params": [words], "lr": plan.learning_rate, "weight_decay": 0.0},
+        ],
+        weight_decay=plan.weight_decay,
+    )
 
 
 def train(
@@ -164,7 +221,12 @@ def train(
         remove_unused_columns=False,
     )
     trainer = Trainer(
-        model=model, args=arguments, train_dataset=dataset, data_collator=collate, callbacks=list(callbacks)
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        data_collator=collate,
+        callbacks=list(callbacks),
+        optimizers=(build_optimizer(model, plan), None),
     )
     result = trainer.train()
     model.eval()

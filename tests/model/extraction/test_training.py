@@ -76,3 +76,38 @@ def test_the_loss_ignores_what_carries_no_label():
     loss = model.eval()(**inputs, labels=labels).loss
     logits = model(**inputs).logits[0, 1]
     assert torch.isclose(loss, torch.nn.functional.cross_entropy(logits[None], labels[0, 1:2]))
+
+
+def test_frozen_tokens_keep_their_embeddings_and_the_others_learn(tmp_path):
+    model, tokenizer = tiny_model()
+    words = model.get_input_embeddings().weight
+    before = words.detach().clone()
+    letters = [tokenizer.token_to_id(letter) for letter in "abcd"]
+    dataset = PageDataset(example, 32, model, tokenizer)
+    plan = Plan(learning_rate=5e-3, frozen_tokens=frozenset(letters))
+    train(model, dataset, plan, folder=tmp_path)
+    assert torch.equal(words[letters], before[letters])
+    assert not torch.equal(words[tokenizer.token_to_id("e")], before[tokenizer.token_to_id("e")])
+
+
+def test_layout_and_classifier_may_learn_faster_than_language(tmp_path):
+    model, tokenizer = tiny_model()
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    dataset = PageDataset(example, 32, model, tokenizer)
+    train(model, dataset, Plan(learning_rate=0.0, fresh_learning_rate=5e-3), folder=tmp_path)
+    changed = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
+    assert "classifier.weight" in changed
+    assert "layoutlmv3.embeddings.x_position_embeddings.weight" in changed
+    assert not any(".attention." in name or "word_embeddings" in name for name in changed)
+
+
+def test_hidden_tokens_are_others_each_time_and_never_the_first_or_last():
+    model, tokenizer = tiny_model()
+    mask = tokenizer.token_to_id("[MASK]")
+    plain = PageDataset(example, 1, model, tokenizer)[0]["input_ids"]
+    dataset = PageDataset(example, 1, model, tokenizer, masked=0.5)
+    seen = [dataset[0]["input_ids"] for _ in range(40)]
+    assert all(ids[0] == plain[0] and ids[-1] == plain[-1] for ids in seen)
+    assert len({tuple(ids) for ids in seen}) > 5
+    assert 0.3 < np.mean([ids[1:-1] == mask for ids in seen]) < 0.7
+    assert all(ids[i] in {mask, plain[i]} for ids in seen for i in range(len(plain)))
