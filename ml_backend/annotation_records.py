@@ -51,7 +51,8 @@ class StoredAnnotation:
         prediction: What the person started from (``result``, ``model_version``, ``score``); ``None`` for nothing.
         model_version: That prediction's.
         cost: How many corrections it needed; ``None`` where the person started from nothing.
-        problem: Why nothing can be learned from it; ``None`` where that is not so.
+        problem: Why its regions cannot be used; ``None`` where they can.
+        page_problem: Why the page below them could not be read when that was last tried.
         source: Where it came from.
         task_data: The task's data, image addresses among it.
         deleted_at: When it was found deleted; ``None`` while it stands.
@@ -71,6 +72,7 @@ class StoredAnnotation:
     model_version: str | None = None
     cost: int | None = None
     problem: str | None = None
+    page_problem: str | None = None
     source: Source = "label_studio"
     deleted_at: datetime | None = None
 
@@ -83,7 +85,7 @@ class StoredAnnotation:
 
 @dataclass(frozen=True, slots=True)
 class AnnotationHead:
-    """What decides which annotation of a task counts, without its regions."""
+    """What decides which annotation of a task counts, without its regions; ``problem`` is that of regions or page."""
 
     id: int
     task_id: int

@@ -104,8 +104,8 @@ class LearningStore:
     def save(self, annotations: Iterable[tuple[StoredAnnotation, Sequence[Correction]]]) -> int:
         """Keep annotations with their corrections, in place of what was kept under the same numbers.
 
-        One that is older than what is kept changes nothing: calls may overtake each other. A problem that was found
-        later, in the task's image, stays until the annotation changes.
+        One that is older than what is kept changes nothing: calls may overtake each other. What is known of the
+        page below stays known until the annotation or its task changes.
 
         Returns:
             How many are new, or differ from what was kept.
@@ -121,7 +121,7 @@ class LearningStore:
                 if before is not None and before["updated_at"] > annotation.updated_at and before["deleted_at"] is None:
                     continue
                 if before is not None and before["digest"] == row["digest"]:
-                    row["problem"] = row["problem"] or before["problem"]
+                    row["page_problem"] = before["page_problem"]
                 changed += before is None or any(before[key] != row[key] for key in _DECISIVE)
                 rows.append(row)
                 kept.append((number, corrections))
@@ -194,13 +194,23 @@ class LearningStore:
                 gone = and_(AnnotationRow.id.in_(chunk), AnnotationRow.deleted_at.is_(None))
                 connection.execute(update(AnnotationRow).where(gone).values(deleted_at=now))
 
-    def set_problems(self, problems: Mapping[int, str | None]) -> None:
-        """Note why nothing can be learned from annotations, or, with ``None``, that something can."""
+    def set_page_problems(self, problems: Mapping[int, str | None]) -> None:
+        """Note why the pages below annotations could not be read, or, with ``None``, that they could."""
         with writing(self._engine) as connection:
             for number, problem in problems.items():
-                differs = AnnotationRow.problem.is_distinct_from(problem)
+                differs = AnnotationRow.page_problem.is_distinct_from(problem)
                 change = update(AnnotationRow).where(AnnotationRow.id == number, differs)
-                connection.execute(change.values(problem=problem))
+                connection.execute(change.values(page_problem=problem))
+
+    def unusable(self, project_id: int) -> list[int]:
+        """Return the numbers of the annotations whose regions could not be used when they were last looked at."""
+        chosen = select(AnnotationRow.id).where(
+            AnnotationRow.project_id == project_id,
+            AnnotationRow.problem.is_not(None),
+            AnnotationRow.deleted_at.is_(None),
+        )
+        with reading(self._engine) as connection:
+            return list(connection.scalars(chosen.order_by(AnnotationRow.id)))
 
     def corrections(self, annotation_id: int) -> list[Correction]:
         """Return the corrections of an annotation, in the order in which they were found."""
@@ -219,10 +229,13 @@ class LearningStore:
 
 _PROJECT = tuple(ProjectRow.__table__.columns)
 _ANNOTATION = tuple(column for column in AnnotationRow.__table__.columns if column.name != "digest")
-_HEAD = tuple(AnnotationRow.__table__.columns[field.name] for field in fields(AnnotationHead))
+_HEAD = (
+    *(AnnotationRow.__table__.columns[field.name] for field in fields(AnnotationHead) if field.name != "problem"),
+    func.coalesce(AnnotationRow.problem, AnnotationRow.page_problem).label("problem"),
+)
 _CORRECTION = tuple(CorrectionRow.__table__.columns[field.name] for field in fields(Correction))
 #: What makes an annotation another one, to whoever learns from it.
-_DECISIVE = ("digest", "was_cancelled", "ground_truth", "problem", "deleted_at")
+_DECISIVE = ("digest", "was_cancelled", "ground_truth", "problem", "page_problem", "deleted_at")
 
 
 def _stamps(connection: Connection, ids: Iterable[int]) -> dict[int, Mapping[str, Any]]:

@@ -52,6 +52,15 @@ class Event:
     processed_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class EventHead:
+    """What an event is about, without what was sent."""
+
+    id: int
+    action: str
+    annotation_ids: tuple[int, ...]
+
+
 class Store:
     """Keeps events for good and readings for reuse; threads may share it, and processes its address.
 
@@ -132,15 +141,42 @@ class Store:
             found = connection.execute(rows.order_by(EventRow.id).limit(limit)).mappings().all()
         return [_event(**row) for row in found]
 
+    def pending_heads(self, project_id: int) -> list[EventHead]:
+        """Return what a project's events that were not learned from yet are about, oldest first, without duplicates.
+
+        Raises:
+            StoreError: If the store cannot be read.
+        """
+        wanted = select(EventRow.id, EventRow.action, EventRow.annotation_ids).where(
+            EventRow.processed_at.is_(None), EventRow.duplicate_of.is_(None), EventRow.project_id == project_id
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(wanted.order_by(EventRow.id))
+            return [EventHead(row.id, row.action, tuple(row.annotation_ids)) for row in rows]
+
+    def payload(self, event_id: int) -> Mapping[str, Any]:
+        """Return all that was sent with an event; nothing where there is no such event.
+
+        Raises:
+            StoreError: If the store cannot be read.
+        """
+        with reading(self._engine) as connection:
+            payload = connection.scalar(select(EventRow.payload).where(EventRow.id == event_id))
+        return dict(payload or {})
+
     def mark_processed(self, event_ids: Iterable[int]) -> None:
         """Note that these events were learned from; those that were noted before keep their time.
 
         Raises:
             StoreError: If it cannot be written.
         """
-        done = update(EventRow).where(EventRow.id.in_(list(event_ids)), EventRow.processed_at.is_(None))
+        done = list(event_ids)
+        now = datetime.now(timezone.utc)
         with writing(self._engine) as connection:
-            connection.execute(done.values(processed_at=datetime.now(timezone.utc)))
+            # Some builds of SQLite take no more than 999 parameters in a statement.
+            for start in range(0, len(done), 500):
+                these = EventRow.id.in_(done[start : start + 500]), EventRow.processed_at.is_(None)
+                connection.execute(update(EventRow).where(*these).values(processed_at=now))
 
     def get(self, image_key: str, engine_version: str) -> Page | None:
         """Return the page that was kept, or ``None``."""

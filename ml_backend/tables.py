@@ -105,7 +105,8 @@ class AnnotationRow(Base):
 
     ``id`` is Label Studio's; what came from elsewhere counts downwards from -1. ``digest`` tells whether anything that
     can be learned has changed. ``prediction`` is the very prediction that the person started from, ``cost`` the
-    corrections that it needed; both are ``None`` where the person started from nothing.
+    corrections that it needed; both are ``None`` where the person started from nothing. ``problem`` says why its
+    regions cannot be used, ``page_problem`` why the page below them cannot.
     """
 
     __tablename__ = "annotations"
@@ -125,6 +126,7 @@ class AnnotationRow(Base):
     digest: Mapped[str] = mapped_column(String(64))
     cost: Mapped[int | None] = mapped_column(Integer)
     problem: Mapped[str | None] = mapped_column(Text)
+    page_problem: Mapped[str | None] = mapped_column(Text)
     source: Mapped[str] = mapped_column(String(16))
     task_data: Mapped[dict[str, Any]] = mapped_column(JSON)
 

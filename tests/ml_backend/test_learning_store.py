@@ -81,13 +81,20 @@ def test_an_annotation_that_comes_back_counts_again(store: LearningStore) -> Non
     assert set(store.live_ids(1)) == {1}
 
 
-def test_a_problem_found_later_stays_until_the_annotation_changes(store: LearningStore) -> None:
+def test_a_problem_of_the_page_stays_until_the_annotation_or_its_task_changes(store: LearningStore) -> None:
     store.save([(annotation(), [])])
-    store.set_problems({1: "the image is gone"})
+    store.set_page_problems({1: "the image is gone"})
     assert store.save([(annotation(), [])]) == 0
-    assert kept(store).problem == "the image is gone"
+    assert [head.problem for head in store.heads(1)] == ["the image is gone"]
     store.save([(annotation(task_data={"image": "/data/b.png"}), [])])
-    assert kept(store).problem is None
+    assert [head.problem for head in store.heads(1)] == [None]
+
+
+def test_a_problem_of_the_regions_is_that_of_the_last_look(store: LearningStore) -> None:
+    store.save([(annotation(problem="no region"), []), (annotation(2), [])])
+    assert store.unusable(1) == [1]
+    store.save([(annotation(), [])])
+    assert store.unusable(1) == []
 
 
 def test_what_comes_from_elsewhere_has_numbers_of_its_own(store: LearningStore) -> None:

@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("cost", sa.Integer()),
         sa.Column("problem", sa.Text()),
+        sa.Column("page_problem", sa.Text()),
         sa.Column("source", sa.String(16), nullable=False),
         sa.Column("task_data", sa.JSON(), nullable=False),
     )
