@@ -14,6 +14,9 @@ from model.document import Box, Document, Entity
 #: Fields whose values are wrapped over lines.
 WRAPPED = frozenset({"POSITION", "COMPANY", "ADDRESS"})
 
+#: Fields whose values are numbers to dial.
+NUMBERS = frozenset({"PHONE", "FAX"})
+
 # Lines of one value: in heights of the lower line, how far apart they stand and how well their edges or middles agree;
 # and by how much their heights differ.
 _GAP = 0.9
@@ -41,12 +44,16 @@ class FieldValue:
 def field_values(document: Document) -> tuple[FieldValue, ...]:
     """Return the values on a page, in reading order.
 
-    Lines of a field that can be wrapped are joined where they stand right below each other in letters of one size. Of
-    equal values, and of values that a longer one of the same field holds, the longest is kept, and of those the first.
+    Lines of a field that can be wrapped are joined where they stand right below each other in letters of one size.
+    A number that follows another one without its country's or area's code («+91 40 2755 0014, 2755 0050») stays with
+    it: alone it could not be dialled. Of equal values, and of values that a longer one of the same field holds, the
+    longest is kept, and of those the first.
     """
     groups: list[list[Entity]] = []
     for entity in document.entities:
         group = next((g for g in reversed(groups) if _goes_on(g[-1], entity)), None)
+        if group is None and groups and _is_shortened(groups[-1], entity, document):
+            group = groups[-1]
         if group is None:
             groups.append([entity])
         else:
@@ -72,6 +79,20 @@ def _goes_on(before: Entity, entity: Entity) -> bool:
     below = lower.center[1] - upper.center[1] > 0.6 * height and lower.y0 - upper.y1 < _GAP * height
     offset = min(abs(upper.x0 - lower.x0), abs(upper.x1 - lower.x1), abs(upper.center[0] - lower.center[0]))
     return below and offset <= _OFFSET * height and max(upper.height, lower.height) <= _HEIGHTS * height
+
+
+def _is_shortened(group: Sequence[Entity], entity: Entity, document: Document) -> bool:
+    """Tell whether ``entity`` is a number that leaves out what the first of ``group`` begins with."""
+    first, before = group[0], group[-1]
+    if entity.field != first.field or entity.field not in NUMBERS:
+        return False
+    between = [word.text for word in document.page.words[before.stop : entity.start]]
+    in_one_line = any(start <= first.start and entity.stop <= stop for start, stop in document.page.line_spans())
+    return in_one_line and not any(map(_plain, between)) and _digits(entity.text) <= _digits(first.text) - 2
+
+
+def _digits(text: str) -> int:
+    return sum(c.isdigit() for c in text)
 
 
 def _without_repetitions(values: Sequence[FieldValue]) -> Iterable[FieldValue]:

@@ -24,13 +24,13 @@ _REGULARISATION = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A value that the classifier finds possible, with the truth about it.
+    """A value that the classifier would name, with the truth about it.
 
     Attributes:
         field: Its field.
-        probability: The classifier's, in ``(0, 1)``.
+        probability: The classifier's, in ``[0, 1]``.
         outcome: What the patterns say, as :func:`model.patterns.outcome` gives it.
-        right: Whether field and words are exactly those of the truth.
+        right: Whether the truth has it.
     """
 
     field: str

@@ -1,4 +1,4 @@
-from model.document import Box, Document, Entity, Page
+from model.document import Box, Document, Entity, Line, Page, Word
 from model.values import field_values
 
 
@@ -57,3 +57,21 @@ def test_of_equal_values_the_first_stays_and_other_fields_do_not_count():
 
 def test_a_page_without_entities_has_no_values():
     assert values() == []
+
+
+def numbers(*texts):
+    """A line of words, of which those with digits are phone numbers."""
+    words = tuple(Word(text, Box(100 * i, 10, 100 * i + 90, 40), 1.0) for i, text in enumerate(texts))
+    page = Page(1000, 600, (Line(" ".join(texts), Box(0, 10, 900, 40).polygon(), 1.0, words),))
+    dialled = [i for i, text in enumerate(texts) if any(map(str.isdigit, text))]
+    entities = tuple(Entity("PHONE", words[i].text, words[i].box, 0.9, i, i + 1) for i in dialled)
+    return [value.text for value in field_values(Document(page, entities, 0.5, "engine", "version"))]
+
+
+def test_a_number_without_its_area_code_stays_with_the_one_that_has_it():
+    assert numbers("+914027550014,", "/", "27550050,", "27550051") == ["+914027550014, 27550050, 27550051"]
+
+
+def test_whole_numbers_are_values_of_their_own():
+    assert numbers("9440015689", "9440015690") == ["9440015689", "9440015690"]
+    assert numbers("+914027550014", "Fax:", "27550050") == ["+914027550014", "27550050"]
