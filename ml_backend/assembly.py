@@ -10,23 +10,32 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from ml_backend.errors import LabelStudioError
+from ml_backend.event_times import waiting_events
 from ml_backend.interactive import DrawnRegions
+from ml_backend.jobs.chunks import Chunks
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.jobs.scoring import ScoringServices
+from ml_backend.jobs.ticker import Ticker
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.images import ImageSource
+from ml_backend.learning_assembly import build_synchroniser
 from ml_backend.learning_store import LearningStore
 from ml_backend.measured import MeasuredEngine, MeasuredPipeline
 from ml_backend.metrics import Metrics
 from ml_backend.predictor import TaskPredictor
+from ml_backend.rescoring import Rescorer
 from ml_backend.rescoring_store import RescoringStore
+from ml_backend.run_store import RunStore
 from ml_backend.services import PredictionService, Services
-from ml_backend.serving import Choice, Models, NoVersions
+from ml_backend.serving import Choice, Models
 from ml_backend.settings import Settings
 from ml_backend.store import Store
+from ml_backend.syncing import Synchroniser
 from model.extraction.extractor import Extractor
 from model.ocr import OcrEngine, build_engine
 from model.pipeline import SHIPPED_WEIGHTS, Pipeline
+from model.registry import Registry
+from model.tracking import Tracking
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ def build_parts(settings: Settings) -> Parts:
     )
     learning, rescorings = LearningStore(store.engine), RescoringStore(store.engine)
     choice = Choice(settings.challenger_share, settings.serve_both, pinned=learning.pinned)
-    models = Models(pipeline, NoVersions(), load, metrics, choice=choice, most=settings.loaded_projects)
+    models = Models(pipeline, build_registry(settings), load, metrics, choice=choice, most=settings.loaded_projects)
     models.prepare(state.id for state in learning.projects())
     models.watch(settings.model_poll_seconds, lambda: [state.id for state in learning.projects()])
     predictor = TaskPredictor(images, metrics, rescorings)
@@ -113,11 +122,22 @@ def build_services(settings: Settings) -> Services:
     return Services(predictions, parts.store, parts.metrics)
 
 
-def build_scoring(settings: Settings) -> ScoringServices:
+@dataclass(frozen=True, slots=True)
+class WorkerServices:
+    """What the jobs of a worker with models work with, and what finds work for them."""
+
+    scoring: ScoringServices
+    rescorer: Rescorer
+    synchroniser: Synchroniser
+    ticker: Ticker
+
+
+def build_worker_services(settings: Settings) -> WorkerServices:
     """Return what the worker needs, models loaded and warm.
 
     Raises:
-        BackendError: If there is no Label Studio to push to, the store cannot be opened, or the token is refused.
+        BackendError: If there is no Label Studio to push to, the store cannot be opened, the token is refused, or
+            REDIS_URL is no address.
         ModelError: If the models are missing or damaged.
     """
     if not settings.label_studio_url:
@@ -125,8 +145,35 @@ def build_scoring(settings: Settings) -> ScoringServices:
             "The worker has no Label Studio to push predictions to.", "Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY."
         )
     parts = build_parts(settings)
-    assert parts.label_studio is not None
-    return ScoringServices(parts.label_studio, parts.models, parts.predictor)
+    label_studio = parts.label_studio
+    assert label_studio is not None
+    queue = JobQueue.at(settings.queue_url)
+    rescorer = Rescorer(
+        label_studio,
+        parts.models,
+        parts.predictor,
+        parts.rescorings,
+        parts.learning,
+        queue,
+        Chunks(queue),
+        keep_old=settings.keep_old_predictions,
+    )
+    ticker = Ticker(
+        lambda: waiting_events(parts.store.engine),
+        parts.learning.projects,
+        RunStore(parts.store.engine),
+        parts.models.settled_version,
+        parts.pipeline.version,
+        queue,
+        sync_seconds=settings.sync_seconds,
+    )
+    scoring = ScoringServices(label_studio, parts.models, parts.predictor)
+    return WorkerServices(scoring, rescorer, build_synchroniser(settings, parts.store, label_studio), ticker)
+
+
+def build_registry(settings: Settings) -> Registry:
+    """Return where model versions are kept; nothing is opened before the first question."""
+    return Registry(Tracking(settings.tracking_uri, settings.models_dir))
 
 
 def warm_up(engine: OcrEngine, pipeline: Pipeline) -> None:

@@ -53,6 +53,10 @@ class Reader(Protocol):
         """
         ...
 
+    def revisit(self, key: str) -> Document | None:
+        """Return what an image says that was read before, by its key; ``None`` where its file is needed."""
+        ...
+
 
 class ModelSource(Protocol):
     """Says who answers for a project; :class:`ml_backend.serving.Models` is one."""
@@ -133,6 +137,36 @@ class TaskPredictor:
         for image, data in files.items():
             with self._metrics.stage("models"):
                 documents[image] = reader.predict(data)
+        return documents
+
+    def read_again(
+        self, task: Task, config: LabelConfig, reader: Reader, known: Mapping[str, TaskImage], project_id: int
+    ) -> dict[str, Document]:
+        """Return what the images of a task say, without fetching and reading those that were read before.
+
+        Args:
+            task: The task.
+            config: The project's labelling configuration.
+            reader: Makes the documents.
+            known: Which files its images were, by the name of the ``Image`` tag.
+            project_id: Its project.
+
+        Raises:
+            NoImageError: If it has no image.
+            BackendError: If one cannot be fetched, or must not be.
+            ModelError: If one cannot be used, or an engine fails.
+        """
+        urls = image_urls(task, config)
+        documents: dict[str, Document] = {}
+        for name, url in urls.items():
+            image = known.get(name)
+            document = reader.revisit(image.image_key) if image is not None and image.url == url else None
+            if document is None:
+                files = self.fetch(task, config)
+                documents = self.read(files, reader)
+                self._remember(files, task, config, project_id)
+                return documents
+            documents[name] = document
         return documents
 
     def convert(self, documents: Mapping[str, Document], task: Task, config: LabelConfig, version: str) -> JsonObject:

@@ -15,21 +15,12 @@ from ml_backend.lineup import Lineup, Model
 from ml_backend.logs import get_logger
 from ml_backend.metrics import Metrics
 from model.errors import ModelError
+from model.registry import Version
 
 #: A version that could not be loaded is tried again after this many seconds: somebody may have mended it.
 RETRY_SECONDS = 60.0
 
 _log = get_logger(__name__)
-
-
-class VersionRef(Protocol):
-    """A version in the registry."""
-
-    @property
-    def number(self) -> int: ...  # noqa: D102 - the registry's number
-
-    @property
-    def name(self) -> str: ...  # noqa: D102 - PROJECT-NUMBER-DIGEST, without the engine
 
 
 class VersionSource(Protocol):
@@ -38,39 +29,21 @@ class VersionSource(Protocol):
     Every method raises :class:`model.errors.ModelError` or :class:`ml_backend.errors.BackendError` if it cannot tell.
     """
 
-    def champion(self, project_id: int) -> VersionRef | None:
+    def champion(self, project_id: int) -> Version | None:
         """Return the version that was promoted last; ``None`` stands for the weights that ship."""
         ...
 
-    def challenger(self, project_id: int) -> VersionRef | None:
+    def challenger(self, project_id: int) -> Version | None:
         """Return the version that wants to take its place."""
         ...
 
-    def version(self, project_id: int, number: int) -> VersionRef:
+    def version(self, project_id: int, number: int) -> Version:
         """Return one version."""
         ...
 
-    def folder_of(self, ref: VersionRef) -> Path:
+    def folder_of(self, version: Version) -> Path:
         """Return where a version's files are, made sure to be whole."""
         ...
-
-
-class NoVersions:
-    """A registry in which nothing was ever registered."""
-
-    def champion(self, project_id: int) -> None:
-        """Return ``None``: the weights that ship serve."""
-
-    def challenger(self, project_id: int) -> None:
-        """Return ``None``."""
-
-    def version(self, project_id: int, number: int) -> VersionRef:
-        """Raise :class:`model.errors.ModelError`."""
-        raise ModelError(f"There is no version {number} of project {project_id}.")
-
-    def folder_of(self, ref: VersionRef) -> Path:
-        """Raise :class:`model.errors.ModelError`."""
-        raise ModelError(f"There is no version {ref.name}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +128,11 @@ class Models(Generic[Model]):
                 self._lineups.move_to_end(project_id)
         return known or self.refresh(project_id)
 
+    def settled_version(self, project_id: int) -> str | None:
+        """Return the version that answers for a project; ``None`` while another should but cannot."""
+        version = self.lineup(project_id).version
+        return None if project_id in self._problems else version
+
     def refresh(self, project_id: int) -> Lineup[Model]:
         """Look at the registry now, and return who answers from now on."""
         with self._loading:
@@ -216,7 +194,7 @@ class Models(Generic[Model]):
             return Lineup(project_id, champion)
         return Lineup(project_id, champion, challenger, self._choice.share, self._choice.both)
 
-    def _model(self, project_id: int, ref: VersionRef | None) -> Model:
+    def _model(self, project_id: int, ref: Version | None) -> Model:
         if ref is None:
             return self._base
         loaded = self._loaded.setdefault(project_id, {})

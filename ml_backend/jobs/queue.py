@@ -1,4 +1,7 @@
-"""The queue between the web application and the worker: RQ on Redis."""
+"""The queue between the web application and the workers: RQ on Redis.
+
+What waits here are hints: all of it can be lost, and the ticker brings it back from the store.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,11 @@ from rq.serializers import JSONSerializer
 from ml_backend.errors import BackendError
 
 QUEUE_NAME = "scoring"
+SYNC_QUEUE = "sync"
+RESCORING_QUEUE = "rescoring"
+TRAINING_QUEUE = "training"
+#: What a worker with models looks into, the most urgent first.
+WORKER_QUEUES = (SYNC_QUEUE, QUEUE_NAME, RESCORING_QUEUE)
 #: RQ's default is pickle, with which whoever may write to Redis may run any code in the worker.
 SERIALIZER = JSONSerializer
 
@@ -22,11 +30,21 @@ SERIALIZER = JSONSerializer
 RETRY_SECONDS = (10, 60, 300)
 #: One page takes about a second, fetching up to FETCH_TIMEOUT_SECONDS each; RQ ends a job that takes longer.
 JOB_TIMEOUT_SECONDS = 300
+#: Bringing over a hundred thousand annotations takes an hour, the first time.
+SYNC_TIMEOUT_SECONDS = 4 * 3600
+TRAINING_TIMEOUT_SECONDS = 24 * 3600
 #: For as long a task that failed for good is not tried again: a failed job keeps its id until then.
 FAILURE_TTL_SECONDS = 600
+#: The ticker asks again for what the store says is due: no need to remember long that it failed.
+_ASKED_AGAIN_TTL_SECONDS = 10
 
-# A path and not the function: the web application has no need of what the job imports.
+# Paths and not functions: the web application has no need of what the jobs import.
 _SCORE_TASK = "ml_backend.jobs.scoring.score_task"
+_SYNC = "ml_backend.jobs.sync.sync_project"
+_TRAIN = "ml_backend.jobs.training.train"
+_RESCORE = "ml_backend.jobs.rescoring.rescore_project"
+_RESCORE_CHUNK = "ml_backend.jobs.rescoring.rescore_chunk"
+_FINISH_RESCORING = "ml_backend.jobs.rescoring.finish_rescoring"
 
 
 class QueueError(BackendError):
@@ -36,14 +54,19 @@ class QueueError(BackendError):
 
 
 class JobQueue:
-    """Hands work to the worker; threads may share it. Nothing is sent before the first call.
+    """Hands work to the workers; threads may share it. Nothing is sent before the first call.
+
+    Every method raises :class:`QueueError` if Redis cannot be reached. Job ids name what is to be done, so that a job
+    that waits or runs already is not added again.
 
     Args:
         connection: Redis.
     """
 
     def __init__(self, connection: Redis) -> None:
-        self._queue = Queue(QUEUE_NAME, connection=connection, serializer=SERIALIZER)
+        self.connection = connection
+        names = (*WORKER_QUEUES, TRAINING_QUEUE)
+        self._queues = {name: Queue(name, connection=connection, serializer=SERIALIZER) for name in names}
 
     @staticmethod
     def at(url: str) -> JobQueue:
@@ -63,7 +86,7 @@ class JobQueue:
         return JobQueue(connection)
 
     def enqueue_scoring(self, project_id: int, task_ids: Sequence[int]) -> int:
-        """Have tasks predicted and their predictions pushed, a job each; one that waits already is not added again.
+        """Have tasks predicted and their predictions pushed, a job each.
 
         Args:
             project_id: Their project.
@@ -71,30 +94,77 @@ class JobQueue:
 
         Returns:
             How many were added.
-
-        Raises:
-            QueueError: If Redis cannot be reached.
         """
-        added = 0
-        for task_id in task_ids:
-            try:
-                self._queue.enqueue_call(
-                    _SCORE_TASK,
-                    args=(project_id, task_id),
-                    job_id=f"score-{project_id}-{task_id}",
-                    unique=True,
-                    timeout=JOB_TIMEOUT_SECONDS,
-                    # Nothing reads the result, and a job that is kept would block the next one for its task.
-                    result_ttl=0,
-                    failure_ttl=FAILURE_TTL_SECONDS,
-                    retry=Retry(max=len(RETRY_SECONDS), interval=list(RETRY_SECONDS)),
-                    description=f"score task {task_id} of project {project_id}",
-                )
-            except DuplicateJobError:
-                continue
-            except RedisError as error:
-                raise QueueError(
-                    f"The job queue cannot be reached ({type(error).__name__}).", "Start Redis, or set REDIS_URL."
-                ) from error
-            added += 1
-        return added
+        return sum(
+            self._add(
+                QUEUE_NAME,
+                _SCORE_TASK,
+                (project_id, task_id),
+                f"score-{project_id}-{task_id}",
+                f"score task {task_id} of project {project_id}",
+                retry=True,
+                failure_ttl=FAILURE_TTL_SECONDS,
+            )
+            for task_id in task_ids
+        )
+
+    def enqueue_sync(self, project_id: int) -> bool:
+        """Have a project's annotations brought over; return whether that was added."""
+        name, what = f"sync-{project_id}", f"sync project {project_id}"
+        return self._add(SYNC_QUEUE, _SYNC, (project_id,), name, what, timeout=SYNC_TIMEOUT_SECONDS)
+
+    def enqueue_training(self, run_id: int) -> bool:
+        """Have a run that is due done; return whether that was added."""
+        name, what = f"train-{run_id}", f"training run {run_id}"
+        return self._add(TRAINING_QUEUE, _TRAIN, (run_id,), name, what, timeout=TRAINING_TIMEOUT_SECONDS)
+
+    def enqueue_rescoring(self, project_id: int) -> bool:
+        """Have it seen to that a project's open tasks are scored by who serves it; return whether that was added."""
+        name, what = f"rescore-{project_id}", f"rescore project {project_id}"
+        return self._add(RESCORING_QUEUE, _RESCORE, (project_id,), name, what)
+
+    def enqueue_chunk(self, project_id: int, version: str, chunk: str) -> bool:
+        """Have a part of a rescoring done; return whether that was added."""
+        name, what = f"rescore-{project_id}-{chunk}", f"rescore part {chunk} of project {project_id}"
+        return self._add(RESCORING_QUEUE, _RESCORE_CHUNK, (project_id, version, chunk), name, what, retry=True)
+
+    def enqueue_finish(self, project_id: int, version: str) -> bool:
+        """Have a rescoring ended whose parts are all done; return whether that was added."""
+        name, what = f"rescored-{project_id}", f"end the rescoring of project {project_id}"
+        return self._add(RESCORING_QUEUE, _FINISH_RESCORING, (project_id, version), name, what, retry=True)
+
+    def _add(
+        self,
+        queue: str,
+        function: str,
+        arguments: tuple[object, ...],
+        job_id: str,
+        description: str,
+        *,
+        timeout: int = JOB_TIMEOUT_SECONDS,
+        failure_ttl: int = _ASKED_AGAIN_TTL_SECONDS,
+        retry: bool = False,
+    ) -> bool:
+        try:
+            self._queues[queue].enqueue_call(
+                function,
+                args=arguments,
+                job_id=job_id,
+                unique=True,
+                timeout=timeout,
+                # Nothing reads the result, and a job that is kept would block its successor.
+                result_ttl=0,
+                failure_ttl=failure_ttl,
+                retry=Retry(max=len(RETRY_SECONDS), interval=list(RETRY_SECONDS)) if retry else None,
+                description=description,
+            )
+        except DuplicateJobError:
+            return False
+        except RedisError as error:
+            raise unreachable(error) from error
+        return True
+
+
+def unreachable(error: RedisError) -> QueueError:
+    """Return the error that says what to do about Redis."""
+    return QueueError(f"The job queue cannot be reached ({type(error).__name__}).", "Start Redis, or set REDIS_URL.")

@@ -10,10 +10,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 
-from ml_backend.assembly import build_scoring
+from ml_backend.assembly import build_worker_services
 from ml_backend.errors import BackendError
-from ml_backend.jobs.queue import QUEUE_NAME, SERIALIZER, QueueError
-from ml_backend.jobs.scoring import provide
+from ml_backend.jobs import rescoring, scoring, sync
+from ml_backend.jobs.queue import SERIALIZER, WORKER_QUEUES, QueueError
 from ml_backend.logs import configure_logging, get_logger
 from ml_backend.settings import Settings
 from model.errors import ModelError
@@ -31,8 +31,8 @@ def build_worker(connection: Redis) -> SimpleWorker:
     Args:
         connection: Redis; without a limit on waiting, since the worker waits for jobs.
     """
-    queue = Queue(QUEUE_NAME, connection=connection, serializer=SERIALIZER)
-    return SimpleWorker([queue], connection=connection, serializer=SERIALIZER)
+    queues = [Queue(name, connection=connection, serializer=SERIALIZER) for name in WORKER_QUEUES]
+    return SimpleWorker(queues, connection=connection, serializer=SERIALIZER)
 
 
 def main() -> int:
@@ -42,7 +42,7 @@ def main() -> int:
     try:
         connection = Redis.from_url(settings.queue_url)
         connection.ping()
-        provide(build_scoring(settings))
+        services = build_worker_services(settings)
     except (RedisError, ValueError) as error:
         unreachable = QueueError(f"Redis cannot be used ({type(error).__name__}).", "Start it, or set REDIS_URL.")
         _log.error("worker_not_started", error=str(unreachable))
@@ -50,7 +50,11 @@ def main() -> int:
     except (BackendError, ModelError) as error:
         _log.error("worker_not_started", error=str(error))
         return 1
-    _log.info("worker_ready", queue=QUEUE_NAME)
+    scoring.provide(services.scoring)
+    rescoring.provide(services.rescorer)
+    sync.provide(services.synchroniser)
+    services.ticker.start()
+    _log.info("worker_ready", queues=WORKER_QUEUES)
     build_worker(connection).work(with_scheduler=True, logging_level=settings.log_level)
     return 0
 

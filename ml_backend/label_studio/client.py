@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ml_backend.errors import NotFoundError
-from ml_backend.label_studio import listing, records
+from ml_backend.label_studio import listing, open_tasks, records
 from ml_backend.label_studio.records import Annotation, MlBackend, Prediction, Project, Task, User, Webhook
 from ml_backend.label_studio.session import READ, Session
 
@@ -126,6 +126,14 @@ class LabelStudio:
         """Return one task with its annotations and predictions."""
         return records.task_of(_plain(self._read(f"give task {task_id}", self._sdk.tasks.get, str(task_id))))
 
+    def open_ids(self, project_id: int, *, lacking: str | None = None) -> Iterator[int]:
+        """Go through the numbers of the tasks that nobody has annotated; of those alone that lack a version."""
+        return open_tasks.open_ids(self.session, project_id, lacking=lacking)
+
+    def open_tasks(self, project_id: int, task_ids: Sequence[int], *, lacking: str | None = None) -> Iterator[Task]:
+        """Go through those of the given tasks that nobody has annotated, or that lack a version's prediction too."""
+        return open_tasks.open_tasks(self.session, project_id, task_ids, lacking=lacking)
+
     def next_task(self, project_id: int) -> Task | None:
         """Return the task that the token's user would get now, and hold it for them; ``None`` if all are done."""
         try:
@@ -199,6 +207,14 @@ class LabelStudio:
                     self._sdk.predictions.delete(prediction_id)
             except NotFoundError:
                 continue
+
+    def version_counts(self, project_id: int) -> dict[str, int]:
+        """Return how many predictions of a project each version has."""
+        return open_tasks.version_counts(self.session, project_id)
+
+    def delete_version(self, project_id: int, version: str) -> None:
+        """Delete all predictions of a version; see :func:`ml_backend.label_studio.open_tasks.delete_version`."""
+        open_tasks.delete_version(self.session, project_id, version)
 
     # Backends and webhooks
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from redis import Redis
+from rq import Queue
 from rq.job import Job, JobStatus
 from rq.registry import ScheduledJobRegistry
 
@@ -88,7 +89,7 @@ def test_a_task_that_keeps_failing_ends_as_failed(queue, connection, label_studi
         work(connection)
         for name in registry.get_job_ids():
             registry.remove(name)
-            build_worker(connection).queues[0].enqueue_job(job(connection, 1))
+            Queue(QUEUE_NAME, connection=connection, serializer=SERIALIZER).enqueue_job(job(connection, 1))
     assert job(connection, 1).get_status() == JobStatus.FAILED
     assert 0 < connection.ttl("rq:job:score-2-1") <= 600
 

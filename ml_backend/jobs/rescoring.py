@@ -1,0 +1,35 @@
+"""The background jobs of a rescoring: what RQ calls."""
+
+from __future__ import annotations
+
+from ml_backend.jobs.scoring import WorkerNotReadyError
+from ml_backend.rescoring import Rescorer
+
+_rescorer: Rescorer | None = None
+
+
+def provide(rescorer: Rescorer | None) -> None:
+    """Set what the jobs work with in this process; the worker does so before it takes its first job."""
+    global _rescorer
+    _rescorer = rescorer
+
+
+def rescore_project(project_id: int) -> str:
+    """Run :meth:`ml_backend.rescoring.Rescorer.rescore` with the worker's services."""
+    return _ready().rescore(project_id)
+
+
+def rescore_chunk(project_id: int, version: str, chunk: str) -> str:
+    """Run :meth:`ml_backend.rescoring.Rescorer.rescore_chunk` with the worker's services."""
+    return _ready().rescore_chunk(project_id, version, chunk)
+
+
+def finish_rescoring(project_id: int, version: str) -> str:
+    """Run :meth:`ml_backend.rescoring.Rescorer.finish` with the worker's services."""
+    return _ready().finish(project_id, version)
+
+
+def _ready() -> Rescorer:
+    if _rescorer is None:
+        raise WorkerNotReadyError("This worker has no models.", WorkerNotReadyError.hint)
+    return _rescorer

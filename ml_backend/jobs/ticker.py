@@ -1,0 +1,168 @@
+"""The ticker: looks at the store every few seconds and puts into the queue what is due.
+
+The store is the truth and the queue carries hints. A webhook therefore never waits for Redis, and whatever a hint was
+lost with (Redis, a worker, a trainer) comes back by itself. Several tickers do no harm: what is in the queue is not
+added again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Protocol
+
+from ml_backend.errors import BackendError
+from ml_backend.event_times import Waiting
+from ml_backend.learning_store import ProjectState
+from ml_backend.logs import get_logger
+from ml_backend.run_store import Run
+
+#: A sync waits until a burst of webhooks is over, but not for ever.
+QUIET = timedelta(seconds=2)
+PATIENCE = timedelta(seconds=20)
+TICK_SECONDS = 2.0
+#: A rescoring that is under way is looked after this often.
+RESCORE_SECONDS = 20.0
+
+_log = get_logger(__name__)
+
+
+class Runs(Protocol):
+    """Where runs are kept; :class:`ml_backend.run_store.RunStore` is one."""
+
+    def due_runs(self) -> list[Run]:
+        """Return the runs that may start now."""
+        ...
+
+    def stale_runs(self) -> list[Run]:
+        """Return the running runs without a sign of life."""
+        ...
+
+    def interrupt(self, run_id: int) -> Run | None:
+        """Give up on a run and have it repeated."""
+        ...
+
+
+class Queue(Protocol):
+    """Where jobs wait; :class:`ml_backend.jobs.queue.JobQueue` is one."""
+
+    def enqueue_sync(self, project_id: int) -> bool: ...  # noqa: D102
+
+    def enqueue_training(self, run_id: int) -> bool: ...  # noqa: D102
+
+    def enqueue_rescoring(self, project_id: int) -> bool: ...  # noqa: D102
+
+
+class Ticker:
+    """Puts into the queue what the store says is due.
+
+    Args:
+        events: Asked, by project, since when events wait that were not learned from yet.
+        projects: Asked for what is known of each project.
+        runs: Training runs.
+        serving: Asked for the version that answers for a project; ``None`` while that is in doubt.
+        shipped: The version that answers where a project has none of its own.
+        queue: Where jobs wait.
+        sync_seconds: How often a project is synced without an event.
+        clock: The time, in UTC.
+    """
+
+    def __init__(
+        self,
+        events: Callable[[], Mapping[int, Waiting]],
+        projects: Callable[[], Sequence[ProjectState]],
+        runs: Runs,
+        serving: Callable[[int], str | None],
+        shipped: str,
+        queue: Queue,
+        *,
+        sync_seconds: float,
+        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        self._events = events
+        self._projects = projects
+        self._runs = runs
+        self._serving = serving
+        self._shipped = shipped
+        self._queue = queue
+        self._sync_every = timedelta(seconds=sync_seconds)
+        self._clock = clock
+        self._begun = clock()
+        self._rescored: dict[tuple[int, str], datetime] = {}
+        self._stop = threading.Event()
+
+    def start(self) -> None:
+        """Tick in a thread of its own until :meth:`stop`."""
+        threading.Thread(target=self._run, name="ticker", daemon=True).start()
+
+    def stop(self) -> None:
+        """End the thread after its present tick."""
+        self._stop.set()
+
+    def tick(self) -> None:
+        """Look once. What fails does not keep the rest from being looked at.
+
+        Raises:
+            BackendError: The first failure, after all was looked at.
+        """
+        failures: list[BackendError] = []
+        for look in (
+            self._look_for_syncs,
+            self._look_for_stale_runs,
+            self._look_for_due_runs,
+            self._look_for_rescorings,
+        ):
+            try:
+                look()
+            except BackendError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    def _look_for_syncs(self) -> None:
+        now = self._clock()
+        due = {
+            project_id
+            for project_id, waiting in self._events().items()
+            if now - waiting.newest >= QUIET or now - waiting.oldest >= PATIENCE
+        }
+        for state in self._projects():
+            # The first look after a start asks for what was missed while nothing ran.
+            since = state.synced_at
+            if state.sync_asked or since is None or since < self._begun or now - since >= self._sync_every:
+                due.add(state.id)
+        for project_id in sorted(due):
+            self._queue.enqueue_sync(project_id)
+
+    def _look_for_stale_runs(self) -> None:
+        for run in self._runs.stale_runs():
+            again = self._runs.interrupt(run.id)
+            _log.warning("run_interrupted", run=run.id, project=run.project_id, again=again.id if again else None)
+
+    def _look_for_due_runs(self) -> None:
+        for run in self._runs.due_runs():
+            self._queue.enqueue_training(run.id)
+
+    def _look_for_rescorings(self) -> None:
+        now = self._clock()
+        for state in self._projects():
+            version = self._serving(state.id)
+            if version is None or version == (state.rescored_version or self._shipped):
+                continue
+            asked = self._rescored.get((state.id, version))
+            if asked is None or (now - asked).total_seconds() >= RESCORE_SECONDS:
+                self._queue.enqueue_rescoring(state.id)
+                self._rescored[(state.id, version)] = now
+
+    def _run(self) -> None:
+        while not self._stop.wait(TICK_SECONDS):
+            start = time.monotonic()
+            try:
+                self.tick()
+            except BackendError as error:
+                _log.warning("tick_failed", error=str(error))
+            except Exception:  # noqa: BLE001 - a ticker that ends unseen would stop the loop for good
+                _log.exception("tick_failed_unexpectedly")
+            _log.debug("ticked", seconds=round(time.monotonic() - start, 3))

@@ -1,0 +1,289 @@
+"""After a promotion: what every open task says by the new version, so that the next task is the right one.
+
+It goes in steps that can each be repeated: the beginning (find the tasks that lack the version, group their documents),
+the parts (predict and push), and the end (set the project's version and order, remove what is older). Nothing is pushed
+twice, since each step asks Label Studio which tasks lack the version; nothing is forgotten, since the ticker begins
+again until the store says that the version is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+
+from active_learning.clusters import MOST_CLUSTERS, find_centroids, nearest
+from ml_backend.errors import BackendError, ImageFetchError
+from ml_backend.jobs.chunks import Chunks
+from ml_backend.jobs.queue import JobQueue
+from ml_backend.label_studio.client import Sampling
+from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
+from ml_backend.label_studio.records import Prediction, Project, Task
+from ml_backend.learning_store import LearningStore
+from ml_backend.lineup import Lineup, is_ours
+from ml_backend.logs import get_logger
+from ml_backend.predictor import ModelSource, NoImageError, Reader, TaskPredictor
+from ml_backend.rescoring_store import RescoringStore, TaskImage
+from model.document import Document
+from model.errors import ModelError
+
+#: Tasks in one part: a few seconds with cached readings, so that more urgent jobs need not wait long.
+CHUNK = 50
+#: Documents that the groups are found with, and how many of them are taken from one place of the project.
+SAMPLE, WINDOW = 200, 20
+UNCERTAINTY: Sampling = "Uncertainty sampling"
+
+_FIRST_CLUSTERS = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
+
+_log = get_logger(__name__)
+
+
+class TaskBoard(Protocol):
+    """What rescoring asks of Label Studio; :class:`ml_backend.label_studio.client.LabelStudio` is one.
+
+    Every method raises :class:`ml_backend.errors.BackendError` if Label Studio does not answer or refuses.
+    """
+
+    def project(self, project_id: int) -> Project:
+        """Return one project."""
+        ...
+
+    def update_project(
+        self, project_id: int, *, model_version: str | None = None, sampling: Sampling | None = None
+    ) -> None:
+        """Change what is given."""
+        ...
+
+    def open_ids(self, project_id: int, *, lacking: str | None = None) -> Iterator[int]:
+        """Go through the open tasks that lack a version's prediction."""
+        ...
+
+    def open_tasks(self, project_id: int, task_ids: Sequence[int], *, lacking: str | None = None) -> Iterator[Task]:
+        """Go through those of the given tasks."""
+        ...
+
+    def create_predictions(self, predictions: Iterable[Prediction]) -> list[int]:
+        """Store predictions."""
+        ...
+
+    def version_counts(self, project_id: int) -> dict[str, int]:
+        """Return how many predictions each version has."""
+        ...
+
+    def delete_version(self, project_id: int, version: str) -> None:
+        """Delete all predictions of a version."""
+        ...
+
+
+class VersionSwitcher(ModelSource, Protocol):
+    """A source of models that can be told to look again."""
+
+    def refresh(self, project_id: int) -> Lineup[Reader]:
+        """Look at the registry now, and return who answers from now on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rescorer:
+    """Scores open tasks again; processes may work on the parts of one rescoring.
+
+    Attributes:
+        board: Label Studio.
+        models: Says who answers for a project.
+        predictor: Predicts single tasks.
+        memory: Keeps which files the tasks' images are, and the groups of documents.
+        learning: Is told when a version is done.
+        queue: Takes tasks whose image cannot be fetched now.
+        chunks: Hands out the parts.
+        keep_old: Whether the predictions of versions that no longer serve stay.
+    """
+
+    board: TaskBoard
+    models: VersionSwitcher
+    predictor: TaskPredictor
+    memory: RescoringStore
+    learning: LearningStore
+    queue: JobQueue
+    chunks: Chunks
+    keep_old: bool = False
+
+    def rescore(self, project_id: int, *, rng: np.random.Generator | None = None) -> str:
+        """See to it that all open tasks get predictions of who serves the project now; safe to repeat.
+
+        Returns:
+            What came of it, in a word or two.
+
+        Raises:
+            BackendError: If Label Studio, the store or Redis does not answer.
+        """
+        lineup = self.models.refresh(project_id)
+        if project_id in self.models.problems:
+            # Else a version that is only out of reach would cost all tasks their predictions, twice.
+            return "version out of reach"
+        version = lineup.version
+        if left := self.chunks.revive(project_id, version):
+            return f"{left} parts left"
+        lacking = sorted(
+            {number for name in lineup.versions for number in self.board.open_ids(project_id, lacking=name)}
+        )
+        if not lacking:
+            return self.finish(project_id, version)
+        known = self.memory.task_images(project_id)
+        rescoring = self.memory.rescoring(project_id)
+        if rescoring is None or rescoring.version != version or rescoring.finished_at is not None:
+            config = parse_label_config(self.board.project(project_id).label_config)
+            centroids = self._centroids(lacking, config, lineup, known, rng or np.random.default_rng())
+            self.memory.begin_rescoring(project_id, version, centroids)
+        # What was read before goes first: it takes a twentieth of the time.
+        order = [number for number in lacking if number in known] + [
+            number for number in lacking if number not in known
+        ]
+        parts = [order[start : start + CHUNK] for start in range(0, len(order), CHUNK)]
+        self.chunks.begin(project_id, version, parts)
+        _log.info("rescoring_begun", project=project_id, version=version, tasks=len(order), read_before=len(known))
+        return f"{len(parts)} parts"
+
+    def rescore_chunk(self, project_id: int, version: str, chunk: str) -> str:
+        """Do one part of a rescoring; safe to repeat, and by several workers.
+
+        Raises:
+            BackendError: If Label Studio, the store or Redis does not answer, for the part to be tried again.
+        """
+        lineup = self.models.lineup(project_id)
+        if lineup.version != version:
+            lineup = self.models.refresh(project_id)
+        if lineup.version != version:
+            self.chunks.done(project_id, version, chunk)
+            return "outdated"
+        with self.chunks.leased(project_id, chunk) as extend:
+            if extend is None:
+                return "somebody else's"
+            tasks = self.chunks.tasks(project_id, version, chunk)
+            pushed = sum(self._push(project_id, tasks, lineup, after_each=extend))
+            self.memory.count_pushed(project_id, version, pushed)
+            left = self.chunks.done(project_id, version, chunk)
+        if not left:
+            self.queue.enqueue_finish(project_id, version)
+        return f"{pushed} pushed"
+
+    def finish(self, project_id: int, version: str) -> str:
+        """Have Label Studio show and order by a version whose predictions are all pushed; safe to repeat.
+
+        Predictions of the version before stay until the next promotion: a page that somebody has open was begun with
+        one, and Label Studio refuses what is submitted from it once the prediction is gone.
+
+        Raises:
+            BackendError: If Label Studio or the store does not answer.
+        """
+        lineup = self.models.lineup(project_id)
+        if lineup.version != version:
+            return "outdated"
+        project = self.board.project(project_id)
+        state = self.learning.project(project_id)
+        there = self.board.version_counts(project_id)
+        if version in there:
+            if project.model_version != version:
+                self.board.update_project(project_id, model_version=version)
+            if project.sampling != UNCERTAINTY:
+                self.board.update_project(project_id, sampling=UNCERTAINTY)
+        spared = {*lineup.versions, project.model_version, state.rescored_version if state else None}
+        for name in [] if self.keep_old else sorted(set(there).difference(spared)):
+            if is_ours(name):
+                self.board.delete_version(project_id, name)
+        self.memory.finish_rescoring(project_id, version)
+        self.learning.set_rescored(project_id, version)
+        _log.info("rescored", project=project_id, version=version, predictions=there.get(version, 0))
+        return "finished"
+
+    def _centroids(
+        self,
+        task_ids: Sequence[int],
+        config: LabelConfig,
+        lineup: Lineup[Reader],
+        known: Mapping[int, Mapping[str, TaskImage]],
+        rng: np.random.Generator,
+    ) -> tuple[tuple[float, ...], ...]:
+        """Find the groups of documents on a sample of those that were read before."""
+        project_id = lineup.project_id
+        assert project_id is not None
+        ids = [number for number in task_ids if number in known]
+        starts = rng.permutation(np.arange(0, len(ids), WINDOW))[: SAMPLE // WINDOW]
+        embeddings = []
+        for start in starts:
+            for task in self.board.open_tasks(project_id, ids[start : start + WINDOW]):
+                try:
+                    documents = self.predictor.read_again(task, config, lineup.champion, known[task.id], project_id)
+                except (ModelError, BackendError):
+                    continue  # its own part says why
+                embeddings += [document.embedding for document in documents.values() if document.embedding is not None]
+        return find_centroids(embeddings, rng)
+
+    def _push(
+        self, project_id: int, task_ids: Sequence[int], lineup: Lineup[Reader], *, after_each: Callable[[], object]
+    ) -> Iterator[int]:
+        """Push what is lacking, task after task; give how many predictions each got."""
+        rescoring = self.memory.rescoring(project_id)
+        config = parse_label_config(self.board.project(project_id).label_config)
+        known = self.memory.task_images(project_id, task_ids)
+        tasks: dict[int, Task] = {}
+        lacks: dict[int, set[str]] = {}
+        for name in lineup.versions:
+            for task in self.board.open_tasks(project_id, task_ids, lacking=name):
+                tasks[task.id] = task
+                lacks.setdefault(task.id, set()).add(name)
+        centroids = rescoring.centroids if rescoring is not None and rescoring.centroids else ()
+        first = _first_cluster(rescoring.started_at) if rescoring is not None else 0
+        for task in tasks.values():
+            try:
+                made = list(
+                    self._predictions(task, config, lineup, known.get(task.id, {}), lacks[task.id], centroids, first)
+                )
+            except ImageFetchError as error:
+                # The image's host may come back; the other tasks need not wait for it.
+                _log.warning("task_left_to_scoring", task=task.id, error=str(error))
+                self.queue.enqueue_scoring(project_id, [task.id])
+                made = []
+            except (ModelError, NoImageError) as error:
+                # Only a person can mend that; Label Studio offers such tasks last.
+                _log.warning("task_without_prediction", task=task.id, error=str(error))
+                made = []
+            yield len(self.board.create_predictions(made))
+            after_each()
+
+    def _predictions(
+        self,
+        task: Task,
+        config: LabelConfig,
+        lineup: Lineup[Reader],
+        known: Mapping[str, TaskImage],
+        lacking: set[str],
+        centroids: Sequence[Sequence[float]],
+        first: int,
+    ) -> Iterator[Prediction]:
+        cluster = None
+        for reader, version in lineup.of_task(task.id):
+            documents = self.predictor.read_again(task, config, reader, known, lineup.project_id or task.project)
+            if cluster is None:
+                # Where both predict, the champion's group counts for both: Label Studio looks at the larger number.
+                cluster = _group(documents.values(), centroids)
+            if version in lacking:
+                prediction = self.predictor.convert(documents, task, config, version)
+                number = None if cluster is None else first + cluster
+                yield Prediction(task=task.id, cluster=number, **prediction)
+
+
+def _group(documents: Iterable[Document], centroids: Sequence[Sequence[float]]) -> int | None:
+    embedding = next((document.embedding for document in documents if document.embedding is not None), None)
+    return None if embedding is None else nearest(embedding, centroids)
+
+
+def _first_cluster(started_at: datetime) -> int:
+    """Return the number of a rescoring's first cluster, above all of earlier ones.
+
+    Of a task's predictions of all versions, Label Studio counts the largest cluster as solved: it must be the newest.
+    """
+    minutes = int((started_at - _FIRST_CLUSTERS).total_seconds() // 60)
+    return max(0, minutes) * MOST_CLUSTERS
