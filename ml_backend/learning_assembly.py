@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from ml_backend.due import DueCheck
 from ml_backend.errors import LabelStudioError
 from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.images import ImageSource
 from ml_backend.learning_store import LearningStore
+from ml_backend.page_source import PageReader, PageSource
+from ml_backend.rescoring_store import RescoringStore
 from ml_backend.run_store import RunStore
+from ml_backend.sample_files import SampleFolder
+from ml_backend.samples import Collector
 from ml_backend.settings import Settings
 from ml_backend.store import Store
 from ml_backend.syncing import Synchroniser
@@ -50,6 +55,27 @@ def build_synchroniser(settings: Settings, store: Store, label_studio: LabelStud
         build_due(settings, store),
         compare_seconds=settings.sync_seconds,
     )
+
+
+def build_collector(settings: Settings, store: Store, label_studio: LabelStudio, reader: PageReader) -> Collector:
+    """Return what makes examples of annotations.
+
+    Args:
+        settings: Where images may come from, and where imported ones are.
+        store: Annotations and readings.
+        label_studio: Where most images are.
+        reader: Reads images that nobody has read before, and keeps what it has read.
+    """
+    images = ImageSource(
+        label_studio.session,
+        allowed_hosts=settings.image_hosts,
+        local_files_root=settings.local_files_root,
+        max_bytes=settings.max_image_bytes,
+        timeout=settings.fetch_timeout_seconds,
+    )
+    imported = SampleFolder(settings.training_data_dir).fetch
+    pages = PageSource(store, RescoringStore(store.engine), images, reader, imported)
+    return Collector(LearningStore(store.engine), pages)
 
 
 def build_learning(settings: Settings) -> LearningServices:

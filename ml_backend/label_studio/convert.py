@@ -14,7 +14,7 @@ from ml_backend.label_studio.label_config import LabelConfig, Target
 from ml_backend.label_studio.regions import Region, Skipped, from_result, read_result
 from model.document import Document, Line, Polygon, Word
 
-__all__ = ["Region", "Skipped", "from_result", "match_labels", "read_result", "to_prediction", "to_regions"]
+__all__ = ["Region", "Skipped", "from_result", "match_labels", "read_result", "to_parts", "to_prediction", "to_regions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,36 @@ def to_regions(document: Document, target: Target, *, salt: str = "") -> list[di
         shape = _shape(piece, target, page.width, page.height)
         results += [common | part for part in _parts(piece, target, shape)]
     return results
+
+
+def to_parts(
+    label: str | None,
+    text: str | None,
+    polygon: Polygon,
+    target: Target,
+    *,
+    region_id: str,
+    width: int,
+    height: int,
+) -> list[dict[str, Any]]:
+    """Turn one outline, with what is said about it, into the results of a region.
+
+    Args:
+        label: Its label, ``None`` for none.
+        text: Its text, ``None`` where nobody said.
+        polygon: In pixels of the image, clockwise from the corner where reading starts.
+        target: Where it goes.
+        region_id: What its results share.
+        width: Width of the image in pixels.
+        height: Height of the image in pixels.
+
+    Raises:
+        ValueError: If the polygon is flat.
+    """
+    piece = _Piece(label, text or "", 1.0, geometry.frame_of_polygon(polygon), polygon)
+    common = {"id": region_id, "to_name": target.image, "original_width": width, "original_height": height}
+    parts = _parts(piece, target, _shape(piece, target, width, height))
+    return [common | {"image_rotation": 0} | part for part in parts if text is not None or part["type"] != "textarea"]
 
 
 def _parts(piece: _Piece, target: Target, shape: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,226 @@
+"""Samples out of annotations, and annotations out of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ml_backend.annotation_records import StoredAnnotation, choose
+from ml_backend.errors import ImageFetchError
+from ml_backend.label_studio.convert import to_parts
+from ml_backend.label_studio.label_config import LabelConfig, Target
+from ml_backend.label_studio.records import Task
+from ml_backend.label_studio.regions import Region, read_result
+from ml_backend.learning_store import LearningStore
+from ml_backend.predictor import ImageFetcher, NoImageError, image_urls
+from ml_backend.sample_files import SCHEME, BadLine, Block, Sample, SampleError, SampleFolder, read_samples
+from model.document import Box
+from model.errors import ImageError
+from model.images import image_key, load_image
+
+#: Imported samples without a task of their own get a number below 0 that follows from the image: 60 bits of its hash.
+_KEY_DIGITS = 15
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of samples.
+
+    Attributes:
+        done: How many were written or taken.
+        present: How many are annotated in Label Studio already, and were therefore not taken.
+        problems: What could not be used, and why.
+    """
+
+    done: int = 0
+    present: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """Largest image that is taken: bytes of the file, and pixels."""
+
+    max_bytes: int
+    max_pixels: int
+
+
+class SampleWriter:
+    """Writes what was annotated as samples.
+
+    Args:
+        learning: The annotations.
+        images: Gets image files.
+        folder: Where samples and images go.
+    """
+
+    def __init__(self, learning: LearningStore, images: ImageFetcher, folder: SampleFolder) -> None:
+        self._learning = learning
+        self._images = images
+        self._folder = folder
+
+    def write(
+        self, project_id: int, config: LabelConfig, on_progress: Callable[[], None] = lambda: None
+    ) -> tuple[Path, Tally]:
+        """Write a sample for each annotated image of a project, in place of what was written before.
+
+        Args:
+            project_id: The project.
+            config: Its labelling configuration.
+            on_progress: Called after each annotation.
+
+        Returns:
+            The file, and what became of the annotations.
+
+        Raises:
+            BackendError: If the store cannot be read, or the folder not written.
+        """
+        tally = Tally()
+        chosen = choose(self._learning.heads(project_id))
+
+        def samples() -> Iterator[dict[str, Any]]:
+            for annotation in self._learning.annotations(sorted(head.id for head in chosen.values())):
+                try:
+                    yield from self._samples(annotation, config)
+                except (ImageFetchError, NoImageError) as error:
+                    tally.problems.append(f"task {annotation.task_id}: {error}")
+                on_progress()
+
+        tally.done = self._folder.write(project_id, samples())
+        return self._folder.file(project_id), tally
+
+    def _samples(self, annotation: StoredAnnotation, config: LabelConfig) -> Iterator[dict[str, Any]]:
+        own = config.for_task(annotation.task_data)
+        regions = read_result(annotation.result, own).regions
+        task = Task(max(annotation.task_id, 0), annotation.project_id, annotation.task_data, is_labeled=True)
+        for name, url in image_urls(task, own).items():
+            blocks = [block_of(region) for region in regions if region.image == name and region.item_index == 0]
+            if not blocks:
+                continue
+            imported = url.startswith(SCHEME)
+            data = self._folder.fetch(url) if imported else self._images.fetch(url, annotation.task_id)
+            yield {
+                "image": self._folder.keep_image(annotation.project_id, data),
+                "blocks": blocks,
+                "annotated_at": annotation.updated_at.isoformat(),
+                "contact_id": annotation.task_data.get("contact_id"),
+                "task_id": annotation.task_id,
+                "project_id": annotation.project_id,
+            }
+
+
+def block_of(region: Region) -> dict[str, Any]:
+    """Describe a region as a block of a sample: coordinates in pixels, rounded to hundredths."""
+    box = Box.of_polygon(region.polygon)
+    block: dict[str, Any] = {
+        "bbox": [round(edge, 2) for edge in (box.x0, box.y0, box.x1, box.y1)],
+        "label": region.label,
+        "text": region.text,
+    }
+    if set(region.polygon) != set(box.polygon()):
+        block["polygon"] = [[round(x, 2), round(y, 2)] for x, y in region.polygon]
+    return block
+
+
+class SampleReader:
+    """Takes samples for annotations.
+
+    Args:
+        learning: Where annotations are kept.
+        folder: Where their images are kept.
+        limits: Largest image that is taken.
+    """
+
+    def __init__(self, learning: LearningStore, folder: SampleFolder, limits: ImageLimits) -> None:
+        self._learning = learning
+        self._folder = folder
+        self._limits = limits
+
+    def take(
+        self, file: Path, project_id: int, config: LabelConfig, on_progress: Callable[[], None] = lambda: None
+    ) -> Tally:
+        """Take every sample of a file; one whose image was taken before replaces that one.
+
+        What cannot be used is reported and passed over. Samples that were written out of this very project, and are
+        still annotated there, are left alone: they would count twice.
+
+        Args:
+            file: See :mod:`ml_backend.sample_files`.
+            project_id: The project that they are for.
+            config: Its labelling configuration.
+            on_progress: Called after each line.
+
+        Raises:
+            SampleError: If the file cannot be read.
+            StoreError: If the store cannot be written.
+        """
+        tally = Tally()
+        target = config.targets[0]
+        annotated = {head.task_id for head in self._learning.heads(project_id)}
+        for number, sample in read_samples(file):
+            if isinstance(sample, BadLine):
+                tally.problems.append(f"line {number}: {sample.reason}")
+            elif sample.project_id == project_id and sample.task_id in annotated and (sample.task_id or 0) > 0:
+                tally.present += 1
+            else:
+                try:
+                    self._learning.add_external(self._annotation(sample, file.parent, project_id, target))
+                    tally.done += 1
+                except (SampleError, ImageError) as error:
+                    tally.problems.append(f"line {number}: {error}")
+            on_progress()
+        return tally
+
+    def _annotation(self, sample: Sample, base: Path, project_id: int, target: Target) -> StoredAnnotation:
+        known = {label.value for label in target.labels}
+        unknown = sorted({block.label for block in sample.blocks if block.label is not None} - known)
+        if unknown:
+            raise SampleError(f"the project has no label {', '.join(unknown)}")
+        data = _read_image(base / sample.image, self._limits.max_bytes)
+        height, width = load_image(data, max_bytes=self._limits.max_bytes, max_pixels=self._limits.max_pixels).shape[:2]
+        name = self._folder.keep_image(project_id, data)
+        moment = sample.annotated_at or datetime.now(timezone.utc)
+        task_data: dict[str, Any] = {target.value_key: self._folder.address(project_id, name)}
+        if sample.contact_id is not None:
+            task_data["contact_id"] = sample.contact_id
+        return StoredAnnotation(
+            id=0,
+            project_id=project_id,
+            task_id=-int(image_key(data)[:_KEY_DIGITS], 16) - 1,
+            completed_by=None,
+            result=list(_result(sample.blocks, target, width, height)),
+            was_cancelled=False,
+            ground_truth=False,
+            created_at=moment,
+            updated_at=moment,
+            task_data=task_data,
+            problem=None if sample.blocks else "It has no region on the image.",
+            source="import",
+        )
+
+
+def _result(blocks: Iterable[Block], target: Target, width: int, height: int) -> Iterator[Mapping[str, Any]]:
+    for index, block in enumerate(blocks):
+        x0, y0, x1, y1 = block.bbox
+        if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
+            raise SampleError(f"block {index} lies outside the image of {width} × {height} pixels")
+        outline = block.polygon or Box(*block.bbox).polygon()
+        try:
+            parts = to_parts(
+                block.label, block.text, outline, target, region_id=f"block-{index}", width=width, height=height
+            )
+        except ValueError as error:
+            raise SampleError(f"block {index} has no extent") from error
+        yield from parts
+
+
+def _read_image(path: Path, max_bytes: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            # One byte past the limit is enough to be refused.
+            return file.read(max_bytes + 1)
+    except OSError as error:
+        raise SampleError(f"the image {path.name} cannot be read: {error.strerror}") from error

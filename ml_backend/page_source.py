@@ -1,0 +1,186 @@
+"""The pages below annotations: from the cache of readings, and only where nobody has read an image, from the image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from ml_backend.annotation_records import StoredAnnotation
+from ml_backend.errors import ImageFetchError, ImageRefusedError
+from ml_backend.predictor import ImageFetcher
+from ml_backend.rescoring_store import RescoringStore, TaskImage
+from model.document import Page
+from model.images import RgbImage, image_key, load_image
+
+# From this share of images on that cannot be fetched, and so many, something is down, and no document is to blame.
+_OUTAGE = 0.5
+_FEW = 4
+
+ImportedImage = Callable[[str], bytes]
+"""Returns an imported image by its address; raises :class:`ml_backend.errors.ImageFetchError` where it is gone."""
+
+
+class Readings(Protocol):
+    """What was read before; :class:`ml_backend.store.Store` is one."""
+
+    def get(self, image_key: str, engine_version: str) -> Page | None:
+        """Return what an engine has read on an image, ``None`` where it has not."""
+        ...
+
+    def put(self, image_key: str, engine_version: str, page: Page) -> None:
+        """Keep what an engine has read."""
+        ...
+
+
+class PageReader(Protocol):
+    """Reads images, and keeps what it has read; :class:`model.pipeline.Pipeline` is one."""
+
+    @property
+    def engine_version(self) -> str: ...  # noqa: D102
+
+    def read(self, data: bytes) -> Page:
+        """Return the lines and words of an image file.
+
+        Raises:
+            ModelError: If the image cannot be used, or the engine fails.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """Finds and reads lines; :class:`model.ocr.OcrEngine` is one."""
+
+    @property
+    def version(self) -> str: ...  # noqa: D102
+
+    def read(self, image: RgbImage) -> Page:
+        """Return the lines of an upright image."""
+        ...
+
+
+class EngineReader:
+    """Reads image files with an engine, and keeps what was read; no extractor is needed for that.
+
+    Args:
+        engine: Reads images.
+        cache: Keeps what was read.
+        max_image_bytes: Largest image file that is taken.
+        max_image_pixels: Largest image that is taken.
+    """
+
+    def __init__(self, engine: Engine, cache: Readings, *, max_image_bytes: int, max_image_pixels: int) -> None:
+        self._engine = engine
+        self._cache = cache
+        self._limits = (max_image_bytes, max_image_pixels)
+
+    @property
+    def engine_version(self) -> str:
+        """Which engine and models read the pages."""
+        return self._engine.version
+
+    def read(self, data: bytes) -> Page:
+        """Return the lines and words of an image file, from the cache where it holds them.
+
+        Raises:
+            ImageError: If the image is broken, too large, or of an unknown format.
+            EngineError: If the engine fails.
+        """
+        key = image_key(data)
+        page = self._cache.get(key, self._engine.version)
+        if page is None:
+            max_bytes, max_pixels = self._limits
+            page = self._engine.read(load_image(data, max_bytes=max_bytes, max_pixels=max_pixels))
+            self._cache.put(key, self._engine.version, page)
+        return page
+
+
+class PageSource:
+    """Gets the pages below annotations.
+
+    Args:
+        cache: What was read before.
+        memory: Which file each task's image is.
+        images: Gets the files of images that were not read before.
+        reader: Reads them.
+        imported: Gets the file of an imported image.
+    """
+
+    def __init__(
+        self,
+        cache: Readings,
+        memory: RescoringStore,
+        images: ImageFetcher,
+        reader: PageReader,
+        imported: ImportedImage,
+    ) -> None:
+        self.cache = cache
+        self.memory = memory
+        self.images = images
+        self.reader = reader
+        self.imported = imported
+
+    def of_project(self, project_id: int, task_ids: Iterable[int]) -> ProjectPages:
+        """Return the pages of some tasks of a project.
+
+        Raises:
+            StoreError: If the store cannot be read.
+        """
+        return ProjectPages(self, self.memory.task_images(project_id, task_ids))
+
+
+class ProjectPages:
+    """The pages of some tasks of a project; for one thread.
+
+    Args:
+        source: Where pages come from.
+        known: Which file each image of each task is, by task and by name of the ``Image`` tag.
+    """
+
+    def __init__(self, source: PageSource, known: Mapping[int, Mapping[str, TaskImage]]) -> None:
+        self._source = source
+        self._known = known
+        self._fetched = 0
+        self._errors: list[ImageFetchError] = []
+
+    def page(self, annotation: StoredAnnotation, name: str, url: str) -> tuple[str, Page]:
+        """Return the key of an image, and what the engine read on it.
+
+        Args:
+            annotation: The annotation of its task.
+            name: Name of its ``Image`` tag.
+            url: Its address in the task's data.
+
+        Raises:
+            ImageFetchError: If it cannot be fetched, or must not be.
+            ModelError: If it cannot be used, or the engine fails.
+            StoreError: If the store cannot be read or written.
+        """
+        source = self._source
+        known = self._known.get(annotation.task_id, {}).get(name)
+        if known is not None and known.url == url:
+            page = source.cache.get(known.image_key, source.reader.engine_version)
+            if page is not None:
+                return known.image_key, page
+        data = source.imported(url) if annotation.source == "import" else self._fetch(url, annotation.task_id)
+        page, key = source.reader.read(data), image_key(data)
+        source.memory.remember_images(annotation.project_id, annotation.task_id, {name: TaskImage(url, key)})
+        return key, page
+
+    def refuse_outage(self) -> None:
+        """Give up where so many images could not be fetched that the documents cannot be to blame.
+
+        Raises:
+            ImageFetchError: The last of the failures.
+        """
+        if len(self._errors) >= _FEW and len(self._errors) >= _OUTAGE * self._fetched:
+            raise self._errors[-1]
+
+    def _fetch(self, url: str, task_id: int) -> bytes:
+        self._fetched += 1
+        try:
+            return self._source.images.fetch(url, task_id)
+        except ImageRefusedError:
+            raise
+        except ImageFetchError as error:
+            self._errors.append(error)
+            raise
