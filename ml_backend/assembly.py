@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from prometheus_client import CollectorRegistry
 
+from ml_backend.comparison import VersionScores
 from ml_backend.errors import LabelStudioError
 from ml_backend.event_times import waiting_events
 from ml_backend.interactive import DrawnRegions
@@ -111,6 +112,7 @@ def build_services(settings: Settings) -> Services:
         ModelError: If the models are missing or damaged.
     """
     parts = build_parts(settings)
+    parts.metrics.add(VersionScores(parts.learning))
     predictions = PredictionService(
         parts.models,
         parts.predictor,

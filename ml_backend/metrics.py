@@ -14,6 +14,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 # An action is a label of a counter: a caller must not be able to make up new ones without end.
 KNOWN_ACTIONS = frozenset(
@@ -46,6 +47,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry, *, multiprocess_dir: Path | None = None) -> None:
         self._registry = registry
         self._multiprocess_dir = multiprocess_dir
+        self._collectors: list[Collector] = []
         self._requests = Histogram(
             "ml_backend_request_seconds",
             "Time from a request to its answer.",
@@ -135,10 +137,18 @@ class Metrics:
         finally:
             self._stages.labels(name).observe(time.perf_counter() - start)
 
+    def add(self, collector: Collector) -> None:
+        """Show what another collector counts as well; one that counts the same in every process."""
+        self._collectors.append(collector)
+        if self._multiprocess_dir is None:
+            self._registry.register(collector)
+
     def render(self) -> bytes:
         """Return all counts in Prometheus' text format."""
         if self._multiprocess_dir is None:
             return generate_latest(self._registry)
         together = CollectorRegistry()
         MultiProcessCollector(together, path=str(self._multiprocess_dir))  # type: ignore[no-untyped-call]
+        for collector in self._collectors:
+            together.register(collector)
         return generate_latest(together)
