@@ -57,6 +57,17 @@ def build_synchroniser(settings: Settings, store: Store, label_studio: LabelStud
     )
 
 
+def build_images(settings: Settings, label_studio: LabelStudio | None) -> ImageSource:
+    """Return what gets image files; without a Label Studio, its own addresses are refused."""
+    return ImageSource(
+        label_studio.session if label_studio else None,
+        allowed_hosts=settings.image_hosts,
+        local_files_root=settings.local_files_root,
+        max_bytes=settings.max_image_bytes,
+        timeout=settings.fetch_timeout_seconds,
+    )
+
+
 def build_collector(settings: Settings, store: Store, label_studio: LabelStudio, reader: PageReader) -> Collector:
     """Return what makes examples of annotations.
 
@@ -66,13 +77,7 @@ def build_collector(settings: Settings, store: Store, label_studio: LabelStudio,
         label_studio: Where most images are.
         reader: Reads images that nobody has read before, and keeps what it has read.
     """
-    images = ImageSource(
-        label_studio.session,
-        allowed_hosts=settings.image_hosts,
-        local_files_root=settings.local_files_root,
-        max_bytes=settings.max_image_bytes,
-        timeout=settings.fetch_timeout_seconds,
-    )
+    images = build_images(settings, label_studio)
     imported = SampleFolder(settings.training_data_dir).fetch
     pages = PageSource(store, RescoringStore(store.engine), images, reader, imported)
     return Collector(LearningStore(store.engine), pages)
