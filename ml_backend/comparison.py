@@ -16,7 +16,6 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from ml_backend.annotation_records import Correction, StoredAnnotation
-from ml_backend.database import StoreError
 from ml_backend.learning_store import LearningStore
 from ml_backend.lineup import number_made
 from ml_backend.logs import get_logger
