@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from ml_backend.commands import AddCommand
+from ml_backend.connection import connected
 from ml_backend.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def add_commands(add: AddCommand) -> None:
 def sync(arguments: argparse.Namespace, settings: Settings) -> int:
     """Make the store's annotations equal to Label Studio's."""
     with _services(settings) as services:
-        projects = arguments.projects or _known_projects(services, settings.public_url)
+        projects = arguments.projects or _known_projects(services, connected(settings).public_url)
         if not projects:
             print("No project is connected to this backend. Name one: sync PROJECT.", file=sys.stderr)
             return 1
@@ -143,7 +144,7 @@ def _with_project(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 def _services(settings: Settings) -> Iterator[LearningServices]:
     from ml_backend.learning_assembly import build_learning
 
-    services = build_learning(settings)
+    services = build_learning(connected(settings))
     try:
         yield services
     finally:

@@ -1,0 +1,30 @@
+"""The Label Studio that ``make run`` has started, for commands that are run beside it."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import SecretStr
+
+from ml_backend.settings import Settings
+
+
+def connected(settings: Settings) -> Settings:
+    """Return settings with the address and token that a launch in the same ``RUN_DIR`` has written down.
+
+    Settings that name a Label Studio stay as they are, and so do those of a folder without a launch.
+    """
+    if settings.label_studio_url:
+        return settings
+    try:
+        written = json.loads((settings.run_dir / "connection.json").read_text(encoding="utf-8"))
+        url, token, backend = (str(written[key]) for key in ("label_studio_url", "api_key", "backend_url"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return settings
+    return settings.model_copy(
+        update={
+            "label_studio_url": url,
+            "label_studio_api_key": SecretStr(token),
+            "backend_url": settings.backend_url or backend,
+        }
+    )
