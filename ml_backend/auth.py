@@ -1,8 +1,9 @@
 """Who may call: Basic auth as Label Studio sends it, and the secret header of its webhooks.
 
 Label Studio sends Basic auth with ``/health``, ``/setup``, ``/predict`` and ``/versions``, and with the
-``START_TRAINING`` event, but never with a webhook; a webhook carries only the headers stored with it. So ``/webhook``
-accepts the secret header, or, for ``START_TRAINING``, valid Basic auth.
+``START_TRAINING`` event, but never with a webhook; a webhook carries only the headers stored with it, and
+``START_TRAINING`` does not carry those. So ``/webhook`` accepts the secret header or valid Basic auth; what comes with
+neither is a hint at best (:mod:`ml_backend.api.protocol`).
 """
 
 from __future__ import annotations

@@ -7,20 +7,28 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Engine, delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from ml_backend.database import StoreError, lock_for_writing, open_engine, reading, writing
 from ml_backend.logs import get_logger
-from ml_backend.tables import EventRow, PageRow
+from ml_backend.tables import EventRow, PageRow, ProjectRow
 from model.document import Page
 from model.page_codec import PageCodecError, decode_page, encode_page
 
 #: Equal events within this time are one event that came over two webhooks. Later ones are meant: a person may ask for
 #: training twice, or turn a setting back and forth.
 DUPLICATE_WINDOW = timedelta(seconds=30)
+
+#: A person has pressed «Start training».
+START_TRAINING = "START_TRAINING"
+#: Somebody unknown says that a person has: Label Studio sends that event without the secret that webhooks carry.
+TRAINING_HINT = "TRAINING_HINT"
+#: More often than this, hints of a project are not listened to.
+HINT_WINDOW = timedelta(minutes=10)
+HintOutcome = Literal["noted", "too soon", "unknown"]
 
 _log = get_logger(__name__)
 
@@ -127,6 +135,30 @@ class Store:
             statement = insert(EventRow).values(**values, payload_hash=digest).returning(EventRow.id)
             number = connection.scalars(statement).one()
         return _event(id=number, **values)
+
+    def add_hint(self, project_id: int, *, received_at: datetime | None = None) -> HintOutcome:
+        """Write down that somebody unknown wants a project trained, without anything that was sent.
+
+        Returns:
+            Whether it was noted, came too soon after another one (:data:`HINT_WINDOW`), or is about a project that was
+            never heard of.
+
+        Raises:
+            StoreError: If the store cannot be read or written.
+        """
+        moment = received_at or datetime.now(timezone.utc)
+        latest = select(func.max(EventRow.received_at)).where(
+            EventRow.project_id == project_id, EventRow.action == TRAINING_HINT
+        )
+        with reading(self._engine) as connection:
+            known = connection.scalar(select(ProjectRow.id).where(ProjectRow.id == project_id)) is not None
+            before = connection.scalar(latest)
+        if not known:
+            return "unknown"
+        if before is not None and moment - before < HINT_WINDOW:
+            return "too soon"
+        self.add_event({"action": TRAINING_HINT}, action=TRAINING_HINT, project_id=project_id, received_at=moment)
+        return "noted"
 
     def pending_events(self, project_id: int | None = None, *, limit: int = 1000) -> list[Event]:
         """Return what was not learned from yet, oldest first, without duplicates; of one project or of all.

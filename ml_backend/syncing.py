@@ -24,7 +24,7 @@ from ml_backend.learning_store import LearningStore
 from ml_backend.logs import get_logger
 from ml_backend.origins import Origins
 from ml_backend.run_store import Run
-from ml_backend.store import EventHead, Store
+from ml_backend.store import START_TRAINING, TRAINING_HINT, EventHead, Store
 
 #: Asking goes back as far behind the latest change seen: what was changed before may have become visible after it.
 OVERLAP = timedelta(seconds=60)
@@ -33,9 +33,6 @@ BATCH = 100
 #: From as many tasks on, that are to be looked at anew, all are.
 MANY = 100
 
-START_TRAINING = "START_TRAINING"
-#: A wish to train that came from nobody knows whom.
-TRAINING_HINT = "TRAINING_HINT"
 _DELETIONS = frozenset({"ANNOTATIONS_DELETED", "TASKS_DELETED"})
 
 _log = get_logger(__name__)

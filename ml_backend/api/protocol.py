@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Request, Response, request
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from ml_backend.api.schemas import parse_batch, parse_event, project_number, read_json
 from ml_backend.auth import WEBHOOK_SECRET_HEADER, Credentials
-from ml_backend.errors import CredentialsError, LabelConfigError
+from ml_backend.errors import CredentialsError, LabelConfigError, RequestError
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.logs import get_logger
 from ml_backend.services import Services
+from ml_backend.store import START_TRAINING, HintOutcome
 
 #: Label Studio sends all selected tasks in one request, about a kilobyte each.
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 MAX_EVENT_BYTES = 16 * 1024 * 1024
+#: «Start training» brings the project along, but no annotation.
+MAX_HINT_BYTES = 1024 * 1024
 
 _log = get_logger(__name__)
 
@@ -27,13 +31,8 @@ def create_blueprint(services: Services, credentials: Credentials) -> Blueprint:
 
     @blueprint.before_request
     def admit() -> None:
-        if request.endpoint == "protocol.webhook":
-            if not credentials.admit_webhook(request):
-                raise CredentialsError(
-                    f"The event carries no valid {WEBHOOK_SECRET_HEADER} header.",
-                    f"Set the webhook's header {WEBHOOK_SECRET_HEADER} to the backend's WEBHOOK_SECRET.",
-                )
-        elif not credentials.admit(request):
+        # The webhook looks for its secret itself: one event comes without.
+        if request.endpoint != "protocol.webhook" and not credentials.admit(request):
             raise CredentialsError(
                 "This backend demands Basic auth.", "Register it with BASIC_AUTH_USER and BASIC_AUTH_PASSWORD."
             )
@@ -68,6 +67,8 @@ def create_blueprint(services: Services, credentials: Credentials) -> Blueprint:
 
     @blueprint.post("/webhook")
     def webhook() -> ResponseReturnValue:
+        if not credentials.admit_webhook(request):
+            return hint(request)
         request.max_content_length = MAX_EVENT_BYTES
         event = parse_event(read_json(request))
         stored = store.add_event(
@@ -81,6 +82,29 @@ def create_blueprint(services: Services, credentials: Credentials) -> Blueprint:
         metrics.event_stored(event.action, duplicate=duplicate)
         _log.info("event_stored", event_id=stored.id, action=event.action, project=event.project_id, again=duplicate)
         return {"status": "stored", "event": stored.id, "duplicate": duplicate}, 201
+
+    def hint(request: Request) -> ResponseReturnValue:
+        """Answer an event without the secret.
+
+        Label Studio sends «Start training» like that, whatever headers the webhook has. It is believed no further than
+        it can do no harm: a known project is looked at, rarely, and trained if anything is new.
+        """
+        request.max_content_length = MAX_HINT_BYTES
+        try:
+            event = parse_event(read_json(request))
+        except (RequestError, RequestEntityTooLarge):
+            event = None
+        outcome: HintOutcome = "unknown"
+        if event is not None and event.action == START_TRAINING and event.project_id is not None:
+            outcome = store.add_hint(event.project_id)
+        if outcome == "unknown":
+            raise CredentialsError(
+                f"The event carries no valid {WEBHOOK_SECRET_HEADER} header.",
+                f"Set the webhook's header {WEBHOOK_SECRET_HEADER} to the backend's WEBHOOK_SECRET.",
+            )
+        assert event is not None
+        _log.info("training_hint", project=event.project_id, outcome=outcome)
+        return {"status": outcome}, 202
 
     @blueprint.get("/versions")
     def versions() -> ResponseReturnValue:

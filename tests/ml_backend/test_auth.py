@@ -1,8 +1,13 @@
 """Who may call what."""
 
+from datetime import datetime, timezone
+
 import pytest
 
+from ml_backend.api.protocol import MAX_HINT_BYTES
 from ml_backend.auth import Credentials
+from ml_backend.learning_store import LearningStore
+from ml_backend.store import HINT_WINDOW, TRAINING_HINT
 from tests.ml_backend.backend import ImageTable, batch, build_backend
 from tests.ml_backend.test_protocol import OneWordReader
 
@@ -65,8 +70,42 @@ def test_the_webhook_needs_no_basic_auth_because_label_studio_sends_none(make_cl
     assert make_client(**USER).post("/webhook", json=EVENT).status_code == 201
 
 
-def test_a_refused_event_is_not_even_parsed(make_client):
-    assert make_client(**SECRET).post("/webhook", data=b"{").status_code == 401
+def test_a_refused_event_is_not_told_what_else_is_wrong_with_it(make_client):
+    client = make_client(**SECRET)
+    assert client.post("/webhook", data=b"{").status_code == 401
+    assert client.post("/webhook", data=b"x" * (MAX_HINT_BYTES + 1)).status_code == 401
+
+
+@pytest.fixture
+def with_project(make_settings):
+    """A backend that demands the secret and knows project 1."""
+    backend = build_backend(make_settings(**SECRET), OneWordReader(), None, ImageTable())
+    LearningStore(backend.services.store.engine).note_synced(1, cursor=None, compared=True)
+    return backend
+
+
+def test_start_training_without_any_credential_is_a_hint(with_project):
+    body = EVENT | {"project": {"id": 1, "title": "made up"}, "more": "x" * 1000}
+    answer = with_project.client.post("/webhook", json=body)
+    assert (answer.status_code, answer.json) == (202, {"status": "noted"})
+    (stored,) = with_project.services.store.pending_events(1)
+    assert (stored.action, stored.payload) == (TRAINING_HINT, {"action": TRAINING_HINT})
+
+
+def test_hints_are_not_listened_to_all_the_time(with_project):
+    client, store = with_project.client, with_project.services.store
+    answers = [client.post("/webhook", json=EVENT).json["status"] for _ in range(3)]
+    assert answers == ["noted", "too soon", "too soon"]
+    store.mark_processed(event.id for event in store.pending_events(1))
+    assert client.post("/webhook", json=EVENT).json["status"] == "too soon"
+    later = datetime.now(timezone.utc) + HINT_WINDOW
+    assert store.add_hint(1, received_at=later) == "noted"
+
+
+def test_hints_about_unknown_projects_and_other_events_are_refused(with_project):
+    for body in [EVENT | {"project": {"id": 2}}, {"action": "START_TRAINING"}, EVENT | {"action": "TRAINING_HINT"}]:
+        assert with_project.client.post("/webhook", json=body).status_code == 401
+    assert with_project.services.store.pending_events() == []
 
 
 def test_credentials_do_not_show_in_logs():

@@ -319,6 +319,21 @@ def test_asking_for_training_makes_a_run_due(bench: Bench) -> None:
     assert run.asked
 
 
+def test_a_hint_makes_a_run_due_as_soon_as_anything_is_new(bench: Bench) -> None:
+    bench.label_studio.annotate(1, 10, NAME)
+    bench.label_studio.annotate(2, 20, NAME)
+    run = bench.sync().run
+    assert run is not None
+    bench.runs.claim_run(run.id)
+    bench.runs.record_learned(run.id, {1: bench.kept(10).digest, 2: bench.kept(20).digest})
+    bench.runs.finish(run.id, "finished", "kept")
+    assert bench.events.add_hint(1) == "noted"
+    assert bench.sync().run is None
+    bench.label_studio.annotate(3, 30, NAME)
+    assert bench.events.add_hint(1, received_at=datetime.now(timezone.utc) + timedelta(hours=1)) == "noted"
+    assert bench.sync().run is not None
+
+
 def test_a_thousand_events_are_one_sync(bench: Bench) -> None:
     bench.label_studio.annotate(1, 10, NAME)
     for number in range(1000):
