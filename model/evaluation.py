@@ -76,7 +76,7 @@ def score_fields(
             guess = _texts(predicted.get(name, ()), field)
             if tagged_only and not gold:
                 continue
-            hits[field] += _matches(gold, guess, similarity)
+            hits[field] += sum(match_texts(gold, guess, similarity))
             given[field] += len(guess)
             wanted[field] += len(gold)
     table = {field: Score(hits[field], given[field], wanted[field]) for field in fields}
@@ -84,11 +84,15 @@ def score_fields(
     return table
 
 
-def _texts(pairs: FieldTexts, field: str) -> list[str]:
-    return [text for f, raw in pairs if f == field and (text := _IGNORED.sub("", raw.lower()))]
+def match_texts(gold: Sequence[str], guess: Sequence[str], similarity: float = 0.8) -> list[bool]:
+    """Tell of each guess whether a true text of its own is as like it as asked for; one to one, best pairs first.
 
-
-def _matches(gold: Sequence[str], guess: Sequence[str], similarity: float) -> int:
+    Args:
+        gold: True texts.
+        guess: Predicted ones.
+        similarity: Least normalised Indel similarity of their letters and digits, in ``[0, 1]``.
+    """
+    gold, guess = [_plain(text) for text in gold], [_plain(text) for text in guess]
     pairs = sorted(
         ((Indel.normalized_similarity(g, p), i, j) for i, g in enumerate(gold) for j, p in enumerate(guess)),
         reverse=True,
@@ -101,4 +105,12 @@ def _matches(gold: Sequence[str], guess: Sequence[str], similarity: float) -> in
         if i not in used_gold and j not in used_guess:
             used_gold.add(i)
             used_guess.add(j)
-    return len(used_gold)
+    return [index in used_guess for index in range(len(guess))]
+
+
+def _texts(pairs: FieldTexts, field: str) -> list[str]:
+    return [text for f, raw in pairs if f == field and (text := _plain(raw))]
+
+
+def _plain(text: str) -> str:
+    return _IGNORED.sub("", text.lower())
