@@ -1,0 +1,125 @@
+"""The whole loop, played against a running system: a person corrects pre-labelled badges, and nothing else is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.records import Prediction
+from ml_backend.label_studio.setup import BackendAddress, ProjectPlan, ensure_project
+from ml_backend.lineup import number_of
+from ml_backend.run_store import Run, RunStore
+from ml_backend.store import Store
+from tests.e2e.annotator import corrected, entity_f1
+from tests.e2e.badges import LABEL_CONFIG, Badge, draw_badges
+from tests.e2e.projects import new_title
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Played:
+    """What came of it.
+
+    Attributes:
+        project_id: The project.
+        run: The training run.
+        version: The version that serves in the end.
+        before: Entity F1 of the pre-labels on the untouched badges.
+        after: The same of the new version's; ``None`` where it was not promoted.
+        start_seconds: From the last annotation to the start of the run.
+        run_seconds: Of the run.
+        order_seconds: From the last annotation until the tasks are in the new version's order.
+    """
+
+    project_id: int
+    run: Run
+    version: str
+    before: float
+    after: float | None
+    start_seconds: float
+    run_seconds: float
+    order_seconds: float
+
+
+def play(
+    client: LabelStudio,
+    backend: BackendAddress,
+    store_url: str,
+    folder: Path,
+    *,
+    badges: int,
+    annotated: int,
+    patience: float,
+    say: Callable[[str], None] = lambda _: None,
+) -> Played:
+    """Label ``annotated`` of ``badges`` badges, and wait for what the system makes of it.
+
+    Raises:
+        TimeoutError: If that takes longer than ``patience`` seconds.
+    """
+    drawn = {badge.path.name: badge for badge in draw_badges(folder, badges)}
+    project_id = client.create_project(new_title("Badges"), LABEL_CONFIG).id
+    plan = ProjectPlan("", "", project_id=project_id, images=tuple(badge.path for badge in drawn.values()))
+    report = ensure_project(client, plan, backend)
+    tasks = {task.id: _badge(drawn, task.data["image"]) for task in client.tasks(project_id)}
+    pre_labels = {item.task: item for item in client.predictions(project_id=project_id)}
+    untouched = sorted(tasks)[annotated:]
+    before = _f1(pre_labels, tasks, untouched)
+    say(f"{report.predicted} badges are pre-labelled; entity F1 on the {len(untouched)} untouched ones: {before:.3f}")
+    for task_id in sorted(tasks)[:annotated]:
+        made = pre_labels[task_id]
+        client.create_annotation(task_id, corrected(made.result, tasks[task_id]), parent_prediction=made.id)
+    finished, clock = time.time(), time.monotonic()
+    say(f"{annotated} badges are annotated")
+
+    store = Store(store_url)
+    runs = RunStore(store.engine)
+    try:
+        run = _wait(lambda: _over(runs, project_id), clock + patience, "the training run")
+    finally:
+        store.close()
+    assert run.started_at is not None
+    assert run.finished_at is not None
+    started, ran = run.started_at.timestamp() - finished, (run.finished_at - run.started_at).total_seconds()
+    say(
+        f"the run began after {started:.0f} s, took {ran:.0f} s and ended as {run.state}, {run.decision}: {run.message}"
+    )
+    if run.decision != "promoted":
+        version = client.project(project_id).model_version
+        return Played(project_id, run, version, before, None, started, ran, time.monotonic() - clock)
+    version = _wait(lambda: _new_version(client, project_id, run), clock + patience, "the new order")
+    ordered = time.monotonic() - clock
+    new = {item.task: item for item in client.predictions(project_id=project_id) if item.model_version == version}
+    after = _f1(new, tasks, untouched)
+    say(f"the tasks are in the order of {version} after {ordered:.0f} s; entity F1 {before:.3f} → {after:.3f}")
+    return Played(project_id, run, version, before, after, started, ran, ordered)
+
+
+def _badge(drawn: dict[str, Badge], address: str) -> Badge:
+    return next(badge for name, badge in drawn.items() if address.endswith(name))
+
+
+def _f1(made: dict[int, Prediction], tasks: dict[int, Badge], chosen: list[int]) -> float:
+    return entity_f1((made[task].result if task in made else (), tasks[task]) for task in chosen)
+
+
+def _over(runs: RunStore, project_id: int) -> Run | None:
+    return next((run for run in runs.runs(project_id) if run.state in ("finished", "failed")), None)
+
+
+def _new_version(client: LabelStudio, project_id: int, run: Run) -> str | None:
+    version = client.project(project_id).model_version
+    return version if number_of(version) == run.version else None
+
+
+def _wait(look: Callable[[], Run | str | None], deadline: float, what: str):
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} did not come in time")
+        time.sleep(0.5)
+    return found
