@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from alembic import command
 from alembic.config import Config
@@ -22,6 +24,9 @@ BUSY_SECONDS = 30.0
 _MIGRATION_LOCK = 7_233_906_401
 
 _log = get_logger(__name__)
+
+_turns: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
+_turns_lock = threading.Lock()
 
 
 class StoreError(BackendError):
@@ -104,10 +109,22 @@ def writing(engine: Engine) -> Iterator[Connection]:
         StoreError: If the store cannot be written.
     """
     try:
-        with engine.execution_options(writes=True).begin() as connection:
+        with _turn(engine), engine.execution_options(writes=True).begin() as connection:
             yield connection
     except SQLAlchemyError as error:
         raise write_error(error) from error
+
+
+def _turn(engine: Engine) -> AbstractContextManager[object]:
+    """Return what makes the writers of this process take turns at an SQLite file.
+
+    SQLite lets writers that wait sleep longer and longer, and whoever comes new goes first: in a burst some wait for
+    seconds. Threads that wait for one another wake at once.
+    """
+    if engine.dialect.name != "sqlite":
+        return nullcontext()
+    with _turns_lock:
+        return _turns.setdefault(engine, threading.Lock())
 
 
 def write_error(error: SQLAlchemyError) -> StoreError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from ml_backend.database import StoreError, lock_for_writing, open_engine, reading, writing
 from ml_backend.logs import get_logger
 from ml_backend.tables import EventRow, PageRow, ProjectRow
+from ml_backend.together import Together
 from model.document import Page
 from model.page_codec import PageCodecError, decode_page, encode_page
 
@@ -84,7 +85,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._engine = open_engine(url)
-        self._writer = self._engine.execution_options(writes=True)
+        self._write_event: Together[dict[str, Any], Event] = Together(self._write_events)
 
     @property
     def engine(self) -> Engine:
@@ -112,29 +113,36 @@ class Store:
         Raises:
             StoreError: If it cannot be written.
         """
-        moment = received_at or datetime.now(timezone.utc)
         canonical = json.dumps(payload, sort_keys=True, separators=(",", ":")).encode()
         digest = hashlib.sha256(canonical).hexdigest()
         values: dict[str, Any] = {
-            "received_at": moment,
+            "received_at": received_at or datetime.now(timezone.utc),
             "action": action,
             "project_id": project_id,
             "task_ids": list(task_ids),
             "annotation_ids": list(annotation_ids),
             "payload": dict(payload),
+            "payload_hash": digest,
             "processed_at": None,
         }
-        first = select(func.min(EventRow.id)).where(
-            EventRow.payload_hash == digest,
-            EventRow.duplicate_of.is_(None),
-            EventRow.received_at > moment - DUPLICATE_WINDOW,
-        )
+        return self._write_event(values)
+
+    def _write_events(self, events: Sequence[dict[str, Any]]) -> list[Event]:
+        written: dict[int, Event] = {}
         with writing(self._engine) as connection:
-            lock_for_writing(connection, int(digest[:15], 16))
-            values["duplicate_of"] = connection.scalar(first)
-            statement = insert(EventRow).values(**values, payload_hash=digest).returning(EventRow.id)
-            number = connection.scalars(statement).one()
-        return _event(id=number, **values)
+            # Locks are taken in one order, so that two processes never wait for each other.
+            for index in sorted(range(len(events)), key=lambda index: events[index]["payload_hash"]):
+                values = events[index]
+                lock_for_writing(connection, int(values["payload_hash"][:15], 16))
+                first = select(func.min(EventRow.id)).where(
+                    EventRow.payload_hash == values["payload_hash"],
+                    EventRow.duplicate_of.is_(None),
+                    EventRow.received_at > values["received_at"] - DUPLICATE_WINDOW,
+                )
+                row = values | {"duplicate_of": connection.scalar(first)}
+                number = connection.scalars(insert(EventRow).values(row).returning(EventRow.id)).one()
+                written[index] = _event(id=number, **{key: row[key] for key in row if key != "payload_hash"})
+        return [written[index] for index in range(len(events))]
 
     def add_hint(self, project_id: int, *, received_at: datetime | None = None) -> HintOutcome:
         """Write down that somebody unknown wants a project trained, without anything that was sent.
@@ -226,14 +234,15 @@ class Store:
         same = (PageRow.image_key == image_key, PageRow.engine_version == engine_version)
         row = {"page": encode_page(page), "created_at": datetime.now(timezone.utc)}
         try:
-            with self._writer.begin() as connection:
+            with writing(self._engine) as connection:
                 connection.execute(delete(PageRow).where(*same))
                 connection.execute(insert(PageRow).values(image_key=image_key, engine_version=engine_version, **row))
-        except IntegrityError:
-            # Another process has just read the same image; its page is as good as this one.
-            _log.debug("page_cached_meanwhile")
-        except SQLAlchemyError as error:
-            _log.warning("page_cache_not_written", error=type(error).__name__)
+        except StoreError as error:
+            if isinstance(error.__cause__, IntegrityError):
+                # Another process has just read the same image; its page is as good as this one.
+                _log.debug("page_cached_meanwhile")
+            else:
+                _log.warning("page_cache_not_written", error=type(error.__cause__).__name__)
 
     def check(self) -> None:
         """Make sure that the database answers.
