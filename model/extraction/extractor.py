@@ -23,6 +23,9 @@ from model.extraction.encoding import Encoder, Window, merge, pixel_values
 from model.extraction.packing import load_weights
 
 _WEIGHTS = "model.safetensors"
+#: Where a checkpoint's configuration keeps what logits are divided by; ``temperature`` itself would be dropped as one of
+#: text generation.
+TEMPERATURE = "calibration_temperature"
 _FILES = ("config.json", "tokenizer.json", _WEIGHTS)
 
 
@@ -59,7 +62,7 @@ class Extractor:
         self.version = version
         self.tags = tuple(config.id2label[index] for index in range(config.num_labels))
         self.fields = tuple(dict.fromkeys(tag[2:] for tag in self.tags if field_of(tag) is not None))
-        self._temperature = float(getattr(config, "temperature", 1.0))
+        self._temperature = float(getattr(config, TEMPERATURE, 1.0))
         self._hidden = int(config.hidden_size)
         self._image_size = int(config.input_size) if config.visual_embed else 0
         self._encoder = build_encoder(config, tokenizer)
