@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
-from sqlalchemy import Engine, delete, func, insert, select, text, update
+from sqlalchemy import Engine, bindparam, delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from ml_backend.database import StoreError, lock_for_writing, open_engine, reading, writing
@@ -134,13 +134,12 @@ class Store:
             for index in sorted(range(len(events)), key=lambda index: events[index]["payload_hash"]):
                 values = events[index]
                 lock_for_writing(connection, int(values["payload_hash"][:15], 16))
-                first = select(func.min(EventRow.id)).where(
-                    EventRow.payload_hash == values["payload_hash"],
-                    EventRow.duplicate_of.is_(None),
-                    EventRow.received_at > values["received_at"] - DUPLICATE_WINDOW,
-                )
-                row = values | {"duplicate_of": connection.scalar(first)}
-                number = connection.scalars(insert(EventRow).values(row).returning(EventRow.id)).one()
+                same = {
+                    "digest": values["payload_hash"],
+                    "since": values["received_at"] - DUPLICATE_WINDOW,
+                }
+                row = values | {"duplicate_of": connection.scalar(_ORIGINAL, same)}
+                number = connection.scalars(_INSERT, row).one()
                 written[index] = _event(id=number, **{key: row[key] for key in row if key != "payload_hash"})
         return [written[index] for index in range(len(events))]
 
@@ -257,6 +256,13 @@ class Store:
             raise StoreError("The store does not answer.", "Check DATABASE_URL.") from error
 
 
+# Built once: a burst has no time to spare.
+_ORIGINAL = select(func.min(EventRow.id)).where(
+    EventRow.payload_hash == bindparam("digest"),
+    EventRow.duplicate_of.is_(None),
+    EventRow.received_at > bindparam("since"),
+)
+_INSERT = insert(EventRow).returning(EventRow.id)
 _EVENT_COLUMNS = tuple(column for column in EventRow.__table__.columns if column.name != "payload_hash")
 
 
