@@ -24,6 +24,7 @@ from ml_backend.learning_store import LearningStore
 from ml_backend.measured import MeasuredEngine, MeasuredPipeline
 from ml_backend.metrics import Metrics
 from ml_backend.predictor import TaskPredictor
+from ml_backend.pushing import Pusher
 from ml_backend.rescoring import Rescorer
 from ml_backend.rescoring_store import RescoringStore
 from ml_backend.run_store import RunStore
@@ -156,6 +157,7 @@ def build_worker_services(settings: Settings) -> WorkerServices:
         parts.predictor,
         parts.rescorings,
         parts.learning,
+        Pusher(label_studio, parts.predictor, parts.rescorings, queue),
         queue,
         Chunks(queue),
         keep_old=settings.keep_old_predictions,

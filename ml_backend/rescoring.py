@@ -8,26 +8,25 @@ again until the store says that the version is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 import numpy as np
 
-from active_learning.clusters import MOST_CLUSTERS, find_centroids, nearest
-from ml_backend.errors import BackendError, ImageFetchError
+from active_learning.clusters import find_centroids
+from ml_backend.errors import BackendError
 from ml_backend.jobs.chunks import Chunks
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.label_studio.client import Sampling
 from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
-from ml_backend.label_studio.records import Prediction, Project, Task
 from ml_backend.learning_store import LearningStore
 from ml_backend.lineup import Lineup, is_ours
 from ml_backend.logs import get_logger
-from ml_backend.predictor import ModelSource, NoImageError, Reader, TaskPredictor
+from ml_backend.predictor import ModelSource, Reader, TaskPredictor
+from ml_backend.pushing import Pusher
 from ml_backend.rescoring_store import RescoringStore, TaskImage
-from model.document import Document
+from ml_backend.task_board import TaskBoard
 from model.errors import ModelError
 
 #: Tasks in one part: a few seconds with cached readings, so that more urgent jobs need not wait long.
@@ -36,46 +35,7 @@ CHUNK = 50
 SAMPLE, WINDOW = 200, 20
 UNCERTAINTY: Sampling = "Uncertainty sampling"
 
-_FIRST_CLUSTERS = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
-
 _log = get_logger(__name__)
-
-
-class TaskBoard(Protocol):
-    """What rescoring asks of Label Studio; :class:`ml_backend.label_studio.client.LabelStudio` is one.
-
-    Every method raises :class:`ml_backend.errors.BackendError` if Label Studio does not answer or refuses.
-    """
-
-    def project(self, project_id: int) -> Project:
-        """Return one project."""
-        ...
-
-    def update_project(
-        self, project_id: int, *, model_version: str | None = None, sampling: Sampling | None = None
-    ) -> None:
-        """Change what is given."""
-        ...
-
-    def open_ids(self, project_id: int, *, lacking: str | None = None) -> Iterator[int]:
-        """Go through the open tasks that lack a version's prediction."""
-        ...
-
-    def open_tasks(self, project_id: int, task_ids: Sequence[int], *, lacking: str | None = None) -> Iterator[Task]:
-        """Go through those of the given tasks."""
-        ...
-
-    def create_predictions(self, predictions: Iterable[Prediction]) -> list[int]:
-        """Store predictions."""
-        ...
-
-    def version_counts(self, project_id: int) -> dict[str, int]:
-        """Return how many predictions each version has."""
-        ...
-
-    def delete_version(self, project_id: int, version: str) -> None:
-        """Delete all predictions of a version."""
-        ...
 
 
 class VersionSwitcher(ModelSource, Protocol):
@@ -96,7 +56,8 @@ class Rescorer:
         predictor: Predicts single tasks.
         memory: Keeps which files the tasks' images are, and the groups of documents.
         learning: Is told when a version is done.
-        queue: Takes tasks whose image cannot be fetched now.
+        pusher: Does a part.
+        queue: Where the end waits for its worker.
         chunks: Hands out the parts.
         keep_old: Whether the predictions of versions that no longer serve stay.
     """
@@ -106,6 +67,7 @@ class Rescorer:
     predictor: TaskPredictor
     memory: RescoringStore
     learning: LearningStore
+    pusher: Pusher
     queue: JobQueue
     chunks: Chunks
     keep_old: bool = False
@@ -162,7 +124,7 @@ class Rescorer:
             if extend is None:
                 return "somebody else's"
             tasks = self.chunks.tasks(project_id, version, chunk)
-            pushed = sum(self._push(project_id, tasks, lineup, after_each=extend))
+            pushed = sum(self.pusher.push(project_id, tasks, lineup, after_each=extend))
             self.memory.count_pushed(project_id, version, pushed)
             left = self.chunks.done(project_id, version, chunk)
         if not left:
@@ -220,70 +182,3 @@ class Rescorer:
                     continue  # its own part says why
                 embeddings += [document.embedding for document in documents.values() if document.embedding is not None]
         return find_centroids(embeddings, rng)
-
-    def _push(
-        self, project_id: int, task_ids: Sequence[int], lineup: Lineup[Reader], *, after_each: Callable[[], object]
-    ) -> Iterator[int]:
-        """Push what is lacking, task after task; give how many predictions each got."""
-        rescoring = self.memory.rescoring(project_id)
-        config = parse_label_config(self.board.project(project_id).label_config)
-        known = self.memory.task_images(project_id, task_ids)
-        tasks: dict[int, Task] = {}
-        lacks: dict[int, set[str]] = {}
-        for name in lineup.versions:
-            for task in self.board.open_tasks(project_id, task_ids, lacking=name):
-                tasks[task.id] = task
-                lacks.setdefault(task.id, set()).add(name)
-        centroids = rescoring.centroids if rescoring is not None and rescoring.centroids else ()
-        first = _first_cluster(rescoring.started_at) if rescoring is not None else 0
-        for task in tasks.values():
-            try:
-                made = list(
-                    self._predictions(task, config, lineup, known.get(task.id, {}), lacks[task.id], centroids, first)
-                )
-            except ImageFetchError as error:
-                # The image's host may come back; the other tasks need not wait for it.
-                _log.warning("task_left_to_scoring", task=task.id, error=str(error))
-                self.queue.enqueue_scoring(project_id, [task.id])
-                made = []
-            except (ModelError, NoImageError) as error:
-                # Only a person can mend that; Label Studio offers such tasks last.
-                _log.warning("task_without_prediction", task=task.id, error=str(error))
-                made = []
-            yield len(self.board.create_predictions(made))
-            after_each()
-
-    def _predictions(
-        self,
-        task: Task,
-        config: LabelConfig,
-        lineup: Lineup[Reader],
-        known: Mapping[str, TaskImage],
-        lacking: set[str],
-        centroids: Sequence[Sequence[float]],
-        first: int,
-    ) -> Iterator[Prediction]:
-        cluster = None
-        for reader, version in lineup.of_task(task.id):
-            documents = self.predictor.read_again(task, config, reader, known, lineup.project_id or task.project)
-            if cluster is None:
-                # Where both predict, the champion's group counts for both: Label Studio looks at the larger number.
-                cluster = _group(documents.values(), centroids)
-            if version in lacking:
-                prediction = self.predictor.convert(documents, task, config, version)
-                number = None if cluster is None else first + cluster
-                yield Prediction(task=task.id, cluster=number, **prediction)
-
-
-def _group(documents: Iterable[Document], centroids: Sequence[Sequence[float]]) -> int | None:
-    embedding = next((document.embedding for document in documents if document.embedding is not None), None)
-    return None if embedding is None else nearest(embedding, centroids)
-
-
-def _first_cluster(started_at: datetime) -> int:
-    """Return the number of a rescoring's first cluster, above all of earlier ones.
-
-    Of a task's predictions of all versions, Label Studio counts the largest cluster as solved: it must be the newest.
-    """
-    minutes = int((started_at - _FIRST_CLUSTERS).total_seconds() // 60)
-    return max(0, minutes) * MOST_CLUSTERS

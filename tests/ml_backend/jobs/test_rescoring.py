@@ -16,6 +16,7 @@ from ml_backend.learning_store import LearningStore
 from ml_backend.lineup import Lineup
 from ml_backend.metrics import Metrics
 from ml_backend.predictor import TaskPredictor
+from ml_backend.pushing import Pusher
 from ml_backend.rescoring import CHUNK, UNCERTAINTY, Rescorer
 from ml_backend.rescoring_store import RescoringStore
 from ml_backend.store import Store
@@ -117,12 +118,14 @@ class World:
         self.connection = self.queue.connection
         self.learning = LearningStore(self.store.engine)
         memory = RescoringStore(self.store.engine)
+        predictor = TaskPredictor(self.images, Metrics(CollectorRegistry()), memory)
         self.rescorer = Rescorer(
             self.board,
             self.switch,
-            TaskPredictor(self.images, Metrics(CollectorRegistry()), memory),
+            predictor,
             memory,
             self.learning,
+            Pusher(self.board, predictor, memory, self.queue),
             self.queue,
             Chunks(self.queue),
             **options,
