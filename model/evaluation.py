@@ -114,3 +114,39 @@ def _texts(pairs: FieldTexts, field: str) -> list[str]:
 
 def _plain(text: str) -> str:
     return _IGNORED.sub("", text.lower())
+
+
+Spans = Sequence[tuple[str, int, int]]
+DocumentCounts = Mapping[str, Score]
+"""What was found on one document, a field: exact spans, field and words."""
+
+
+def count_spans(truth: Spans, given: Spans, *, fields: Sequence[str], rename: Mapping[str, str]) -> dict[str, Score]:
+    """Compare the entities of one document with its truth; one is right only in field and words.
+
+    Args:
+        truth: ``(field, start, stop)`` of each entity that is there.
+        given: The same of what a model names.
+        fields: The fields that count; what is given for others is passed over.
+        rename: Fields of the model that go by another's name, such as ``FAX`` by ``PHONE``.
+
+    Returns:
+        A score for each of ``fields``.
+    """
+    wanted = {span for span in truth if span[0] in fields}
+    named = {(field if field in fields else rename.get(field, field), start, stop) for field, start, stop in given}
+    named = {span for span in named if span[0] in fields}
+    hits = Counter(field for field, _, _ in wanted & named)
+    of_given, of_wanted = Counter(field for field, _, _ in named), Counter(field for field, _, _ in wanted)
+    return {field: Score(hits[field], of_given[field], of_wanted[field]) for field in fields}
+
+
+def total(documents: Sequence[DocumentCounts]) -> dict[str, Score]:
+    """Add up the counts of documents: a score for each field, and ``"micro"`` over all of them last."""
+    fields = list(dict.fromkeys(field for counts in documents for field in counts))
+
+    def add(scores: Sequence[Score]) -> Score:
+        return Score(sum(s.hits for s in scores), sum(s.given for s in scores), sum(s.wanted for s in scores))
+
+    table = {field: add([counts[field] for counts in documents if field in counts]) for field in fields}
+    return table | {"micro": add(list(table.values()))}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.bio import OUTSIDE
 from model.document import Box, Line, Page, Word
@@ -89,7 +90,7 @@ def _changed(
     return Word(text, Box(*moved), word.score)
 
 
-def _repaired(tags: Sequence[str], kept: Sequence[bool]) -> list[str]:
+def _repaired(tags: Sequence[str], kept: NDArray[np.bool_]) -> list[str]:
     """Return the tags of the words that stay; where an entity's first word is lost, the next one begins it."""
     result: list[str] = []
     lost_beginning = False

@@ -23,8 +23,8 @@ from model.extraction.encoding import Encoder, Window, merge, pixel_values
 from model.extraction.packing import load_weights
 
 _WEIGHTS = "model.safetensors"
-#: Where a checkpoint's configuration keeps what logits are divided by; ``temperature`` itself would be dropped as one of
-#: text generation.
+#: Where a checkpoint's configuration keeps what logits are divided by; ``temperature`` would be dropped on loading, as
+#: a parameter of text generation.
 TEMPERATURE = "calibration_temperature"
 _FILES = ("config.json", "tokenizer.json", _WEIGHTS)
 

@@ -274,7 +274,7 @@ class _Lessons(PageDataset):
         return augment(self._train[number], np.random.default_rng((self._plan.seed, index)), self._plan.augmentation)
 
 
-class _Trainer(Trainer):
+class _Trainer(Trainer):  # type: ignore[misc]
     """Transformers' trainer with our loss, over lessons that are in order already."""
 
     def __init__(self, objective: Objective, **arguments: Any) -> None:
@@ -293,7 +293,7 @@ class _Trainer(Trainer):
         return torch.utils.data.SequentialSampler(self.train_dataset)
 
 
-class _Watch(TrainerCallback):
+class _Watch(TrainerCallback):  # type: ignore[misc]
     """Reports each step, looks at the validation pages now and then, and remembers the best weights."""
 
     def __init__(
@@ -399,7 +399,7 @@ def _steps_within(
     for step in range(min(_MEASURED_STEPS, steps)):
         places = range(step * plan.batch_size, min((step + 1) * plan.batch_size, len(lessons)))
         start = time.monotonic()
-        _loss(model, collate([lessons[i] for i in places]), objective).backward()
+        torch.autograd.backward(_loss(model, collate([lessons[i] for i in places]), objective))
         took.append(time.monotonic() - start)
         model.zero_grad(set_to_none=True)
     # The first step allocates; the optimiser's own step comes on top.

@@ -1,6 +1,6 @@
 import pytest
 
-from model.evaluation import score_fields
+from model.evaluation import Score, count_spans, score_fields, total
 
 
 def test_texts_match_whatever_their_case_spaces_and_signs():
@@ -31,3 +31,22 @@ def test_with_tagged_only_a_field_without_truth_on_a_document_costs_nothing_ther
 
 def test_a_document_without_prediction_counts_as_missed():
     assert score_fields({"a": [("NAME", "Ann")]}, {})["micro"].recall == 0.0
+
+
+def test_a_span_is_right_only_in_field_and_words():
+    truth = [("NAME", 0, 2), ("PHONE", 2, 3), ("EMAIL", 3, 4)]
+    given = [("NAME", 0, 2), ("PHONE", 2, 4), ("ADDRESS", 4, 6)]
+    counts = count_spans(truth, given, fields=("NAME", "PHONE", "EMAIL"), rename={})
+    assert counts == {"NAME": Score(1, 1, 1), "PHONE": Score(0, 1, 1), "EMAIL": Score(0, 0, 1)}
+
+
+def test_a_field_that_goes_by_anothers_name_counts_as_that():
+    counts = count_spans([("PHONE", 0, 1)], [("FAX", 0, 1)], fields=("PHONE",), rename={"FAX": "PHONE"})
+    assert counts == {"PHONE": Score(1, 1, 1)}
+    assert count_spans([], [("FAX", 0, 1)], fields=("PHONE",), rename={}) == {"PHONE": Score(0, 0, 0)}
+
+
+def test_documents_add_up_field_by_field_and_over_all():
+    table = total([{"NAME": Score(1, 1, 1), "FAX": Score(0, 1, 0)}, {"NAME": Score(0, 1, 2)}])
+    assert table == {"NAME": Score(1, 2, 3), "FAX": Score(0, 1, 0), "micro": Score(1, 3, 3)}
+    assert total([])["micro"].f1 == 0.0

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from model.evaluation import Score, total
+from model.promotion import GateSettings, decide, is_held_out, lower_bound
+
+
+def documents(accuracy, count=40, seed=1, field="NAME"):
+    """Return documents of six entities each, of which a share is right."""
+    rng = np.random.default_rng(seed)
+    return [{field: Score(int((rng.random(6) < accuracy).sum()), 6, 6)} for _ in range(count)]
+
+
+def gate(champion, challenger, forgetting=((), ()), **settings):
+    return decide(champion, challenger, forgetting, GateSettings(**settings), np.random.default_rng(0))
+
+
+def failed(decision):
+    return [check.name for check in decision.checks if not check.passed]
+
+
+def test_a_better_challenger_is_promoted_and_the_reason_says_by_how_much():
+    decision = gate(documents(0.5), documents(0.8))
+    assert decision.promote
+    assert "entity F1 0.8" in decision.reason
+
+
+def test_one_that_is_no_better_is_not():
+    assert failed(gate(documents(0.7), documents(0.7))) == ["better"]
+
+
+def test_too_few_documents_decide_nothing():
+    decision = gate(documents(0.5, count=9), documents(0.9, count=9))
+    assert not decision.promote
+    assert decision.reason == "9 held-out documents of 10 needed"
+
+
+def test_a_gain_that_may_be_a_loss_is_not_enough():
+    champion = [{"NAME": Score(3, 6, 6)}] * 10
+    challenger = [{"NAME": Score(6, 6, 6)}] * 6 + [{"NAME": Score(0, 6, 6)}] * 4
+    assert failed(gate(champion, challenger)) == ["bootstrap"]
+
+
+def test_no_field_with_enough_entities_may_collapse():
+    champion = [{"NAME": Score(2, 6, 6), "FAX": Score(1, 1, 1)}] * 12
+    challenger = [{"NAME": Score(6, 6, 6), "FAX": Score(0, 0, 1)}] * 12
+    decision = gate(champion, challenger)
+    assert failed(decision) == ["fields"]
+    assert "FAX" in decision.reason
+
+
+def test_a_field_with_few_entities_stands_in_nobodys_way():
+    champion = [{"NAME": Score(2, 6, 6), "FAX": Score(int(i < 3), 0, int(i < 3))} for i in range(12)]
+    challenger = [{"NAME": Score(6, 6, 6), "FAX": Score(0, 0, int(i < 3))} for i in range(12)]
+    assert gate(champion, challenger).promote
+
+
+def test_what_was_known_of_synthetic_cards_must_not_be_forgotten():
+    decision = gate(documents(0.5), documents(0.8), (documents(0.9), documents(0.7)))
+    assert failed(decision) == ["forgetting"]
+    assert gate(documents(0.5), documents(0.8), (documents(0.9), documents(0.9))).promote
+
+
+def test_the_two_must_be_evaluated_on_the_same_documents():
+    with pytest.raises(ValueError, match="same documents"):
+        gate(documents(0.5, count=11), documents(0.5, count=12))
+
+
+def test_the_lower_bound_lies_below_the_gain_and_nears_it_with_more_documents():
+    champion, challenger = documents(0.5, count=12), documents(0.8, count=12, seed=2)
+    gain = total(challenger)["micro"].f1 - total(champion)["micro"].f1
+    few, many = (lower_bound(champion * times, challenger * times, 1000, np.random.default_rng(0)) for times in (1, 30))
+    assert few < many < gain
+    assert gain - many < 0.03
+
+
+def test_a_fifth_of_the_tasks_is_held_out_always_the_same():
+    chosen = [is_held_out(7, task) for task in range(5000)]
+    assert chosen == [is_held_out(7, task) for task in range(5000)]
+    assert 0.18 < np.mean(chosen) < 0.22
+    assert chosen != [is_held_out(8, task) for task in range(5000)]
