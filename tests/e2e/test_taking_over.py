@@ -1,7 +1,5 @@
 """A promoted version takes over in a running system: it answers, pre-labels the open tasks, and orders them."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,17 +10,7 @@ from ml_backend.lineup import number_of
 from tests.e2e.conftest import System
 from tests.e2e.projects import a_region, new_project, printed_cards
 from tests.e2e.versions import register, registry_of
-
-PATIENCE = 120
-
-
-def until(done: Callable[[], object], what: str, seconds: float = PATIENCE) -> float:
-    """Wait until something is so; return how many seconds it took."""
-    start = time.monotonic()
-    while not done():
-        assert time.monotonic() - start < seconds, f"{what} did not happen within {seconds} s"
-        time.sleep(0.5)
-    return time.monotonic() - start
+from tests.e2e.waiting import until
 
 
 def served_version(system: System, project_id: int) -> str:
