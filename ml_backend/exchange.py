@@ -17,6 +17,7 @@ from ml_backend.label_studio.regions import Region, read_result
 from ml_backend.learning_store import LearningStore
 from ml_backend.predictor import ImageFetcher, NoImageError, image_urls
 from ml_backend.sample_files import SCHEME, BadLine, Block, Sample, SampleError, SampleFolder, read_samples
+from ml_backend.syncing import look_at
 from model.document import Box
 from model.errors import ImageError
 from model.images import image_key, load_image
@@ -167,7 +168,8 @@ class SampleReader:
                 tally.present += 1
             else:
                 try:
-                    self._learning.add_external(self._annotation(sample, file.parent, project_id, target))
+                    annotation = self._annotation(sample, file.parent, project_id, target)
+                    self._learning.add_external(*look_at(annotation, config))
                     tally.done += 1
                 except (SampleError, ImageError) as error:
                     tally.problems.append(f"line {number}: {error}")
@@ -197,7 +199,6 @@ class SampleReader:
             created_at=moment,
             updated_at=moment,
             task_data=task_data,
-            problem=None if sample.blocks else "It has no region on the image.",
             source="import",
         )
 
