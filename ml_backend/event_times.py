@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, case, func, select
 
 from ml_backend.database import reading
 from ml_backend.tables import EventRow
@@ -13,10 +13,15 @@ from ml_backend.tables import EventRow
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """When a project's oldest and newest event came of those that were not learned from yet."""
+    """When a project's oldest and newest event came of those that were not learned from yet.
+
+    Attributes:
+        new_tasks: Whether one of them tells of new tasks.
+    """
 
     oldest: datetime
     newest: datetime
+    new_tasks: bool = False
 
 
 def waiting_events(engine: Engine) -> dict[int, Waiting]:
@@ -30,10 +35,15 @@ def waiting_events(engine: Engine) -> dict[int, Waiting]:
             EventRow.project_id,
             func.min(EventRow.received_at, type_=EventRow.received_at.type),
             func.max(EventRow.received_at, type_=EventRow.received_at.type),
+            func.max(case((EventRow.action == "TASKS_CREATED", 1), else_=0)),
         )
         .where(EventRow.processed_at.is_(None), EventRow.duplicate_of.is_(None), EventRow.project_id.is_not(None))
         .group_by(EventRow.project_id)
     )
     with reading(engine) as connection:
         rows = connection.execute(times).all()
-    return {project: Waiting(oldest, newest) for project, oldest, newest in rows if project is not None}
+    return {
+        project: Waiting(oldest, newest, bool(new_tasks))
+        for project, oldest, newest, new_tasks in rows
+        if project is not None
+    }

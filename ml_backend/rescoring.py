@@ -95,10 +95,11 @@ class Rescorer:
             return self.finish(project_id, version)
         known = self.memory.task_images(project_id)
         rescoring = self.memory.rescoring(project_id)
-        if rescoring is None or rescoring.version != version or rescoring.finished_at is not None:
+        if rescoring is None or rescoring.version != version:
             config = parse_label_config(self.board.project(project_id).label_config)
             centroids = self._centroids(lacking, config, lineup, known, rng or np.random.default_rng())
             self.memory.begin_rescoring(project_id, version, centroids)
+        # Else the groups stay: new tasks in groups of their own would all come first.
         # What was read before goes first: it takes a twentieth of the time.
         order = [number for number in lacking if number in known] + [
             number for number in lacking if number not in known

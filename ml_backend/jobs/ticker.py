@@ -123,16 +123,20 @@ class Ticker:
 
     def _look_for_syncs(self) -> None:
         now = self._clock()
-        due = {
-            project_id
+        over = {
+            project_id: waiting
             for project_id, waiting in self._events().items()
             if now - waiting.newest >= QUIET or now - waiting.oldest >= PATIENCE
         }
+        due = set(over)
         for state in self._projects():
             # The first look after a start asks for what was missed while nothing ran.
             since = state.synced_at
             if state.sync_asked or since is None or since < self._begun or now - since >= self._sync_every:
                 due.add(state.id)
+            if state.rescored_version and state.id in over and over[state.id].new_tasks:
+                # Where this backend sets the order, a task without its prediction would come last.
+                self._queue.enqueue_rescoring(state.id)
         for project_id in sorted(due):
             self._queue.enqueue_sync(project_id)
 

@@ -37,3 +37,13 @@ def test_the_second_of_two_equal_events_does_not_keep_a_burst_alive(store):
     for seconds in (0, 3):
         store.add_event({}, action="A", project_id=1, received_at=START + timedelta(seconds=seconds))
     assert waiting_events(store.engine)[1].newest == START
+
+
+def test_news_of_new_tasks_stand_out(store):
+    store.add_event({}, action="TASKS_CREATED", project_id=1)
+    store.add_event({}, action="ANNOTATION_CREATED", project_id=1)
+    store.add_event({}, action="TASKS_DELETED", project_id=2)
+    assert {project: waiting.new_tasks for project, waiting in waiting_events(store.engine).items()} == {
+        1: True,
+        2: False,
+    }

@@ -200,6 +200,16 @@ def test_documents_of_one_kind_share_a_cluster_and_later_clusters_have_larger_nu
     assert all(cluster >= 0 for cluster in clusters.values())
 
 
+def test_tasks_that_are_imported_later_join_the_groups_that_there_are(make):
+    world = make(20)
+    late = {number: world.board.tasks.pop(number) for number in (19, 20)}
+    world.rescore()
+    world.board.tasks |= late
+    world.rescore()
+    clusters = {item.task: item.cluster for item in world.board.predictions}
+    assert (clusters[19], clusters[20]) == (clusters[1], clusters[2])
+
+
 def test_a_crash_half_way_is_taken_up_without_pushing_twice(make):
     world = make(10)
     world.board.fails_after = 4

@@ -146,6 +146,16 @@ def test_a_promotion_brings_a_rescoring_until_the_store_says_that_it_is_done(wor
     assert world.queue.rescorings == [3, 3]
 
 
+@pytest.mark.parametrize(("rescored", "asked"), [(SHIPPED, [3]), (None, [])])
+def test_new_tasks_are_scored_where_this_backend_sets_the_order(world, rescored, asked):
+    world.know(synced=1, rescored_version=rescored)
+    world.events[3] = Waiting(START, START, new_tasks=True)
+    world.wait(2)
+    world.ticker.tick()
+    assert world.queue.rescorings == asked
+    assert world.queue.syncs == [3]
+
+
 def test_rolling_back_to_the_weights_that_ship_brings_one_too(world):
     world.know(synced=1, rescored_version="p3-v1-00000001.aaaaaa")
     world.ticker.tick()
