@@ -40,10 +40,6 @@ def test_the_second_of_two_equal_events_does_not_keep_a_burst_alive(store):
 
 
 def test_news_of_new_tasks_stand_out(store):
-    store.add_event({}, action="TASKS_CREATED", project_id=1)
-    store.add_event({}, action="ANNOTATION_CREATED", project_id=1)
-    store.add_event({}, action="TASKS_DELETED", project_id=2)
-    assert {project: waiting.new_tasks for project, waiting in waiting_events(store.engine).items()} == {
-        1: True,
-        2: False,
-    }
+    for project, action in ((1, "TASKS_CREATED"), (1, "ANNOTATION_CREATED"), (2, "TASKS_DELETED")):
+        store.add_event({"action": action}, action=action, project_id=project)
+    assert {project: item.new_tasks for project, item in waiting_events(store.engine).items()} == {1: True, 2: False}
