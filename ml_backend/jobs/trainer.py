@@ -1,0 +1,49 @@
+"""The trainer: ``python -m ml_backend.jobs.trainer``.
+
+Every run has a process of its own, forked from this one: what it takes of memory is given back, and what kills it
+leaves the trainer alive. Threads do not survive a fork, so this module imports nothing that starts any.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, Worker
+
+from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, QueueError
+from ml_backend.logs import configure_logging, get_logger
+from ml_backend.settings import Settings
+
+_log = get_logger(__name__)
+
+
+def build_trainer(connection: Redis) -> Worker:
+    """Return a worker that forks for each run.
+
+    Args:
+        connection: Redis; without a limit on waiting, since the trainer waits for runs.
+    """
+    queue = Queue(TRAINING_QUEUE, connection=connection, serializer=SERIALIZER)
+    return Worker([queue], connection=connection, serializer=SERIALIZER)
+
+
+def main() -> int:
+    """Work until told to stop; return the exit status."""
+    settings = Settings()
+    configure_logging(settings.log_level, settings.log_format)
+    try:
+        connection = Redis.from_url(settings.queue_url)
+        connection.ping()
+    except (RedisError, ValueError) as error:
+        unreachable = QueueError(f"Redis cannot be used ({type(error).__name__}).", "Start it, or set REDIS_URL.")
+        _log.error("trainer_not_started", error=str(unreachable))
+        return 1
+    _log.info("trainer_ready", queue=TRAINING_QUEUE)
+    build_trainer(connection).work(logging_level=settings.log_level)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

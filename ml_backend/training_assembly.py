@@ -1,0 +1,66 @@
+"""Settings to what training runs and the commands on versions work with."""
+
+from __future__ import annotations
+
+from ml_backend.learning_assembly import build_collector, build_due, build_learning
+from ml_backend.page_source import EngineReader
+from ml_backend.run_store import RunStore
+from ml_backend.settings import Settings
+from ml_backend.store import Store
+from ml_backend.training_run import TrainingServices
+from ml_backend.versions import Versions
+from model.extraction.finetune import FinetunePlan
+from model.ocr import build_engine
+from model.pipeline import SHIPPED_WEIGHTS
+from model.promotion import GateSettings
+from model.registry import Registry
+from model.tracking import Tracking
+
+
+def build_training(settings: Settings) -> TrainingServices:
+    """Return what a training run works with; the OCR engine among it reads what nobody has read before.
+
+    Raises:
+        BackendError: If there is no Label Studio to learn from, its token is refused, or the store cannot be opened.
+        EngineError: If the engine's models are missing or damaged.
+    """
+    learning = build_learning(settings)
+    engine = build_engine(
+        settings.ocr_engine, models_dir=settings.ocr_models_dir, threads=settings.inference_threads
+    )  # fmt: skip
+    reader = EngineReader(
+        engine, learning.store, max_image_bytes=settings.max_image_bytes, max_image_pixels=settings.max_image_pixels
+    )
+    tracking = Tracking(settings.tracking_uri, settings.models_dir)
+    registry = Registry(tracking)
+    return TrainingServices(
+        learning.runs,
+        build_due(settings, learning.store),
+        learning.label_studio,
+        build_collector(settings, learning.store, learning.label_studio, reader),
+        tracking,
+        registry,
+        Versions(registry, learning.runs),
+        settings.extractor_dir or SHIPPED_WEIGHTS,
+        settings.run_dir / "runs",
+        FinetunePlan(budget_seconds=settings.training_budget_seconds),
+        build_gate(settings),
+    )
+
+
+def build_gate(settings: Settings) -> GateSettings:
+    """Return what the gate allows."""
+    return GateSettings(
+        settings.gate_margin, settings.gate_field_margin, settings.gate_forgetting_margin, settings.gate_min_documents
+    )
+
+
+def build_versions(settings: Settings) -> tuple[Registry, Versions, RunStore]:
+    """Return the registry, what moves its champions, and the runs; no model is loaded.
+
+    Raises:
+        BackendError: If the store cannot be opened.
+    """
+    registry = Registry(Tracking(settings.tracking_uri, settings.models_dir))
+    runs = RunStore(Store(settings.store_url).engine)
+    return registry, Versions(registry, runs), runs

@@ -1,0 +1,149 @@
+"""Evaluates checkpoints for the gate, and writes down in MLflow what a run came to: numbers, plots, the decision."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from model.bio import field_of, spans
+from model.evaluation import DocumentCounts, count_spans, total
+from model.extraction.calibration import entity_confidences, expected_calibration_error, reliability
+from model.extraction.extractor import Extractor
+from model.extraction.finetune import FineTuned
+from model.extraction.training import Example
+from model.promotion import Decision
+from model.tracking import TrackedRun
+
+_NOTHING = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What a checkpoint names on documents.
+
+    Attributes:
+        counts: A document each.
+        confidences: Shape ``(entities,)``: how sure it is of each entity that it names.
+        right: Shape ``(entities,)``: whether that is so.
+        confusion: Words by true and by named field, ``none`` for outside.
+    """
+
+    counts: tuple[DocumentCounts, ...]
+    confidences: tuple[float, ...]
+    right: tuple[bool, ...]
+    confusion: Mapping[tuple[str, str], int]
+
+
+def evaluate(
+    extractor: Extractor, examples: Iterable[Example], fields: Sequence[str], rename: Mapping[str, str]
+) -> Evaluated:
+    """Compare what an extractor names with the truth, in a project's fields.
+
+    Args:
+        extractor: The checkpoint.
+        examples: Pages and their tags.
+        fields: The fields that count.
+        rename: Fields that go by another's name in the project, in what is named and in the truth.
+    """
+    counts: list[DocumentCounts] = []
+    confidences: list[float] = []
+    right: list[bool] = []
+    confusion: Counter[tuple[str, str]] = Counter()
+
+    def own(field: str | None) -> str | None:
+        field = field if field is None or field in fields else rename.get(field)
+        return field if field in fields else None
+
+    for example in examples:
+        truth = [(own(f), a, b) for f, a, b in spans(example.tags, example.page.line_spans())]
+        wanted = [(field, start, stop) for field, start, stop in truth if field is not None]
+        named = [(own(e.field), e.start, e.stop, e.score) for e in extractor.extract(example.page).entities]
+        given = [((field, start, stop), score) for field, start, stop, score in named if field is not None]
+        counts.append(count_spans(wanted, [span for span, _ in given], fields=fields, rename=rename))
+        sure, hits = entity_confidences(given, wanted)
+        confidences += sure.tolist()
+        right += hits.tolist()
+        guesses = {i: field for (field, start, stop), _ in given for i in range(start, stop)}
+        for index, tag in enumerate(example.tags):
+            confusion[(own(field_of(tag)) or _NOTHING, guesses.get(index, _NOTHING))] += 1
+    return Evaluated(tuple(counts), tuple(confidences), tuple(right), dict(confusion))
+
+
+def note(
+    tracked: TrackedRun,
+    tuned: FineTuned,
+    champion: Evaluated,
+    challenger: Evaluated,
+    forgetting: tuple[Evaluated, Evaluated],
+    decision: Decision,
+) -> None:
+    """Write all of it into an MLflow run.
+
+    Raises:
+        TrackingError: If MLflow cannot be written.
+    """
+    for progress in tuned.curve:
+        numbers = {"loss": progress.loss}
+        if progress.valid_loss is not None:
+            numbers["valid_loss"] = progress.valid_loss
+        tracked.metrics(numbers, progress.step)
+    numbers = {"temperature": tuned.temperature, "best_step": tuned.best_step, "promoted": float(decision.promote)}
+    for who, found in (("champion", champion), ("challenger", challenger)):
+        numbers[f"{who}_ece"] = expected_calibration_error(reliability(found.confidences, found.right))
+        for field, score in total(found.counts).items():
+            numbers[f"{who}_f1_{_plain(field)}"] = score.f1
+    for who, found in zip(("champion", "challenger"), forgetting, strict=True):
+        numbers[f"{who}_f1_synthetic"] = total(found.counts)["micro"].f1
+    tracked.metrics(numbers)
+    checks = "\n".join(f"{'yes' if c.passed else 'no ':3} {c.name}: {c.detail}" for c in decision.checks)
+    tracked.text(f"{'promoted' if decision.promote else 'kept'}: {decision.reason}\n\n{checks}\n", "decision.txt")
+    tracked.figure(_learning_curve(tuned), "learning_curve.png")
+    tracked.figure(_confusion(challenger.confusion), "confusion.png")
+    tracked.figure(_reliability(challenger), "reliability.png")
+
+
+def _plain(field: str) -> str:
+    """Return a field's name as MLflow takes it in a metric's name."""
+    return "".join(c if c.isalnum() or c in "_-. /" else "_" for c in field)
+
+
+def _learning_curve(tuned: FineTuned) -> Figure:
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([p.step for p in tuned.curve], [p.loss for p in tuned.curve], label="training", alpha=0.6)
+    valid = [(p.step, p.valid_loss) for p in tuned.curve if p.valid_loss is not None]
+    if valid:
+        axes.plot(*zip(*valid, strict=True), marker="o", label="validation")
+        axes.axvline(tuned.best_step, linestyle=":", color="grey", label="kept")
+    axes.set(xlabel="step", ylabel="loss", title="Learning curve")
+    axes.legend()
+    return figure
+
+
+def _confusion(confusion: Mapping[tuple[str, str], int]) -> Figure:
+    names = sorted({name for pair in confusion for name in pair}, key=lambda name: (name == _NOTHING, name))
+    table = np.array([[confusion.get((truth, guess), 0) for guess in names] for truth in names] or [[0]])
+    figure = Figure(figsize=(1.5 + 0.6 * len(names), 1.5 + 0.6 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(table / np.maximum(table.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.argwhere(table):
+        axes.text(column, row, str(table[row, column]), ha="center", va="center", fontsize=7)
+    axes.set_xticks(range(len(names)), names, rotation=60, ha="right")
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="named", ylabel="true", title="Words by field, held-out documents")
+    return figure
+
+
+def _reliability(found: Evaluated) -> Figure:
+    diagram = reliability(found.confidences, found.right)
+    figure = Figure(figsize=(4.5, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot((0, 1), (0, 1), color="grey", linestyle=":")
+    axes.plot([b.confidence for b in diagram], [b.accuracy for b in diagram], marker="o")
+    error = expected_calibration_error(diagram)
+    axes.set(xlabel="confidence", ylabel="share that is right", title=f"Reliability of entities (ECE {error:.3f})")
+    return figure

@@ -1,0 +1,73 @@
+"""Which version serves a project: promote, roll back, and the history of both."""
+
+from __future__ import annotations
+
+from ml_backend.errors import BackendError
+from ml_backend.run_store import RunStore
+from model.registry import Registry
+
+
+class NothingBeforeError(BackendError):
+    """A project whose version was never changed cannot be rolled back."""
+
+    status = 409
+
+
+class Versions:
+    """Moves the champion and writes down who did it and why.
+
+    Args:
+        registry: Versions and their aliases: what counts.
+        runs: Keeps the history.
+    """
+
+    def __init__(self, registry: Registry, runs: RunStore) -> None:
+        self._registry = registry
+        self._runs = runs
+
+    def promote(self, project_id: int, number: int | None, *, by: str, reason: str) -> int | None:
+        """Let a version serve its project; ``None`` stands for the weights that ship.
+
+        Returns:
+            The version that served before.
+
+        Raises:
+            ModelError: If there is no such version, its files are damaged, or the registry cannot be written.
+            StoreError: If the history cannot be written; the version serves all the same.
+        """
+        self.complete_history(project_id)
+        previous = self._registry.promote(project_id, number)
+        if previous != number:
+            self._runs.add_promotion(project_id, number, previous, by, reason)
+        return previous
+
+    def rollback(self, project_id: int, *, by: str, reason: str) -> int | None:
+        """Let the version serve that served before the present one; two in a row go back two steps.
+
+        Returns:
+            The version that serves now.
+
+        Raises:
+            NothingBeforeError: If there was none.
+            ModelError: If the registry cannot be read or written, or that version's files are damaged.
+        """
+        self.complete_history(project_id)
+        champion = self._registry.champion(project_id)
+        # The first promotion that brought the present version is undone; a rollback's own entry brought it too, but is
+        # newer, and what it replaced is not what came before.
+        history = self._runs.promotions(project_id, limit=10_000)[::-1]
+        brought = next((each for each in history if champion is not None and each.version == champion.number), None)
+        if brought is None:
+            raise NothingBeforeError(f"Project {project_id} is served by the weights that ship already.")
+        self.promote(project_id, brought.previous, by=by, reason=reason)
+        return brought.previous
+
+    def complete_history(self, project_id: int) -> None:
+        """Add what a process that was killed between moving the alias and writing it down did not write."""
+        champion = self._registry.champion(project_id)
+        present = None if champion is None else champion.number
+        history = self._runs.promotions(project_id, limit=1)
+        known = history[0].version if history else None
+        if present != known:
+            reason = "" if champion is None else champion.tags.get("reason", "")
+            self._runs.add_promotion(project_id, present, known, "found in the registry", reason)
