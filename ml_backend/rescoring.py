@@ -8,7 +8,7 @@ again until the store says that the version is done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -145,21 +145,23 @@ class Rescorer:
         if lineup.version != version:
             return "outdated"
         project = self.board.project(project_id)
-        state = self.learning.project(project_id)
         there = self.board.version_counts(project_id)
         if version in there:
-            if project.model_version != version:
-                self.board.update_project(project_id, model_version=version)
             if project.sampling != UNCERTAINTY:
                 self.board.update_project(project_id, sampling=UNCERTAINTY)
-        spared = {*lineup.versions, project.model_version, state.rescored_version if state else None}
-        for name in [] if self.keep_old else sorted(set(there).difference(spared)):
-            if is_ours(name):
-                self.board.delete_version(project_id, name)
+            if project.model_version != version:
+                self.board.update_project(project_id, model_version=version)
+                self._delete_old(project_id, there, {*lineup.versions, project.model_version})
         self.memory.finish_rescoring(project_id, version)
         self.learning.set_rescored(project_id, version)
         _log.info("rescored", project=project_id, version=version, predictions=there.get(version, 0))
         return "finished"
+
+    def _delete_old(self, project_id: int, there: Iterable[str], spared: Collection[str]) -> None:
+        """Delete the predictions of former versions of this backend's."""
+        for name in () if self.keep_old else sorted(set(there).difference(spared)):
+            if is_ours(name):
+                self.board.delete_version(project_id, name)
 
     def _centroids(
         self,

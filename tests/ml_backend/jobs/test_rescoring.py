@@ -240,6 +240,8 @@ def test_old_versions_go_but_the_one_before_stays_for_pages_that_are_open(make):
     world.board.predictions += [*old, Prediction(task=1, model_version="somebody else's", result=())]
     world.rescore()
     assert set(world.board.version_counts(3)) == {NEW, OLD, "somebody else's"}
+    world.rescore()
+    assert OLD in world.board.version_counts(3), "only the next promotion takes its place"
     world.switch.now = Lineup(3, KindReader("p3-v2-00000002.aaaaaa", world.pages))
     world.rescore()
     assert set(world.board.version_counts(3)) == {"p3-v2-00000002.aaaaaa", NEW, "somebody else's"}
