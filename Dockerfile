@@ -1,4 +1,4 @@
-# The backend and its worker: one image, two commands (see docker-compose.yml).
+# The backend, its worker and its trainer: one image, three commands (see docker-compose.yml).
 FROM python:3.12-slim
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -74,13 +74,14 @@ def label_studio_folder(settings: Settings) -> Path:
     return (settings.run_dir / "label-studio").absolute()
 
 
-def backend_services(settings: Settings, credentials: Credentials) -> tuple[Service, Service]:
-    """Return the web server and the worker; both wait for Label Studio's address and token."""
+def backend_services(settings: Settings, credentials: Credentials) -> tuple[Service, Service, Service]:
+    """Return the web server, the worker and the trainer; all wait for Label Studio's address and token."""
     environment = _backend_environment(settings, credentials)
     server = ("-m", "gunicorn", "-c", "python:ml_backend.gunicorn_conf", "ml_backend.wsgi:build()")
     return (
         Service("backend", (sys.executable, *server), environment, gated=True),
         Service("worker", (sys.executable, "-m", "ml_backend.jobs.worker"), environment, gated=True),
+        Service("trainer", (sys.executable, "-m", "ml_backend.jobs.trainer"), environment, gated=True),
     )
 
 

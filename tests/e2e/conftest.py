@@ -1,4 +1,4 @@
-"""A real system for the tests of this folder: Label Studio, Redis, backend and worker, brought up as people do."""
+"""A real system for the tests of this folder: Label Studio, Redis, backend, worker and trainer, brought up as people do."""
 
 import json
 import os
@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 1500
 COMMAND = (sys.executable, "-m", "ml_backend", "run")
 USER, PASSWORD = "label-studio", "a password of the test"
+#: Few documents are enough for a run, and for the gate.
+QUICK_LEARNING = {"MIN_TRAINING_SAMPLES": 30, "GATE_MIN_DOCUMENTS": 4}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -104,7 +106,7 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", run_dir: Path) -> dict[
 @pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     run_dir = tmp_path_factory.mktemp("system") / "run"
-    with launched(run_dir, BASIC_AUTH_USER=USER, BASIC_AUTH_PASSWORD=PASSWORD) as process:
+    with launched(run_dir, BASIC_AUTH_USER=USER, BASIC_AUTH_PASSWORD=PASSWORD, **QUICK_LEARNING) as process:
         connection = wait_until_ready(process, run_dir)
         secrets = json.loads((run_dir / "secrets.json").read_text())
         yield System(

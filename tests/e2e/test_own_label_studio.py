@@ -61,7 +61,7 @@ def test_no_other_label_studio_and_no_other_redis_are_started(relaunched: Relaun
     assert "Using the Label Studio at" in relaunched.output
     started = [line for line in relaunched.output.splitlines() if "Starting" in line]
     assert len(started) == 2
-    assert all("Starting backend, worker;" in line for line in started)
+    assert all("Starting backend, worker, trainer;" in line for line in started)
 
 
 def test_what_the_killed_launch_left_running_is_stopped_first(relaunched: Relaunched) -> None:
