@@ -1,4 +1,4 @@
-"""A real system for the tests of this folder: Label Studio, Redis, backend, worker and trainer, brought up as people do."""
+"""A real system for the tests of this folder, brought up as people do: Label Studio, Redis, and all of the backend."""
 
 import json
 import os
