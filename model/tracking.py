@@ -102,13 +102,14 @@ class Tracking:
         from mlflow.tracking import MlflowClient
 
         try:
-            client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
-            if self._file is not None:
-                self._file.parent.mkdir(parents=True, exist_ok=True)
-                # Two processes that make its tables at the same time would both fail.
-                with FileLock(self._file.with_suffix(".lock"), timeout=_MAKING_SECONDS):
-                    client.search_registered_models(max_results=1)
-                    client.search_experiments(max_results=1)
+            if self._file is None:
+                return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            # The client makes the database's tables at once, and two processes that do so at a time both fail.
+            with FileLock(self._file.with_suffix(".lock"), timeout=_MAKING_SECONDS):
+                client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+                client.search_registered_models(max_results=1)
+                client.search_experiments(max_results=1)
         except Exception as error:
             # While it opens, MLflow lets every error of its database through.
             raise TrackingError(f"MLflow cannot be opened at {self._place}: {_first_line(error)}") from error
