@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from transformers import (
 )
 from transformers.trainer_callback import PrinterCallback
 
-from model.bio import field_of
+from model.bio import OUTSIDE, field_of
 from model.errors import WeightsError
 from model.extraction.augment import Augmentation, augment
 from model.extraction.calibration import FloatArray, fit_temperature
@@ -132,7 +132,7 @@ def fine_tune(
         base: The checkpoint to start from.
         train: Annotated pages, tagged with ``fields``.
         valid: Annotated pages that are not learned from: they tell when to stop. Fewer than four tell nothing.
-        replay: Synthetic cards, tagged with fields of the checkpoint.
+        replay: Synthetic cards; what is tagged with a field that the checkpoint lacks is outside for it.
         fields: The project's fields; those that the checkpoint lacks are added.
         rename: Fields of the checkpoint that go by another's name in this project, such as ``FAX`` by ``PHONE``.
         plan: How long and how fast.
@@ -154,7 +154,8 @@ def fine_tune(
     widen(model, fields, seed=plan.seed)
     _freeze(model, plan.frozen_layers)
     objective = Objective.of(model, fields, rename, train, plan.heaviest)
-    lessons = _Lessons(train, [card for card in replay if card.tags], plan, model, tokenizer)
+    cards = [_within(card, model.config.label2id) for card in replay if card.tags]
+    lessons = _Lessons(train, cards, plan, model, tokenizer)
     steps = _steps_within(plan, model, lessons, objective)
     watch = _Watch(model, _batches(valid, model, tokenizer, plan.batch_size), objective, steps, plan, on_progress)
     trainer = _Trainer(
@@ -353,6 +354,10 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
             losses = [float(_loss(self._model, batch, self._objective)) for batch in self.batches]
         self._model.train(training)
         return float(np.mean(losses))
+
+
+def _within(card: Example, known: Mapping[str, int]) -> Example:
+    return replace(card, tags=tuple(tag if tag in known else OUTSIDE for tag in card.tags))
 
 
 def _freeze(model: LayoutLMv3ForTokenClassification, layers: int) -> None:

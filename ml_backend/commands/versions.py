@@ -1,0 +1,171 @@
+"""``train``, ``evaluate``, ``versions``, ``promote``, ``rollback``: model versions, by hand."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from ml_backend.commands import AddCommand
+from ml_backend.connection import connected
+from ml_backend.settings import Settings
+
+if TYPE_CHECKING:
+    from ml_backend.comparison import Outcome, VersionScore
+
+_SHIPPED = "shipped"
+
+
+def add_commands(add: AddCommand) -> None:
+    """Add the commands to the command line."""
+    parser = _with_project(add("train", train))
+    parser.add_argument("--here", action="store_true", help="train in this process instead of the trainer's")
+    parser = _with_project(add("evaluate", evaluate))
+    parser.add_argument("version", metavar="VERSION", type=_number, help=f"number of the version, or «{_SHIPPED}»")
+    _with_project(add("versions", versions))
+    parser = _with_project(add("promote", promote))
+    parser.add_argument("version", metavar="VERSION", type=_number, help=f"number of the version, or «{_SHIPPED}»")
+    _with_project(add("rollback", rollback))
+
+
+def train(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Have a project's annotations learned from, however few are new."""
+    from ml_backend.learning_assembly import build_learning
+
+    services = build_learning(connected(settings))
+    try:
+        services.synchroniser.sync(arguments.project, compare=True)
+        run = services.due.check(arguments.project, asked=True)
+        waiting = next((each for each in services.runs.runs(arguments.project) if each.state == "due"), None)
+    finally:
+        services.close()
+    if run is None and waiting is None:
+        print(f"Project {arguments.project} has no annotated document to learn from.", file=sys.stderr)
+        return 1
+    number = (run or waiting).id  # type: ignore[union-attr]
+    if not arguments.here:
+        print(f"Run {number} is due; the trainer begins it within seconds.")
+        return 0
+    from ml_backend import training_run
+    from ml_backend.training_assembly import build_training
+
+    training = build_training(connected(settings))
+    outcome = training_run.train(training, number)
+    done = training.runs.run(number)
+    print(f"Run {number}: {outcome}" + (f": {done.message}" if done is not None and done.message else "."))
+    return 0 if outcome in {"promoted", "kept"} else 1
+
+
+def evaluate(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Compare what a version names on a project's held-out documents with what people annotated there."""
+    import numpy as np
+
+    from ml_backend import training_report
+    from ml_backend.label_studio.label_config import parse_label_config
+    from ml_backend.training_assembly import build_training
+    from ml_backend.training_run import split
+    from model.evaluation import total
+    from model.extraction.calibration import expected_calibration_error, reliability
+    from model.extraction.extractor import Extractor
+
+    services = build_training(connected(settings))
+    folder = services.shipped
+    if arguments.version is not None:
+        folder = services.registry.folder_of(services.registry.version(arguments.project, arguments.version))
+    extractor = Extractor.load(folder, threads=settings.inference_threads)
+    config = parse_label_config(services.label_studio.project(arguments.project).label_config)
+    collected = services.collector.collect(arguments.project, config, extractor.fields)
+    held_out = split(arguments.project, collected, np.random.default_rng(0)).held_out
+    found = training_report.evaluate(extractor, held_out, collected.fields, collected.rename)
+    print(f"{len(held_out)} held-out documents")
+    print(f"{'field':24} {'precision':>9} {'recall':>9} {'F1':>9} {'entities':>9}")
+    for field, score in total(found.counts).items():
+        print(f"{field[:24]:24} {score.precision:9.3f} {score.recall:9.3f} {score.f1:9.3f} {score.wanted:9}")
+    error = expected_calibration_error(reliability(found.confidences, found.right))
+    print(f"expected calibration error of the entities' confidence: {error:.3f}")
+    return 0
+
+
+def versions(arguments: argparse.Namespace, settings: Settings) -> int:
+    """List a project's versions: what the gate found, and how they do while people work with them."""
+    import numpy as np
+
+    from ml_backend import comparison
+    from ml_backend.learning_store import LearningStore
+    from ml_backend.store import Store
+    from ml_backend.training_assembly import build_versions
+
+    registry, _, _ = build_versions(settings)
+    champion, challenger = registry.champion(arguments.project), registry.challenger(arguments.project)
+    outcomes = comparison.outcomes(LearningStore(Store(settings.store_url).engine), arguments.project)
+    live = comparison.score(outcomes)
+    print(f"{'version':30} {'registered':16} {'F1':>6} {'decision':9} {'documents':>9} {'cost':>6} {'live F1':>7}")
+    for version in registry.versions(arguments.project):
+        alias = "champion" if version == champion else "challenger" if version == challenger else ""
+        print(
+            f"{version.name:30} {version.created_at:%Y-%m-%d %H:%M} {version.tags.get('f1', '')[:6]:>6} "
+            f"{version.tags.get('decision', ''):9} {_live(live.get(version.number))} {alias}".rstrip()
+        )
+    serving = "champion" if champion is None else ""
+    print(f"{_SHIPPED:30} {'':16} {'':6} {'':9} {_live(live.get(0))} {serving}".rstrip())
+    present, rival = champion.number if champion else 0, challenger.number if challenger else None
+    if rival is not None:
+        difference = comparison.compare(_of(outcomes, present), _of(outcomes, rival), np.random.default_rng(0))
+        print(_said(difference))
+    return 0
+
+
+def promote(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Let a version serve its project from now on."""
+    from ml_backend.training_assembly import build_versions
+
+    _, moves, _ = build_versions(settings)
+    before = moves.promote(arguments.project, arguments.version, by="cli", reason="by hand")
+    print(f"Project {arguments.project} is served by {_name(arguments.version)}, before by {_name(before)}.")
+    return 0
+
+
+def rollback(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Let the version serve again that served before the present one."""
+    from ml_backend.training_assembly import build_versions
+
+    _, moves, _ = build_versions(settings)
+    now = moves.rollback(arguments.project, by="cli", reason="rolled back by hand")
+    print(f"Project {arguments.project} is served by {_name(now)} again.")
+    return 0
+
+
+def _of(outcomes: list[Outcome], version: int) -> list[Outcome]:
+    return [outcome for outcome in outcomes if outcome.version == version]
+
+
+def _live(score: VersionScore | None) -> str:
+    if score is None:
+        return f"{'':9} {'':6} {'':7}"
+    f1 = "" if score.entity_f1 is None else f"{score.entity_f1:.3f}"
+    return f"{score.documents:9} {score.cost:6.2f} {f1:>7}"
+
+
+def _said(difference: object) -> str:
+    from ml_backend.comparison import FEWEST, Difference
+
+    if not isinstance(difference, Difference):
+        return f"Champion and challenger cannot be compared before people began with {FEWEST} predictions of each."
+    verdict = "more than chance" if difference.real else "which may be chance"
+    return (
+        f"The challenger needs {difference.cost:+.2f} corrections a document "
+        f"(95 %: {difference.low:+.2f} to {difference.high:+.2f}), {verdict}."
+    )
+
+
+def _name(number: int | None) -> str:
+    return "the weights that ship" if number is None else f"version {number}"
+
+
+def _number(text: str) -> int | None:
+    return None if text == _SHIPPED else int(text)
+
+
+def _with_project(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("project", type=int, metavar="PROJECT", help="number of the project in Label Studio")
+    return parser

@@ -1,0 +1,207 @@
+"""A run from its claim to its end, with real parts but for Label Studio and what is annotated there."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ml_backend.due import DueCheck
+from ml_backend.errors import LabelStudioUnreachableError
+from ml_backend.learning_store import LearningStore
+from ml_backend.run_store import RunStore
+from ml_backend.samples import Collected, LabelledDocument
+from ml_backend.store import Store
+from ml_backend.tagging import FieldNames
+from ml_backend.training_run import TrainingServices, split, train
+from ml_backend.versions import NothingBeforeError, Versions
+from model.extraction import finetune
+from model.extraction.augment import Augmentation
+from model.promotion import GateSettings, is_held_out
+from model.registry import Registry
+from model.tracking import RUN_TAG, Tracking
+from tests.ml_backend.backend import RECTANGLES
+from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
+from tests.model.extraction.test_finetune import invoice
+
+PROJECT = 1
+PLAN = finetune.FinetunePlan(
+    budget_seconds=20,
+    passes=25,
+    learning_rate=3e-3,
+    head_rate=5e-3,
+    replay=0.0,
+    augmentation=Augmentation(digits=0.0, drop_word=0.0),
+)
+
+
+class Annotated:
+    """Collects the same documents each time, or raises."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.problem: Exception | None = None
+
+    def collect(self, project_id, config, fields, on_progress) -> Collected:
+        if self.problem is not None:
+            raise self.problem
+        on_progress(self.count, self.count)
+        documents = []
+        for task in range(1, self.count + 1):
+            example = invoice(task)
+            documents.append(LabelledDocument(task, task, "image", str(task), example.page, example.tags, ()))
+        names = FieldNames({"Total": "Total"}, {})
+        return Collected(tuple(documents), (), dict.fromkeys(range(1, self.count + 1), "0" * 64), names)
+
+
+class Bench:
+    def __init__(self, folder) -> None:
+        store = Store(f"sqlite:///{folder / 'store.sqlite3'}")
+        self.runs = RunStore(store.engine)
+        self.annotated = Annotated(80)
+        self.folder = folder
+        tracking = Tracking(f"sqlite:///{folder / 'mlflow.sqlite3'}", folder / "models")
+        self.registry = Registry(tracking)
+        self.services = TrainingServices(
+            self.runs,
+            DueCheck(LearningStore(store.engine), self.runs, min_documents=1, retrain_after=1),
+            SimpleNamespace(project=lambda _: SimpleNamespace(label_config=RECTANGLES)),  # type: ignore[arg-type]
+            self.annotated,  # type: ignore[arg-type]
+            tracking,
+            self.registry,
+            Versions(self.registry, self.runs),
+            save_checkpoint(folder / "shipped", *tiny_model(spread=0.05)),
+            folder / "scratch",
+            PLAN,
+            GateSettings(min_documents=5, forgetting_margin=1.0),
+        )
+
+    def due(self) -> int:
+        run = self.runs.add_run(PROJECT, "asked for", True, "f" * 64, self.annotated.count)
+        assert run is not None
+        return run.id
+
+    def clean(self) -> bool:
+        return not list((self.folder / "scratch").glob("*"))
+
+
+@pytest.fixture
+def bench(tmp_path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_a_run_that_makes_a_better_version_promotes_it_and_the_next_one_no_better_is_kept(bench: Bench) -> None:
+    first = bench.due()
+    assert train(bench.services, first) == "promoted"
+    champion = bench.registry.champion(PROJECT)
+    assert champion is not None
+    assert champion.tags["decision"] == "promoted"
+    run = bench.runs.run(first)
+    assert run is not None
+    assert (run.state, run.version, run.decision) == ("finished", 1, "promoted")
+    assert "entity F1" in (run.message or "")
+    assert [each.version for each in bench.runs.promotions(PROJECT)] == [1]
+    assert len(bench.runs.learned(PROJECT)) == bench.annotated.count
+    client = bench.services.tracking.client()
+    kept = {each.path for each in client.list_artifacts(champion.mlflow_run_id)}
+    assert kept >= {"confusion.png", "decision.txt", "learning_curve.png", "model", "reliability.png"}
+    assert bench.clean()
+
+    assert train(bench.services, bench.due()) == "kept"
+    challenger = bench.registry.challenger(PROJECT)
+    assert challenger is not None
+    assert challenger.number == 2
+    assert bench.registry.champion(PROJECT) == champion
+
+
+def test_what_another_process_has_or_had_is_not_done_again(bench: Bench) -> None:
+    run_id = bench.due()
+    bench.runs.claim_run(run_id)
+    assert train(bench.services, run_id) == "not due"
+
+
+def test_a_run_that_fails_says_why_and_is_tried_again_later(bench: Bench) -> None:
+    bench.annotated.problem = LabelStudioUnreachableError("Label Studio does not answer.")
+    run_id = bench.due()
+    assert train(bench.services, run_id) == "failed"
+    run = bench.runs.run(run_id)
+    assert run is not None
+    assert (run.state, run.message) == ("failed", "Label Studio does not answer.")
+    again = bench.runs.runs(PROJECT)[0]
+    assert (again.state, again.attempt) == ("due", 2)
+    assert again.not_before is not None
+    assert bench.runs.due_runs() == []
+    assert bench.clean()
+
+
+def test_a_full_disk_leaves_no_version_and_no_files(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(finetune, "save_packed", full)
+    run_id = bench.due()
+    assert train(bench.services, run_id) == "failed"
+    run = bench.runs.run(run_id)
+    assert run is not None
+    assert "No space left" in (run.message or "")
+    assert bench.registry.versions(PROJECT) == []
+    assert bench.clean()
+
+
+def test_a_run_that_was_given_to_another_process_leaves_no_trace(bench: Bench) -> None:
+    run_id = bench.due()
+    collect = bench.annotated.collect
+
+    def lose(*arguments):
+        bench.runs.interrupt(run_id)
+        return collect(*arguments)
+
+    bench.annotated.collect = lose  # type: ignore[method-assign]
+    assert train(bench.services, run_id) == "lost"
+    assert bench.registry.versions(PROJECT) == []
+    assert bench.clean()
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(bench: Bench) -> None:
+    killed = bench.due()
+    bench.runs.claim_run(killed)
+    (bench.folder / "scratch" / str(killed)).mkdir(parents=True)
+    tracked = bench.services.tracking.begin(PROJECT, killed, "killed")
+    left = bench.registry.register(bench.services.shipped, PROJECT, tracked, {RUN_TAG: str(killed)})
+    again = bench.runs.interrupt(killed)
+    assert again is not None
+    assert train(bench.services, again.id) == "promoted"
+    assert left.number not in [each.number for each in bench.registry.versions(PROJECT)]
+    assert bench.clean()
+
+
+def test_held_out_documents_are_never_learned_from() -> None:
+    collected = Annotated(80).collect(PROJECT, None, (), lambda *_: None)
+
+    parts = split(PROJECT, collected, np.random.default_rng(1))
+    held_out = [document.page for document in collected.examples if is_held_out(PROJECT, document.task_id)]
+    assert [example.page for example in parts.held_out] == held_out
+    assert len(parts.taught) + len(parts.valid) + len(held_out) == 80
+
+
+def test_rolling_back_goes_back_step_by_step(bench: Bench) -> None:
+    versions = bench.services.versions
+    for number in (1, 2):
+        tracked = bench.services.tracking.begin(PROJECT, number, "made")
+        bench.registry.register(bench.services.shipped, PROJECT, tracked, {})
+        versions.promote(PROJECT, number, by="cli", reason="")
+    assert versions.rollback(PROJECT, by="cli", reason="") == 1
+    assert versions.rollback(PROJECT, by="cli", reason="") is None
+    with pytest.raises(NothingBeforeError):
+        versions.rollback(PROJECT, by="cli", reason="")
+    assert [each.version for each in bench.runs.promotions(PROJECT)] == [None, 1, 2, 1]
+
+
+def test_a_promotion_that_was_not_written_down_is_found_in_the_registry(bench: Bench) -> None:
+    tracked = bench.services.tracking.begin(PROJECT, 1, "made")
+    bench.registry.register(bench.services.shipped, PROJECT, tracked, {"reason": "better"})
+    bench.registry.promote(PROJECT, 1)
+    bench.services.versions.complete_history(PROJECT)
+    bench.services.versions.complete_history(PROJECT)
+    assert [(each.version, each.reason) for each in bench.runs.promotions(PROJECT)] == [(1, "better")]
