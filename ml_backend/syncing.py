@@ -115,13 +115,13 @@ class Synchroniser:
         pending = self._events.pending_heads(project_id)
         actions = {event.action for event in pending}
         compare = compare or bool(actions & _DELETIONS) or not pending or self._is_due_for_comparison(project_id)
-        try:
-            changed, deleted, cursor = self._bring_over(project_id, pending, compare=compare)
-        except NotFoundError:
-            # The project is gone, and its annotations with it.
+        project = self._project(project_id, is_expected=bool(pending))
+        if project is None:
             gone = self._learning.live_ids(project_id)
             self._learning.mark_deleted(gone)
             changed, deleted, cursor, compare = 0, len(gone), None, True
+        else:
+            changed, deleted, cursor = self._bring_over(project, pending, compare=compare)
         self._learning.note_synced(project_id, cursor=cursor, compared=compare)
         run = self._due.check(project_id, asked=START_TRAINING in actions, hinted=TRAINING_HINT in actions)
         self._events.mark_processed(event.id for event in pending)
@@ -142,11 +142,25 @@ class Synchroniser:
             return True
         return datetime.now(timezone.utc) - state.compared_at >= self._compare_after
 
+    def _project(self, project_id: int, *, is_expected: bool) -> Project | None:
+        """Return the project; ``None`` where it is gone, and its annotations with it.
+
+        Raises:
+            NotFoundError: If it was never heard of, or if it is not Label Studio that says so.
+        """
+        try:
+            return self._source.project(project_id)
+        except NotFoundError as error:
+            # A hint says that the answer is some other server's: nothing follows from that.
+            if error.hint or not (is_expected or self._learning.project(project_id)):
+                raise
+            return None
+
     def _bring_over(
-        self, project_id: int, pending: Sequence[EventHead], *, compare: bool
+        self, project: Project, pending: Sequence[EventHead], *, compare: bool
     ) -> tuple[int, int, str | None]:
         """Return how many annotations have changed, how many are gone, and the latest change seen."""
-        config = _config_of(self._source.project(project_id))
+        config, project_id = _config_of(project), project.id
         state = self._learning.project(project_id)
         cursor = state.cursor if state else None
         origins = Origins(self._events, self._learning, pending)

@@ -36,7 +36,7 @@ class AnnotatedProject:
         self.tasks: dict[int, Task] = {}
         self.changed: dict[int, str] = {}
         self.label_config = RECTANGLES
-        self.gone = False
+        self.gone: bool | NotFoundError = False
         self.fails_after: int | None = None
         self.asked: list[str] = []
         self._now = START
@@ -64,7 +64,7 @@ class AnnotatedProject:
 
     def project(self, project_id: int) -> Project:
         if self.gone:
-            raise NotFoundError("There is no such project.")
+            raise self.gone if isinstance(self.gone, NotFoundError) else NotFoundError("There is no such project.")
         return Project(project_id, "cards", self.label_config, "", "", len(self.tasks))
 
     def task(self, task_id: int) -> Task:
@@ -300,6 +300,23 @@ def test_a_project_that_is_gone_takes_its_annotations_along(bench: Bench) -> Non
     report = bench.sync()
     assert (report.deleted, report.events) == (1, 1)
     assert bench.learning.live_ids(1) == {}
+
+
+def test_a_project_that_was_never_heard_of_is_an_error(bench: Bench) -> None:
+    bench.label_studio.gone = True
+    with pytest.raises(NotFoundError):
+        bench.sync()
+    assert bench.learning.project(1) is None
+
+
+def test_another_server_that_knows_no_project_deletes_nothing(bench: Bench) -> None:
+    bench.label_studio.annotate(1, 10, NAME)
+    bench.sync()
+    elsewhere = NotFoundError("Label Studio did not give project 1 (status 404).", "Check LABEL_STUDIO_URL.")
+    bench.label_studio.gone = elsewhere
+    with pytest.raises(NotFoundError):
+        bench.sync()
+    assert set(bench.learning.live_ids(1)) == {10}
 
 
 def test_enough_that_is_new_makes_a_run_due(bench: Bench) -> None:
