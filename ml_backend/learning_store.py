@@ -18,6 +18,8 @@ from ml_backend.tables import AnnotationRow, CorrectionRow, ProjectRow
 
 # Some builds of SQLite take no more than 999 parameters in a statement.
 _CHUNK = 500
+# Label Studio's own have 10 characters; other programs may write what they like.
+_LONGEST_ID = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +253,8 @@ def _replace_corrections(connection: Connection, corrections: Sequence[tuple[int
     for chunk in _chunks(number for number, _ in corrections):
         connection.execute(delete(CorrectionRow).where(CorrectionRow.annotation_id.in_(chunk)))
     rows = [
-        {"annotation_id": number} | {field.name: getattr(item, field.name) for field in fields(Correction)}
+        {field.name: getattr(item, field.name) for field in fields(Correction)}
+        | {"annotation_id": number, "region_id": item.region_id[:_LONGEST_ID]}
         for number, items in corrections
         for item in items
     ]

@@ -30,6 +30,8 @@ from ml_backend.store import START_TRAINING, TRAINING_HINT, EventHead, Store
 OVERLAP = timedelta(seconds=60)
 #: Tasks that are written to the store at a time.
 BATCH = 100
+#: Longest model version that the store keeps; ours are far shorter.
+MAX_VERSION = 200
 #: From as many tasks on, that are to be looked at anew, all are.
 MANY = 100
 
@@ -112,6 +114,7 @@ class Synchroniser:
                 brought over stays, and the events remain to be answered.
         """
         # Before Label Studio is asked: what comes later may not be in its answer.
+        started = datetime.now(timezone.utc)
         pending = self._events.pending_heads(project_id)
         actions = {event.action for event in pending}
         compare = compare or bool(actions & _DELETIONS) or not pending or self._is_due_for_comparison(project_id)
@@ -122,7 +125,7 @@ class Synchroniser:
             changed, deleted, cursor, compare = 0, len(gone), None, True
         else:
             changed, deleted, cursor = self._bring_over(project, pending, compare=compare)
-        self._learning.note_synced(project_id, cursor=cursor, compared=compare)
+        self._learning.note_synced(project_id, cursor=_no_later(cursor, started), compared=compare)
         run = self._due.check(project_id, asked=START_TRAINING in actions, hinted=TRAINING_HINT in actions)
         self._events.mark_processed(event.id for event in pending)
         report = SyncReport(changed, deleted, len(pending), compare, run)
@@ -232,7 +235,7 @@ def _stored(
         updated_at=_moment(annotation.updated_at),
         task_data=task.data,
         prediction=prediction,
-        model_version=prediction["model_version"] if prediction else None,
+        model_version=str(prediction["model_version"])[:MAX_VERSION] if prediction else None,
     )
 
 
@@ -271,6 +274,14 @@ def _config_of(project: Project) -> LabelConfig | LabelConfigError:
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def _no_later(cursor: str | None, started: datetime) -> str | None:
+    """Return the moment up to which everything was seen.
+
+    Going through many tasks takes minutes: the latest change seen may be later than one on a task passed long before.
+    """
+    return cursor if cursor is None or _moment(cursor) <= started else started.isoformat()
 
 
 def _before(cursor: str | None) -> str | None:

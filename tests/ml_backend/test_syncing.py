@@ -143,6 +143,17 @@ def test_only_what_has_changed_is_asked_for(bench: Bench) -> None:
     assert bench.events.pending_heads(1) == []
 
 
+def test_what_changes_while_tasks_are_gone_through_is_asked_for_again(bench: Bench) -> None:
+    before = datetime.now(timezone.utc)
+    bench.label_studio.annotate(1, 10, NAME)
+    bench.label_studio.annotate(2, 20, NAME, updated_at=(before + timedelta(minutes=5)).isoformat())
+    bench.sync()
+    state = bench.learning.project(1)
+    assert state is not None
+    assert state.cursor is not None
+    assert before <= datetime.fromisoformat(state.cursor) <= datetime.now(timezone.utc)
+
+
 def test_what_was_deleted_counts_no_longer(bench: Bench) -> None:
     bench.label_studio.annotate(1, 10, NAME)
     bench.label_studio.annotate(1, 11, MAIL)
