@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -77,6 +78,11 @@ class Bench:
             GateSettings(min_documents=5, forgetting_margin=1.0),
         )
 
+    @property
+    def brief(self) -> TrainingServices:
+        """The same, for runs that need not learn anything."""
+        return replace(self.services, plan=replace(PLAN, passes=1.0))
+
     def due(self) -> int:
         run = self.runs.add_run(PROJECT, "asked for", True, "f" * 64, self.annotated.count)
         assert run is not None
@@ -141,7 +147,7 @@ def test_a_full_disk_leaves_no_version_and_no_files(bench: Bench, monkeypatch: p
 
     monkeypatch.setattr(finetune, "save_packed", full)
     run_id = bench.due()
-    assert train(bench.services, run_id) == "failed"
+    assert train(bench.brief, run_id) == "failed"
     run = bench.runs.run(run_id)
     assert run is not None
     assert "No space left" in (run.message or "")
@@ -171,7 +177,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(bench: Bench) -> None:
     left = bench.registry.register(bench.services.shipped, PROJECT, tracked, {RUN_TAG: str(killed)})
     again = bench.runs.interrupt(killed)
     assert again is not None
-    assert train(bench.services, again.id) == "promoted"
+    assert train(bench.brief, again.id) in {"promoted", "kept"}
     assert left.number not in [each.number for each in bench.registry.versions(PROJECT)]
     assert bench.clean()
 
