@@ -1,0 +1,63 @@
+"""Corrections become a version by themselves, against a real Label Studio.
+
+How good that version becomes in the seconds that a test has is the machine's affair, and for
+``benchmarks/learning_loop`` to measure: where the gate keeps the champion, the test promotes the version by hand.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from ml_backend.label_studio.setup import UNCERTAINTY
+from ml_backend.lineup import number_of
+from ml_backend.run_store import RunStore
+from ml_backend.store import Store
+from ml_backend.versions import Versions
+from tests.e2e.conftest import System
+from tests.e2e.loop import Played, play
+from tests.e2e.versions import registry_of
+from tests.e2e.waiting import until
+
+PATIENCE = 900
+
+
+@pytest.fixture(scope="module")
+def played(system: System, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """Forty badges, thirty of them corrected by a script; nothing else was done by hand."""
+    folder = Path(tmp_path_factory.mktemp("badges"))
+    store = f"sqlite:///{system.run_dir / 'store.sqlite3'}"
+    return play(system.client, system.backend, store, folder, badges=40, annotated=30, patience=PATIENCE)
+
+
+def test_one_run_learns_from_all_annotations_and_registers_a_version(system: System, played: Played) -> None:
+    assert played.run.state == "finished", played.run.message
+    assert played.run.documents == 30
+    assert played.run.decision in ("promoted", "kept")
+    version = registry_of(system.run_dir).version(played.project_id, played.run.version or 0)
+    assert registry_of(system.run_dir).folder_of(version).is_dir()
+
+
+def test_a_version_that_the_gate_promotes_is_better_on_untouched_badges(played: Played) -> None:
+    if played.after is None:
+        pytest.skip(f"the gate kept the champion: {played.run.message}")
+    assert played.after > played.before
+
+
+def test_open_tasks_are_in_the_new_versions_order(system: System, played: Played) -> None:
+    project_id = played.project_id
+    if played.run.decision == "kept":
+        store = Store(f"sqlite:///{system.run_dir / 'store.sqlite3'}")
+        versions = Versions(registry_of(system.run_dir), RunStore(store.engine))
+        versions.promote(project_id, played.run.version, by="test", reason="to go on")
+        store.close()
+    until(lambda: number_of(system.client.project(project_id).model_version) == played.run.version, "the new order")
+    project = system.client.project(project_id)
+    assert project.sampling == UNCERTAINTY
+    open_tasks = {task.id for task in system.client.tasks(project_id, annotated=False)}
+    made = [item for item in system.client.predictions(project_id=project_id) if item.task in open_tasks]
+    new = [item for item in made if item.model_version == project.model_version]
+    assert sorted(item.task for item in new) == sorted(open_tasks), "each open task has one prediction of the version"
+    following = system.client.next_task(project_id)
+    assert following is not None
+    scores = {item.task: item.score or 0.0 for item in new}
+    assert scores[following.id] == min(scores.values())
