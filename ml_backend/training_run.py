@@ -99,7 +99,8 @@ def train(services: TrainingServices, run_id: int) -> str:
             _clean(services, run)
             outcome = _Attempt(services, run, folder).outcome()
     except LostRunError:
-        services.registry.discard(run.project_id, run_id)
+        with suppress(ModelError):
+            services.registry.discard(run.project_id, run_id)
         _log.warning("run_lost", run=run_id, project=run.project_id)
         return "lost"
     except Exception as error:  # noqa: BLE001 - whatever it was, the run must not be left as running
@@ -257,12 +258,12 @@ def split(project_id: int, collected: Collected, rng: np.random.Generator) -> Sp
 
 def _clean(services: TrainingServices, run: Run) -> None:
     """Remove what earlier tries left that were interrupted, and complete what they did not write down."""
+    services.versions.complete_history(run.project_id)
+    served = {each.version for each in services.runs.promotions(run.project_id) if each.version is not None}
     for earlier in services.runs.runs(run.project_id, limit=10):
         if earlier.state in {"interrupted", "failed"} and earlier.id != run.id:
-            services.registry.discard(run.project_id, earlier.id)
+            services.registry.discard(run.project_id, earlier.id, served)
             shutil.rmtree(services.scratch / str(earlier.id), ignore_errors=True)
-    services.registry.discard(run.project_id, run.id)
-    services.versions.complete_history(run.project_id)
 
 
 def _fail(services: TrainingServices, run: Run, error: Exception) -> None:

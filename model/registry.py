@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -165,12 +165,13 @@ class Registry:
             raise VersionError(f"The files of version {version.number} of project {version.project_id} are damaged.")
         return folder
 
-    def discard(self, project_id: int, run_id: int) -> None:
+    def discard(self, project_id: int, run_id: int, keep: Collection[int] = ()) -> None:
         """Remove what a training run left that was given up: its versions, unless one serves, and its MLflow runs.
 
         Args:
             project_id: The project.
             run_id: The training run's number in the store.
+            keep: Numbers of versions that have served, and may be gone back to.
         """
         if self._tracking.empty:
             return
@@ -180,7 +181,7 @@ class Registry:
         for version in self.versions(project_id):
             if version.tags.get(RUN_TAG) != str(run_id):
                 continue
-            if champion is not None and champion.number == version.number:
+            if version.number in keep or (champion is not None and champion.number == version.number):
                 kept.add(version.mlflow_run_id)
                 continue
             with telling(model):

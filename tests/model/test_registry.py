@@ -149,6 +149,15 @@ def test_a_version_that_serves_is_not_discarded_with_its_run(registry, project, 
     assert registry.folder_of(version).is_dir()
 
 
+def test_a_version_that_may_be_gone_back_to_is_kept_when_its_run_is_discarded(registry, project, register):
+    version, other = register("first", run_id=8), register("second", run_id=8)
+    registry.discard(project, 8, keep={version.number})
+    assert registry.versions(project) == [version]
+    assert registry.folder_of(version).is_dir()
+    with pytest.raises(VersionError, match="damaged"):
+        registry.folder_of(other)
+
+
 def test_a_run_keeps_parameters_curves_and_files(tracking, project, tmp_path):
     run = tracking.begin(project, 1, "numbers")
     run.parameters({"documents": 60, "seed": 3})
