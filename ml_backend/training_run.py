@@ -33,7 +33,7 @@ from model.extraction.extractor import Extractor
 from model.extraction.finetune import FineTuned, FinetunePlan, Progress, fine_tune
 from model.extraction.replay import LEARNING, MEASURING, load_cards
 from model.extraction.training import Example
-from model.promotion import Decision, GateSettings, decide, is_held_out
+from model.promotion import Decision, GateSettings, decide, held_out
 from model.registry import Registry, Version
 from model.tracking import RUN_TAG, TrackedRun, Tracking
 
@@ -139,7 +139,7 @@ class _Attempt:
             run.project_id, config, old.fields, lambda done, count: self._report("collect", done, count)
         )
         services.runs.record_learned(run.id, collected.digests)
-        parts = split(run.project_id, collected, np.random.default_rng(run.id))
+        parts = split(run.project_id, collected, services.gate.min_documents, np.random.default_rng(run.id))
         tracked = services.tracking.begin(run.project_id, run.id, f"run {run.id}")
         try:
             tracked.parameters(self._parameters(collected, parts, None if champion is None else champion.name))
@@ -243,17 +243,16 @@ class _Attempt:
         self._reported = time.monotonic()
 
 
-def split(project_id: int, collected: Collected, rng: np.random.Generator) -> Split:
-    """Share out the documents that have words; which are held out depends on the task alone."""
-    learning: list[Example] = []
-    held_out: list[Example] = []
-    for document in collected.examples:
-        if document.tags:
-            part = held_out if is_held_out(project_id, document.task_id) else learning
-            part.append(Example(document.page, document.tags))
+def split(project_id: int, collected: Collected, least_held_out: int, rng: np.random.Generator) -> Split:
+    """Share out the documents that have words; which are held out depends on the tasks alone."""
+    examples = {each.task_id: Example(each.page, each.tags) for each in collected.examples if each.tags}
+    kept = held_out(project_id, examples, least=least_held_out)
+    learning = [example for task_id, example in examples.items() if task_id not in kept]
     order = rng.permutation(len(learning))
     aside = round(_VALID_SHARE * len(learning))
-    return Split([learning[i] for i in order[aside:]], [learning[i] for i in order[:aside]], held_out)
+    return Split(
+        [learning[i] for i in order[aside:]], [learning[i] for i in order[:aside]], [examples[i] for i in sorted(kept)]
+    )
 
 
 def _clean(services: TrainingServices, run: Run) -> None:

@@ -7,7 +7,7 @@ apart check by check, so that a person can read why.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,10 +66,31 @@ class Decision:
     checks: tuple[Check, ...]
 
 
-def is_held_out(project_id: int, task_id: int, share: float = HELD_OUT_SHARE) -> bool:
-    """Tell whether a task's document is kept for the gate; the same for ever, whatever else is annotated."""
+def held_out(
+    project_id: int, task_ids: Iterable[int], *, least: int = 0, share: float = HELD_OUT_SHARE
+) -> frozenset[int]:
+    """Return the tasks whose documents are kept for the gate: those whose hash lies in the lowest ``share``.
+
+    Where chance leaves fewer than ``least`` of them, the tasks next in order are kept as well, as long as three
+    quarters of all remain to be learned from. Once there are more tasks these may be learned from; a task that was
+    learned from is kept for the gate later only if others are deleted.
+
+    Args:
+        project_id: Their project.
+        task_ids: All annotated tasks.
+        least: Documents that the gate needs.
+        share: Share of the tasks, in ``[0, 1]``.
+    """
+    order = sorted((_position(project_id, task_id), task_id) for task_id in set(task_ids))
+    count = sum(position < share for position, _ in order)
+    if count < least and 4 * least <= len(order):
+        count = least
+    return frozenset(task_id for _, task_id in order[:count])
+
+
+def _position(project_id: int, task_id: int) -> float:
     digest = hashlib.sha256(f"{project_id}:{task_id}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < share * 2**64
+    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def decide(

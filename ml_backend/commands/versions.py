@@ -75,7 +75,8 @@ def evaluate(arguments: argparse.Namespace, settings: Settings) -> int:
     extractor = Extractor.load(folder, threads=settings.inference_threads)
     config = parse_label_config(services.label_studio.project(arguments.project).label_config)
     collected = services.collector.collect(arguments.project, config, extractor.fields)
-    held_out = split(arguments.project, collected, np.random.default_rng(0)).held_out
+    least = settings.gate_min_documents
+    held_out = split(arguments.project, collected, least, np.random.default_rng(0)).held_out
     found = training_report.evaluate(extractor, held_out, collected.fields, collected.rename)
     print(f"{len(held_out)} held-out documents")
     print(f"{'field':24} {'precision':>9} {'recall':>9} {'F1':>9} {'entities':>9}")

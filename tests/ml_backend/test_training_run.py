@@ -19,7 +19,7 @@ from ml_backend.training_run import TrainingServices, split, train
 from ml_backend.versions import NothingBeforeError, Versions
 from model.extraction import finetune
 from model.extraction.augment import Augmentation
-from model.promotion import GateSettings, is_held_out
+from model.promotion import GateSettings, held_out
 from model.registry import Registry
 from model.tracking import RUN_TAG, Tracking
 from tests.ml_backend.backend import RECTANGLES
@@ -185,10 +185,11 @@ def test_what_a_killed_run_left_is_removed_by_the_next(bench: Bench) -> None:
 def test_held_out_documents_are_never_learned_from() -> None:
     collected = Annotated(80).collect(PROJECT, None, (), lambda *_: None)
 
-    parts = split(PROJECT, collected, np.random.default_rng(1))
-    held_out = [document.page for document in collected.examples if is_held_out(PROJECT, document.task_id)]
-    assert [example.page for example in parts.held_out] == held_out
-    assert len(parts.taught) + len(parts.valid) + len(held_out) == 80
+    parts = split(PROJECT, collected, 10, np.random.default_rng(1))
+    kept = held_out(PROJECT, [document.task_id for document in collected.examples], least=10)
+    pages = {document.page for document in collected.examples if document.task_id in kept}
+    assert {example.page for example in parts.held_out} == pages
+    assert len(parts.taught) + len(parts.valid) + len(kept) == 80
 
 
 def test_rolling_back_goes_back_step_by_step(bench: Bench) -> None:

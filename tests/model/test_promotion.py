@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from model.evaluation import Score, total
-from model.promotion import GateSettings, decide, is_held_out, lower_bound
+from model.promotion import GateSettings, decide, held_out, lower_bound
 
 
 def documents(accuracy, count=40, seed=1, field="NAME"):
@@ -75,7 +75,14 @@ def test_the_lower_bound_lies_below_the_gain_and_nears_it_with_more_documents():
 
 
 def test_a_fifth_of_the_tasks_is_held_out_always_the_same():
-    chosen = [is_held_out(7, task) for task in range(5000)]
-    assert chosen == [is_held_out(7, task) for task in range(5000)]
-    assert 0.18 < np.mean(chosen) < 0.22
-    assert chosen != [is_held_out(8, task) for task in range(5000)]
+    chosen = held_out(7, range(5000))
+    assert 0.18 < len(chosen) / 5000 < 0.22
+    assert held_out(7, range(2500)) == {task for task in chosen if task < 2500}
+    assert chosen != held_out(8, range(5000))
+
+
+def test_chance_never_leaves_the_gate_too_few_documents_of_many():
+    for project in range(40):
+        assert len(held_out(project, range(50), least=10)) >= 10
+    few = [held_out(project, range(30), least=10) for project in range(40)]
+    assert few == [held_out(project, range(30)) for project in range(40)]
