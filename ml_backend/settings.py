@@ -114,7 +114,7 @@ class Settings(BaseSettings):
         default=300.0, ge=5, description="How often Label Studio is asked for everything that was missed, in seconds."
     )
     training_budget_seconds: float = Field(
-        default=60.0,
+        default=75.0,
         ge=5,
         le=86_400,
         description="Time that one training run may spend on learning itself, in seconds.",
@@ -126,7 +126,10 @@ class Settings(BaseSettings):
         default=0.02, ge=0, le=1, description="Loss of entity F1 that must be ruled out (95 %) before a promotion."
     )
     gate_field_margin: float = Field(
-        default=0.15, ge=0, le=1, description="Loss of F1 that no field with five true values or more may suffer."
+        default=0.15,
+        ge=0,
+        le=1,
+        description="Loss of F1 that no field with five true values may suffer, unless chance explains it.",
     )
     gate_forgetting_margin: float = Field(
         default=0.05, ge=0, le=1, description="Loss of F1 that is allowed on unseen synthetic cards."

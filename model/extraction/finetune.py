@@ -39,7 +39,7 @@ from model.extraction.widening import widen
 #: Fewer pages than this say nothing of when to stop or how sure to be.
 _LEAST_VALID = 4
 #: Steps whose time is measured before it is known how many fit.
-_MEASURED_STEPS = 3
+_MEASURED_STEPS = 4
 #: A fifth more than planned is the most that a run takes, however slow the machine became meanwhile.
 _PATIENCE = 1.2
 
@@ -410,8 +410,8 @@ def _steps_within(
         idle.step()
         took.append(time.monotonic() - start)
         model.zero_grad(set_to_none=True)
-    # The first step allocates; looking at the validation pages comes on top.
-    return max(1, min(steps, int(plan.budget_seconds / (1.15 * float(np.median(took))))))
+    # The quickest is the one that nothing else held up; looking at the validation pages comes on top.
+    return max(1, min(steps, int(plan.budget_seconds / (1.15 * min(took)))))
 
 
 def _batches(

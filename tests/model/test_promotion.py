@@ -86,3 +86,14 @@ def test_chance_never_leaves_the_gate_too_few_documents_of_many():
         assert len(held_out(project, range(50), least=10)) >= 10
     few = [held_out(project, range(30), least=10) for project in range(40)]
     assert few == [held_out(project, range(30)) for project in range(40)]
+
+
+def test_a_fields_loss_that_chance_explains_stops_nothing():
+    def badge(company, tickets):
+        return {"COMPANY": Score(company, 1, 1), "TICKET": Score(tickets, 1, 1)}
+
+    champion = [badge(1, 0)] * 10
+    by_chance = [badge(0, 1)] * 2 + [badge(1, 1)] * 8
+    surely = [badge(0, 1)] * 4 + [badge(1, 1)] * 6
+    assert gate(champion, by_chance).promote
+    assert failed(gate(champion, surely)) == ["fields"]
