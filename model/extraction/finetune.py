@@ -7,7 +7,6 @@ through :mod:`model.extraction.augment`. A part of the annotated pages only tell
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,17 +26,21 @@ from transformers import (
 )
 from transformers.trainer_callback import PrinterCallback
 
-from model.bio import OUTSIDE, field_of
+from model.bio import OUTSIDE
 from model.errors import WeightsError
-from model.extraction.augment import Augmentation, augment
+from model.extraction.augment import Augmentation
 from model.extraction.calibration import FloatArray, fit_temperature
 from model.extraction.extractor import TEMPERATURE, load_checkpoint
+from model.extraction.lessons import Lessons
+from model.extraction.objective import Objective, batch_loss, grouped
 from model.extraction.packing import save_packed
 from model.extraction.training import IGNORED, Example, PageDataset, collate
 from model.extraction.widening import widen
 
 #: Fewer pages than this say nothing of when to stop or how sure to be.
 _LEAST_VALID = 4
+#: Synthetic cards for each annotated page, at most: more would leave too little time for the pages.
+_MOST_REPLAY = 3.0
 #: Steps whose time is measured before it is known how many fit.
 _MEASURED_STEPS = 4
 #: A fifth more than planned is the most that a run takes, however slow the machine became meanwhile.
@@ -155,7 +158,16 @@ def fine_tune(
     _freeze(model, plan.frozen_layers)
     objective = Objective.of(model, fields, rename, train, plan.heaviest)
     cards = [_within(card, model.config.label2id) for card in replay if card.tags]
-    lessons = _Lessons(train, cards, plan, model, tokenizer)
+    lessons = Lessons(
+        train,
+        cards,
+        model,
+        tokenizer,
+        passes=round(plan.passes),
+        cards=min(plan.replay, _MOST_REPLAY),
+        augmentation=plan.augmentation,
+        seed=plan.seed,
+    )
     steps = _steps_within(plan, model, lessons, objective)
     watch = _Watch(model, _batches(valid, model, tokenizer, plan.batch_size), objective, steps, plan, on_progress)
     trainer = _Trainer(
@@ -179,100 +191,6 @@ def fine_tune(
     setattr(model.config, TEMPERATURE, temperature)
     _save(model, tokenizer, folder)
     return FineTuned(folder, temperature, tuple(watch.curve), watch.best_step)
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """The loss: how unlikely the model finds the tags that may stand at a word, rare ones weighed more.
-
-    Targets below the number of tags stand for one tag. Those above, for annotated pages, stand for all tags that a
-    person without a label for some fields would have annotated in the same way.
-
-    Attributes:
-        allowed: Shape ``(targets, tags)``: which tags are right for which target.
-        weights: Shape ``(targets,)``.
-    """
-
-    allowed: torch.Tensor
-    weights: torch.Tensor
-
-    @staticmethod
-    def of(
-        model: LayoutLMv3ForTokenClassification,
-        fields: Sequence[str],
-        rename: Mapping[str, str],
-        train: Sequence[Example],
-        heaviest: float,
-    ) -> Objective:
-        """Return the objective for a model that knows ``fields`` and more; arguments as in :func:`fine_tune`."""
-        tags = [model.config.id2label[index] for index in range(model.config.num_labels)]
-        ids = {tag: index for index, tag in enumerate(tags)}
-        exact = torch.eye(len(tags), dtype=torch.bool)
-        grouped = exact.clone()
-        for tag, index in ids.items():
-            name = field_of(tag)
-            if name is not None and name not in fields:
-                renamed = rename.get(name)
-                stands_for = ids["O"] if renamed not in fields else ids[f"{tag[:2]}{renamed}"]
-                grouped[stands_for, index] = True
-        counts = Counter(tag for example in train for tag in example.tags if tag != "O")
-        usual = float(np.mean(list(counts.values()))) if counts else 1.0
-        weights = torch.ones(2 * len(tags))
-        for tag, count in counts.items():
-            weights[len(tags) + ids[tag]] = min(max(1.0, (usual / count) ** 0.5), heaviest)
-        return Objective(torch.cat([exact, grouped]), weights)
-
-    def __call__(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return the weighted mean loss over the words of a batch.
-
-        Args:
-            logits: Shape ``(pages, tokens, tags)``.
-            targets: Shape ``(pages, tokens)``; ``IGNORED`` where no word begins.
-        """
-        here = targets != IGNORED
-        wanted, scores = targets[here], logits[here].float().log_softmax(dim=-1)
-        allowed, weights = self.allowed.to(wanted.device)[wanted], self.weights.to(wanted.device)[wanted]
-        losses = -scores.masked_fill(~allowed, -torch.inf).logsumexp(dim=-1)
-        return (losses * weights).sum() / weights.sum().clamp_min(1.0)
-
-
-class _Lessons(PageDataset):
-    """All that is seen, in one long pass: annotated pages, each time changed anew, and synthetic cards between them."""
-
-    def __init__(
-        self,
-        train: Sequence[Example],
-        replay: Sequence[Example],
-        plan: FinetunePlan,
-        model: LayoutLMv3ForTokenClassification,
-        tokenizer: Tokenizer,
-    ) -> None:
-        rng = np.random.default_rng(plan.seed)
-        passes = max(1, round(plan.passes))
-        cards = min(plan.replay, 3.0) if replay else 0.0
-        # Negative numbers are cards. Each pass has its own order and its own share of the cards.
-        self._order: list[int] = []
-        drawn = 0
-        for _ in range(passes):
-            count = round(cards * len(train))
-            numbers = [*range(len(train)), *(-1 - (drawn + i) % len(replay) for i in range(count))]
-            drawn += count
-            self._order += [numbers[i] for i in rng.permutation(len(numbers))]
-        self._train, self._replay, self._plan = train, replay, plan
-        self._tags = model.config.num_labels
-        super().__init__(self._lesson, len(self._order), model, tokenizer)
-
-    def __getitem__(self, index: int) -> dict[str, NDArray[np.int64] | NDArray[np.float32]]:
-        item = super().__getitem__(index)
-        if self._order[index] >= 0:
-            item["labels"] = _grouped(item["labels"], self._tags)
-        return item
-
-    def _lesson(self, index: int) -> Example:
-        number = self._order[index]
-        if number < 0:
-            return self._replay[-1 - number]
-        return augment(self._train[number], np.random.default_rng((self._plan.seed, index)), self._plan.augmentation)
 
 
 class _Trainer(Trainer):  # type: ignore[misc]
@@ -351,7 +269,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         training = self._model.training
         self._model.eval()
         with torch.inference_mode():
-            losses = [float(_loss(self._model, batch, self._objective)) for batch in self.batches]
+            losses = [float(batch_loss(self._model, batch, self._objective)) for batch in self.batches]
         self._model.train(training)
         return float(np.mean(losses))
 
@@ -393,7 +311,7 @@ def _arguments(plan: FinetunePlan, steps: int, folder: Path) -> TrainingArgument
 
 
 def _steps_within(
-    plan: FinetunePlan, model: LayoutLMv3ForTokenClassification, lessons: _Lessons, objective: Objective
+    plan: FinetunePlan, model: LayoutLMv3ForTokenClassification, lessons: Lessons, objective: Objective
 ) -> int:
     """Return how many steps are planned: as many as the lessons last, or fit into the time."""
     steps = max(1, len(lessons) // plan.batch_size)
@@ -406,7 +324,7 @@ def _steps_within(
     for step in range(min(_MEASURED_STEPS, steps)):
         places = range(step * plan.batch_size, min((step + 1) * plan.batch_size, len(lessons)))
         start = time.monotonic()
-        torch.autograd.backward(_loss(model, collate([lessons[i] for i in places]), objective))
+        torch.autograd.backward(batch_loss(model, collate([lessons[i] for i in places]), objective))
         idle.step()
         took.append(time.monotonic() - start)
         model.zero_grad(set_to_none=True)
@@ -421,21 +339,9 @@ def _batches(
     items = []
     for index in range(len(dataset)):
         item = dataset[index]
-        item["labels"] = _grouped(item["labels"], model.config.num_labels)
+        item["labels"] = grouped(item["labels"], model.config.num_labels)
         items.append(item)
     return [collate(items[start : start + size]) for start in range(0, len(items), size)]
-
-
-def _grouped(labels: NDArray[Any], tags: int) -> NDArray[np.int64]:
-    """Return labels as targets that stand for groups of tags (:class:`Objective`)."""
-    return np.where(labels == IGNORED, IGNORED, labels + tags).astype(np.int64)
-
-
-def _loss(model: Any, batch: Mapping[str, torch.Tensor], objective: Objective) -> torch.Tensor:
-    device = next(model.parameters()).device
-    inputs = {name: values.to(device) for name, values in batch.items()}
-    targets = inputs.pop("labels")
-    return objective(model(**inputs).logits, targets)
 
 
 def _temperature(

@@ -6,7 +6,8 @@ from model.document import Box, Line, Page, Word
 from model.errors import WeightsError
 from model.extraction.augment import Augmentation
 from model.extraction.extractor import Extractor, load_checkpoint
-from model.extraction.finetune import FinetunePlan, Objective, fine_tune
+from model.extraction.finetune import FinetunePlan, fine_tune
+from model.extraction.objective import Objective
 from model.extraction.training import IGNORED, Example, PageDataset, Plan, train
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
 from tests.model.extraction.test_training import example
