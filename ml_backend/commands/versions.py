@@ -1,4 +1,4 @@
-"""``train``, ``evaluate``, ``versions``, ``promote``, ``rollback``: model versions, by hand."""
+"""``train``, ``evaluate``, ``versions``, ``promote``, ``rollback``, ``pin``, ``unpin``: model versions, by hand."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ def add_commands(add: AddCommand) -> None:
     parser = _with_project(add("promote", promote))
     parser.add_argument("version", metavar="VERSION", type=_number, help=f"number of the version, or «{_SHIPPED}»")
     _with_project(add("rollback", rollback))
+    parser = _with_project(add("pin", pin))
+    parser.add_argument("version", metavar="VERSION", type=int, help="number of the version")
+    _with_project(add("unpin", unpin))
 
 
 def train(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -133,6 +136,29 @@ def rollback(arguments: argparse.Namespace, settings: Settings) -> int:
     _, moves, _ = build_versions(settings)
     now = moves.rollback(arguments.project, by="cli", reason="rolled back by hand")
     print(f"Project {arguments.project} is served by {_name(now)} again.")
+    return 0
+
+
+def pin(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Have a project stay with a version, whatever is promoted."""
+    from ml_backend.learning_store import LearningStore
+    from ml_backend.store import Store
+    from ml_backend.training_assembly import build_versions
+
+    registry, _, _ = build_versions(settings)
+    version = registry.version(arguments.project, arguments.version)
+    LearningStore(Store(settings.store_url).engine).pin(arguments.project, version.number)
+    print(f"Project {arguments.project} stays with {_name(version.number)} until it is unpinned.")
+    return 0
+
+
+def unpin(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Have a project follow what is promoted again."""
+    from ml_backend.learning_store import LearningStore
+    from ml_backend.store import Store
+
+    LearningStore(Store(settings.store_url).engine).pin(arguments.project, None)
+    print(f"Project {arguments.project} follows its champion.")
     return 0
 
 

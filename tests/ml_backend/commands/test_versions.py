@@ -3,6 +3,8 @@
 import pytest
 
 from ml_backend.cli import main
+from ml_backend.learning_store import LearningStore
+from ml_backend.store import Store
 from model.registry import Registry
 from model.tracking import RUN_TAG, Tracking
 
@@ -48,3 +50,16 @@ def test_a_version_that_does_not_exist_is_refused_in_one_sentence(registry, capf
 def test_nothing_is_before_the_weights_that_ship(registry, capfd):
     assert main(["rollback", "3"]) == 1
     assert "weights that ship" in capfd.readouterr().err
+
+
+def test_a_project_stays_with_a_pinned_version_until_it_is_unpinned(registry, make_settings, capfd):
+    learning = LearningStore(Store(make_settings().store_url).engine)
+    assert main(["pin", "3", "1"]) == 0
+    assert learning.pinned(3) == 1
+    assert main(["pin", "3", "9"]) == 1
+    assert learning.pinned(3) == 1
+    assert main(["unpin", "3"]) == 0
+    assert learning.pinned(3) is None
+    out, err = capfd.readouterr()
+    assert "stays with version 1" in out
+    assert "no version 9" in err
