@@ -72,7 +72,7 @@ def main() -> None:
 
     print("| documents | fold | seconds | " + " | ".join([*fields, "micro"]) + " |")
     print("|---:|---:|---:|" + "---:|" * (len(fields) + 1))
-    totals: dict[int, list[tuple[float, float]]] = {}
+    totals: dict[int, list[tuple[float, float, float, float, float]]] = {}
     for fold in range(options.folds):
         for size in (0, *options.sizes):
             test = names[size:] if options.folds == 1 else names[fold :: options.folds]
@@ -94,15 +94,19 @@ def main() -> None:
                         on_progress=lambda _: None,
                     ).folder
                 seconds = time.perf_counter() - start
-                table = score(weights, {name: pages[name] for name in test}, truth, rename, not options.exact_truth)
-            totals.setdefault(size, []).append((table["micro"].f1, seconds))
+                tested = {name: pages[name] for name in test}
+                table, confidence = score(weights, tested, truth, rename, not options.exact_truth)
+            micro = table["micro"]
+            totals.setdefault(size, []).append((micro.f1, 1 - micro.precision, micro.recall, confidence, seconds))
             cells = " | ".join(f"{table[field].f1:.3f}" if field in table else "–" for field in (*fields, "micro"))
             print(f"| {size} | {fold} | {seconds:.0f} | {cells} |", flush=True)
-    print("\n| documents | micro F1, mean | lowest to highest | seconds, median |\n|---:|---:|---:|---:|")
+    print("\n| documents | micro F1, mean | lowest to highest | wrong values | found | confidence | seconds, median |")
+    print("|---:|---:|---:|---:|---:|---:|---:|")
     for size, rows in totals.items():
-        f1s = [f1 for f1, _ in rows]
-        middle = statistics.median(seconds for _, seconds in rows)
-        print(f"| {size} | {statistics.mean(f1s):.3f} | {min(f1s):.3f} to {max(f1s):.3f} | {middle:.0f} |")
+        f1s, wrong, found, sure, times = zip(*rows, strict=True)
+        means = " | ".join(f"{statistics.mean(column):.3f}" for column in (wrong, found, sure))
+        spread = f"{min(f1s):.3f} to {max(f1s):.3f}"
+        print(f"| {size} | {statistics.mean(f1s):.3f} | {spread} | {means} | {statistics.median(times):.0f} |")
 
 
 def read_pages(folder: Path, names: Sequence[str], kept: Path) -> dict[str, Page]:
@@ -154,16 +158,17 @@ def _place(texts: Sequence[str], tags: Sequence[str], wanted: str) -> tuple[int,
 
 def score(
     weights: Path, pages: Mapping[str, Page], truth: Mapping[str, FieldTexts], rename: Mapping[str, str], tagged: bool
-) -> dict[str, Score]:
-    """Return the scores of a checkpoint's values on pages."""
+) -> tuple[dict[str, Score], float]:
+    """Return the scores of a checkpoint's values on pages, and its mean confidence in them."""
     extractor = Extractor.load(weights)
-    predicted = {}
+    predicted, confidences = {}, []
     for name, page in pages.items():
         document = Document(page, extractor.extract(page).entities, 0.0, "", "")
-        predicted[name] = [
-            (rename.get(value.field, value.field), value.text) for value in field_values(document)
-        ]  # fmt: skip
-    return score_fields({name: truth[name] for name in pages}, predicted, tagged_only=tagged)
+        values = field_values(document)
+        predicted[name] = [(rename.get(value.field, value.field), value.text) for value in values]
+        confidences += [value.score for value in values]
+    table = score_fields({name: truth[name] for name in pages}, predicted, tagged_only=tagged)
+    return table, statistics.fmean(confidences or [0.0])
 
 
 def _plain(text: str) -> str:
