@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support import expected_conditions as expect
@@ -54,16 +55,22 @@ def listed_regions(browser: WebDriver) -> tuple[set[str], set[str]]:
     """Texts and labels of the list of regions, which holds only what is in view: so it is scrolled to its end."""
     texts: set[str] = set()
     labels: set[str] = set()
-    listing = browser.find_element(By.CSS_SELECTOR, LIST)
+    # The editor draws the list anew while it loads; whatever was found in the old one is looked for again.
+    patient = WebDriverWait(browser, WAIT_SECONDS, ignored_exceptions=(StaleElementReferenceException,))
     for step in range(100):
-        browser.execute_script("arguments[0].scrollTop = arguments[1]", listing, 100 * step)
-        time.sleep(0.1)
-        texts |= {area.get_attribute("value") or "" for area in browser.find_elements(By.CSS_SELECTOR, TEXT)}
-        labels |= {title.text for title in browser.find_elements(By.CSS_SELECTOR, LABEL)}
-        top, view, whole = (listing.get_property(name) for name in ("scrollTop", "clientHeight", "scrollHeight"))
-        if top + view >= whole:
+
+        def look(window: WebDriver, place: int = 100 * step) -> tuple[bool]:
+            listing = window.find_element(By.CSS_SELECTOR, LIST)
+            window.execute_script("arguments[0].scrollTop = arguments[1]", listing, place)
+            time.sleep(0.1)
+            texts.update(area.get_attribute("value") or "" for area in window.find_elements(By.CSS_SELECTOR, TEXT))
+            labels.update(title.text for title in window.find_elements(By.CSS_SELECTOR, LABEL))
+            top, view, whole = (listing.get_property(name) for name in ("scrollTop", "clientHeight", "scrollHeight"))
+            return (top + view >= whole,)
+
+        if patient.until(look)[0]:
             break
-    browser.execute_script("arguments[0].scrollTop = 0", listing)
+    browser.execute_script("arguments[0].scrollTop = 0", browser.find_element(By.CSS_SELECTOR, LIST))
     return texts, labels
 
 

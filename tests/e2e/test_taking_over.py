@@ -9,7 +9,7 @@ from ml_backend.label_studio.setup import UNCERTAINTY, ProjectPlan, ensure_proje
 from ml_backend.lineup import number_of
 from tests.e2e.conftest import System
 from tests.e2e.projects import a_region, new_project, printed_cards
-from tests.e2e.versions import register, registry_of
+from tests.e2e.versions import move_alias, register, registry_of
 from tests.e2e.waiting import until
 
 
@@ -77,10 +77,8 @@ def test_a_corrupt_version_leaves_the_old_one_serving_and_says_so(
     version = register(system.run_dir, project_id, tmp_path, nudge=2)
     weights = registry.folder_of(version) / "model.safetensors"
     whole = weights.read_bytes()
-    registry.promote(project_id, version.number)
-    if served_version(system, project_id) != before:
-        pytest.skip("it was loaded before it could be damaged")
     weights.write_bytes(whole[:-100])
+    move_alias(system.run_dir, version)
 
     def problem() -> str:
         return (

@@ -8,13 +8,19 @@ from pathlib import Path
 from safetensors.numpy import load_file, save_file
 
 from model.pipeline import SHIPPED_WEIGHTS
-from model.registry import Registry, Version
+from model.registry import CHAMPION, Registry, Version
 from model.tracking import RUN_TAG, Tracking
 
 
 def registry_of(run_dir: Path) -> Registry:
     """The registry of a running system."""
     return Registry(_tracking(run_dir))
+
+
+def move_alias(run_dir: Path, version: Version) -> None:
+    """Make a version the champion as another machine would, without a look at its files here."""
+    client = _tracking(run_dir).client()
+    client.set_registered_model_alias(f"project-{version.project_id}", CHAMPION, str(version.number))
 
 
 def register(run_dir: Path, project_id: int, folder: Path, *, nudge: int = 1) -> Version:
