@@ -74,7 +74,8 @@ def clean_environment(**ours: object) -> dict[str, str]:
 def launched(run_dir: Path, **settings: object) -> Iterator["subprocess.Popen[bytes]"]:
     """Start the system with its files in ``run_dir``, and interrupt it in the end if it still runs."""
     ports = {"PORT": free_port(), "LABEL_STUDIO_PORT": free_port(), "REDIS_PORT": free_port()}
-    environment = clean_environment(**{"RUN_DIR": run_dir} | ports | settings)
+    # All tests share one system: none of their projects may be put out of memory by another's.
+    environment = clean_environment(**{"RUN_DIR": run_dir, "LOADED_PROJECTS": 64} | ports | settings)
     with output_of(run_dir).open("a") as stream:
         process = subprocess.Popen(COMMAND, cwd=run_dir.parent, env=environment, stdout=stream, stderr=stream)
     try:
