@@ -26,6 +26,12 @@ _CUTS = (
     # a label directly before an international number, or before the brackets of an area code
     re.compile(r"(?<=[^\W\d_])[.:-]?()(?=\+\s?\d)"),
     re.compile(rf"^(?:{_NUMBER_LABELS})[.:-]*()(?=[+(]?\d[\d\s()./-]{{4,}})", re.IGNORECASE),
+    # a number directly before another one's country code, before the next label, or before an address
+    re.compile(r"(?<=\d{6})[/,;&.]*()(?=\+\s?\d)"),
+    re.compile(
+        r"(?<=\d{6})[/,;&.]*()(?=(?:telefax|fax|mobile|mob|telephone|tel|phone|e-?mail|факс|моб|тел)\b)", re.IGNORECASE
+    ),
+    re.compile(r"(?<=\d{9})()(?=[^\W\d_][\w.+-]*@)"),
     # two numbers, or two addresses, with a mark between them
     re.compile(r"(?<=\d{6})[/,;&]()(?=[+(]?\d{6})"),
     re.compile(r"(?<=\w)[|•·;]()(?=\w)"),

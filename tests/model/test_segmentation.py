@@ -26,6 +26,9 @@ def pieces(text):
         ("Mail.ann@example.com", ["Mail.", "ann@example.com"]),
         ("Web.www.example.com", ["Web.", "www.example.com"]),
         ("Тел:+7495", ["Тел:", "+7495"]),
+        ("+4930000012,+4930000013", ["+4930000012,", "+4930000013"]),
+        ("7000040Telefax:", ["7000040", "Telefax:"]),
+        ("09800000012ann@example.com", ["09800000012", "ann@example.com"]),
         ("E:joe@example.org|www.example.org", ["E:", "joe@example.org|", "www.example.org"]),
     ],
 )
@@ -40,6 +43,8 @@ def test_a_value_is_cut_from_what_stands_before_it(glued, expected):
         "http://www.example.com",
         "www.example.com",
         "ann@example.com",
+        "ann1980@example.com",
+        "1234567th",
         "+1(555)123-4567",
         "Smith",
         "24/7",
