@@ -33,6 +33,7 @@ from ml_backend.serving import Choice, Models
 from ml_backend.settings import Settings
 from ml_backend.store import Store
 from ml_backend.syncing import Synchroniser
+from ml_backend.versions import served_before
 from model.extraction.extractor import Extractor
 from model.ocr import OcrEngine, build_engine
 from model.pipeline import SHIPPED_WEIGHTS, Pipeline
@@ -98,7 +99,16 @@ def build_parts(settings: Settings) -> Parts:
     )
     learning, rescorings = LearningStore(store.engine), RescoringStore(store.engine)
     choice = Choice(settings.challenger_share, settings.serve_both, pinned=learning.pinned)
-    models = Models(pipeline, build_registry(settings), load, metrics, choice=choice, most=settings.loaded_projects)
+    runs = RunStore(store.engine)
+    models = Models(
+        pipeline,
+        build_registry(settings),
+        load,
+        metrics,
+        choice=choice,
+        most=settings.loaded_projects,
+        predecessors=lambda project_id: served_before(runs, project_id),
+    )
     models.prepare(state.id for state in learning.projects())
     models.watch(settings.model_poll_seconds, lambda: [state.id for state in learning.projects()])
     predictor = TaskPredictor(images, metrics, rescorings)

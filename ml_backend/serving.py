@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol
@@ -61,12 +61,17 @@ class Choice:
     pinned: Callable[[int], int | None] = lambda _project_id: None
 
 
+def _no_history(_project_id: int) -> Sequence[int | None]:
+    return ()
+
+
 class Models(Generic[Model]):
     """Line-ups by project; threads may share it.
 
     A look-up costs a dictionary's; only a project's first one asks the registry and loads. After that the watcher
     does, in a thread of its own, and puts whole line-ups in place of one another: a request in flight keeps the one it
-    has. What cannot be loaded, or asked for, leaves the old one serving and is told by :attr:`problems`.
+    has. What cannot be loaded, or asked for, leaves the old one serving and is told by :attr:`problems`. A process that
+    has no old one, since it was started later, takes the latest predecessor that can be loaded.
 
     Args:
         base: Answers where a project has no version of its own.
@@ -75,6 +80,8 @@ class Models(Generic[Model]):
         metrics: Told which versions serve, and of problems.
         choice: What a person has set.
         most: How many projects' own models are kept; the one not asked for longest goes first.
+        predecessors: Asked for each project: the numbers of the versions that one rollback after the other would bring,
+            ``None`` for the weights that ship.
         clock: Monotonic seconds.
     """
 
@@ -87,6 +94,7 @@ class Models(Generic[Model]):
         *,
         choice: Choice,
         most: int,
+        predecessors: Callable[[int], Sequence[int | None]] = _no_history,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._base = base
@@ -95,6 +103,7 @@ class Models(Generic[Model]):
         self._metrics = metrics
         self._choice = choice
         self._most = most
+        self._predecessors = predecessors
         self._clock = clock
         self._lineups: OrderedDict[int, Lineup[Model]] = OrderedDict()
         self._loaded: dict[int, dict[str, Model]] = {}
@@ -141,7 +150,9 @@ class Models(Generic[Model]):
                 after = self._wanted(project_id)
                 problem = None
             except (ModelError, BackendError) as error:
-                after, problem = before or Lineup(project_id, self._base), str(error)
+                problem = str(error)
+                # The weights that ship may be all that this process could load so far.
+                after = self._stand_in(project_id) if before is None or before.champion is self._base else before
             self._note(project_id, problem)
             if before is None or before.versions != after.versions:
                 self._put(project_id, after)
@@ -193,6 +204,19 @@ class Models(Generic[Model]):
         if challenger is None or challenger.version == champion.version:
             return Lineup(project_id, champion)
         return Lineup(project_id, champion, challenger, self._choice.share, self._choice.both)
+
+    def _stand_in(self, project_id: int) -> Lineup[Model]:
+        """Return the line-up of the latest predecessor that can be loaded, in the end of the weights that ship."""
+        try:
+            for number in self._predecessors(project_id):
+                try:
+                    ref = None if number is None else self._source.version(project_id, number)
+                    return Lineup(project_id, self._model(project_id, ref))
+                except (ModelError, BackendError) as error:
+                    _log.warning("predecessor_not_loaded", project=project_id, version=number, error=str(error))
+        except BackendError as error:
+            _log.warning("predecessors_not_known", project=project_id, error=str(error))
+        return Lineup(project_id, self._base)
 
     def _model(self, project_id: int, ref: Version | None) -> Model:
         if ref is None:

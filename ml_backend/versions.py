@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ml_backend.errors import BackendError
-from ml_backend.run_store import RunStore
+from ml_backend.run_store import Promotion, RunStore
 from model.registry import Registry
+
+#: More promotions than any project has.
+_ALL = 10_000
 
 
 class NothingBeforeError(BackendError):
     """A project whose version was never changed cannot be rolled back."""
 
     status = 409
+
+
+def predecessors(history: Sequence[Promotion], number: int | None) -> list[int | None]:
+    """Return the versions that one rollback after the other would bring, ``None`` for the weights that ship.
+
+    Args:
+        history: All promotions of the project, newest first.
+        number: The version that serves.
+    """
+    found: list[int | None] = []
+    while number is not None:
+        # The first promotion that brought a version is undone; a rollback's own entry brought it too, but is newer, and
+        # what it replaced is not what came before.
+        brought = next((each for each in reversed(history) if each.version == number), None)
+        if brought is None or brought.previous in found:
+            break
+        number = brought.previous
+        found.append(number)
+    return found
+
+
+def served_before(runs: RunStore, project_id: int) -> list[int | None]:
+    """Return the predecessors of the version that was promoted last.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    history = runs.promotions(project_id, limit=_ALL)
+    return predecessors(history, history[0].version if history else None)
 
 
 class Versions:
@@ -53,14 +87,11 @@ class Versions:
         """
         self.complete_history(project_id)
         champion = self._registry.champion(project_id)
-        # The first promotion that brought the present version is undone; a rollback's own entry brought it too, but is
-        # newer, and what it replaced is not what came before.
-        history = self._runs.promotions(project_id, limit=10_000)[::-1]
-        brought = next((each for each in history if champion is not None and each.version == champion.number), None)
-        if brought is None:
+        before = predecessors(self._runs.promotions(project_id, limit=_ALL), champion.number if champion else None)
+        if not before:
             raise NothingBeforeError(f"Project {project_id} is served by the weights that ship already.")
-        self.promote(project_id, brought.previous, by=by, reason=reason)
-        return brought.previous
+        self.promote(project_id, before[0], by=by, reason=reason)
+        return before[0]
 
     def complete_history(self, project_id: int) -> None:
         """Add what a process that was killed between moving the alias and writing it down did not write."""

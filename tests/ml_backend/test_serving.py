@@ -73,7 +73,7 @@ def clock():
 def make(versions, clock):
     made = []
 
-    def make(most=8, **choice):
+    def make(most=8, predecessors=lambda _: (), **choice):
         loads = []
 
         def load(folder, name):
@@ -82,7 +82,14 @@ def make(versions, clock):
 
         metrics = Metrics(CollectorRegistry())
         models = Models(
-            Loaded("cards-12345678.aaaaaa"), versions, load, metrics, choice=Choice(**choice), most=most, clock=clock
+            Loaded("cards-12345678.aaaaaa"),
+            versions,
+            load,
+            metrics,
+            choice=Choice(**choice),
+            most=most,
+            predecessors=predecessors,
+            clock=clock,
         )
         models.loads, models.metrics = loads, metrics
         made.append(models)
@@ -154,6 +161,25 @@ def test_a_version_that_cannot_be_loaded_leaves_the_old_one_serving_and_says_so(
     assert models.refresh(3).version == "p3-v2-00000002.aaaaaa"
     assert not models.problems
     assert 'ml_backend_model_problem{project="3"} 0.0' in models.metrics.render().decode()
+
+
+def test_a_process_that_starts_while_the_champion_is_damaged_serves_the_latest_sound_predecessor(make, versions, clock):
+    versions.champions[3], versions.corrupt = 3, {2, 3}
+    models = make(predecessors=lambda _: [2, 1, None])
+    assert models.lineup(3).version == "p3-v1-00000001.aaaaaa"
+    assert "Version 3 of project 3 cannot be loaded" in models.problems[3]
+    assert models.settled_version(3) is None
+    models.refresh(3)
+    assert models.loads == ["p3-v1-00000001"]
+    versions.corrupt = set()
+    clock.advance(RETRY_SECONDS)
+    assert models.refresh(3).version == "p3-v3-00000003.aaaaaa"
+    assert not models.problems
+
+
+def test_without_a_sound_predecessor_the_weights_that_ship_serve(make, versions):
+    versions.champions[3], versions.corrupt = 2, {1, 2}
+    assert make(predecessors=lambda _: [1]).lineup(3).version == "cards-12345678.aaaaaa"
 
 
 def test_a_registry_that_is_down_changes_nothing(make, versions):

@@ -16,7 +16,7 @@ from ml_backend.samples import Collected, LabelledDocument
 from ml_backend.store import Store
 from ml_backend.tagging import FieldNames
 from ml_backend.training_run import TrainingServices, split, train
-from ml_backend.versions import NothingBeforeError, Versions
+from ml_backend.versions import NothingBeforeError, Versions, served_before
 from model.extraction import finetune
 from model.extraction.augment import Augmentation
 from model.promotion import GateSettings, held_out
@@ -198,7 +198,9 @@ def test_rolling_back_goes_back_step_by_step(bench: Bench) -> None:
         tracked = bench.services.tracking.begin(PROJECT, number, "made")
         bench.registry.register(bench.services.shipped, PROJECT, tracked, {})
         versions.promote(PROJECT, number, by="cli", reason="")
+    assert served_before(bench.runs, PROJECT) == [1, None]
     assert versions.rollback(PROJECT, by="cli", reason="") == 1
+    assert served_before(bench.runs, PROJECT) == [None]
     assert versions.rollback(PROJECT, by="cli", reason="") is None
     with pytest.raises(NothingBeforeError):
         versions.rollback(PROJECT, by="cli", reason="")
