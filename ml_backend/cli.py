@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from ml_backend.atomic_files import replacing
-from ml_backend.commands import ordering, samples, versions
+from ml_backend.commands import doctor, ordering, samples, versions
 from ml_backend.errors import BackendError
 from ml_backend.logs import configure_logging
 from ml_backend.settings import Settings
@@ -146,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
             "images", nargs="+", type=Path, metavar="IMAGE", help="image file, or folder searched with all below it"
         )
         subparser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON file to write")
-    for module in (samples, versions, ordering):
+    for module in (samples, versions, ordering, doctor):
         module.add_commands(lambda name, command: _add(commands, name, command))
     return parser
 

@@ -1,4 +1,4 @@
-"""The Label Studio that ``make run`` has started, for commands that are run beside it."""
+"""What ``make run`` has started, for commands that are run beside it: its Label Studio, its Redis, its secrets."""
 
 from __future__ import annotations
 
@@ -26,5 +26,27 @@ def connected(settings: Settings) -> Settings:
             "label_studio_url": url,
             "label_studio_api_key": SecretStr(token),
             "backend_url": settings.backend_url or backend,
+        }
+    )
+
+
+def launched(settings: Settings) -> Settings:
+    """Return settings as the parts have them that a launch in the same ``RUN_DIR`` has started.
+
+    Besides Label Studio's address and token these are the Redis that it started, with its password, and the secret of
+    its webhooks. What is set already stays as it is.
+    """
+    settings = connected(settings)
+    try:
+        written = json.loads((settings.run_dir / "secrets.json").read_text(encoding="utf-8"))
+        password, secret = (str(written[key]) for key in ("redis_password", "webhook_secret"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return settings
+    return settings.model_copy(
+        update={
+            "redis_url": settings.redis_url or f"redis://:{password}@127.0.0.1:{settings.redis_port}/0",
+            "webhook_secret": settings.webhook_secret
+            if settings.webhook_secret.get_secret_value()
+            else SecretStr(secret),
         }
     )

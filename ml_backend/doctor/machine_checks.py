@@ -1,0 +1,175 @@
+"""On this machine: Redis, the workers, the store, the disk, the models."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timezone
+from pathlib import Path
+
+import psutil
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, Worker
+from sqlalchemy import create_engine
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from ml_backend.doctor.findings import Check, Seen, well
+from ml_backend.doctor.patient import System
+from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, WORKER_QUEUES
+from ml_backend.words import say
+
+#: Below the first a training run may end half way, below the second nothing can be written down any more.
+LITTLE_SPACE, NO_SPACE = 2_000_000_000, 200_000_000
+#: RQ's workers give a sign of life at least every seven minutes.
+SILENT_SECONDS = 600.0
+
+
+def look_at_redis(system: System) -> Iterator[Seen]:
+    """Ask Redis for its version."""
+    try:
+        with closing(_redis(system)) as connection:
+            release = connection.info("server").get("redis_version", "?")
+            waiting = sum(_queue(name, connection).count for name in (*WORKER_QUEUES, TRAINING_QUEUE))
+    except (RedisError, ValueError) as error:
+        yield Seen(
+            "broken",
+            say("Redis cannot be used ({kind}).", kind=type(error).__name__),
+            say("Start Redis, or set REDIS_URL to where it runs (with its password: redis://:PASSWORD@HOST:PORT/0)."),
+        )
+        return
+    yield well("Redis {release} answers; {count} jobs wait.", release=release, count=waiting)
+
+
+def look_at_workers(system: System) -> Iterator[Seen]:
+    """See whether somebody takes the jobs: the worker, and the trainer."""
+    with closing(_redis(system)) as connection:
+        workers = [worker for worker in Worker.all(connection=connection, serializer=SERIALIZER) if _alive(worker)]
+        served = {name for worker in workers for name in worker.queue_names()}
+    for name, queue, module in (
+        ("worker", WORKER_QUEUES[0], "ml_backend.jobs.worker"),
+        ("trainer", TRAINING_QUEUE, "ml_backend.jobs.trainer"),
+    ):
+        if queue in served:
+            yield well("The {name} is alive.", name=name)
+        else:
+            yield Seen(
+                "broken",
+                say("No {name} is alive: its jobs wait.", name=name),
+                say("Start `make run`, or `python -m {module}`; its log says why it ended.", module=module),
+            )
+
+
+def look_at_store(system: System) -> Iterator[Seen]:
+    """Compare the database's schema with the newest that this version of the backend knows."""
+    config = Config()
+    config.set_main_option("script_location", "ml_backend:migrations")
+    scripts = ScriptDirectory.from_config(config)
+    newest = scripts.get_current_head()
+    try:
+        engine = system.engine or create_engine(system.settings.store_url)
+        with engine.connect() as connection:
+            present = MigrationContext.configure(connection).get_current_revision()
+        if system.engine is None:
+            engine.dispose()
+    except (SQLAlchemyError, ArgumentError, NoSuchModuleError, ImportError, OSError) as error:
+        yield Seen(
+            "broken",
+            say("The store cannot be opened ({kind}).", kind=type(error).__name__),
+            say("Check DATABASE_URL, and that RUN_DIR can be written."),
+        )
+        return
+    if present == newest:
+        yield well("The store is at its newest schema ({revision}).", revision=present)
+    elif present is not None and not _known(scripts, present):
+        yield Seen(
+            "broken",
+            say("The store's schema ({revision}) is of a newer version of the backend.", revision=present),
+            say("Install that version again, or use another RUN_DIR or DATABASE_URL."),
+        )
+    else:
+        yield Seen(
+            "broken",
+            say("The store's schema is {present}, the newest is {newest}.", present=present or "—", newest=newest),
+            say("Start the backend again: it migrates the store when it starts."),
+        )
+
+
+def look_at_disk(system: System) -> Iterator[Seen]:
+    """Tell how much room there is, on each disk once."""
+    seen: set[int] = set()
+    for folder in system.folders:
+        there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+        device = there.stat().st_dev
+        if device in seen:
+            continue
+        seen.add(device)
+        free = shutil.disk_usage(there).free
+        if free >= LITTLE_SPACE:
+            yield well("{free:.1f} GB are free for {folder}.", free=free / 1e9, folder=folder)
+        else:
+            yield Seen(
+                "broken" if free < NO_SPACE else "attention",
+                say("Only {free:.2f} GB are free for {folder}.", free=free / 1e9, folder=folder),
+                say("Make room: a model version takes 60 MB, and old ones lie in {models}.", models=system.folders[1]),
+            )
+
+
+def look_at_models(system: System) -> Iterator[Seen]:
+    """Load what ships and have it read a printed line."""
+    # Late: these bring torch along, which nothing else here needs.
+    from ml_backend.assembly import warm_up
+    from model.extraction.extractor import Extractor
+    from model.ocr import build_engine
+    from model.pipeline import SHIPPED_WEIGHTS, Pipeline
+
+    settings = system.settings
+    threads = settings.inference_threads
+    folder: Path = settings.extractor_dir or SHIPPED_WEIGHTS
+    engine = build_engine(settings.ocr_engine, models_dir=settings.ocr_models_dir, threads=threads)
+    extractor = Extractor.load(folder, threads=threads)
+    pipeline = Pipeline(
+        engine, extractor, max_image_bytes=settings.max_image_bytes, max_image_pixels=settings.max_image_pixels
+    )
+    warm_up(engine, pipeline)
+    yield well("The models load and read ({version}).", version=pipeline.version)
+
+
+MACHINE_CHECKS: tuple[Check[System], ...] = (
+    Check("redis", say("Redis"), look_at_redis),
+    Check("workers", say("Workers"), look_at_workers, needs=("redis",)),
+    Check("store", say("Store"), look_at_store),
+    Check("disk", say("Disk space"), look_at_disk),
+    Check("models", say("Models"), look_at_models),
+)
+
+
+def _redis(system: System) -> Redis:
+    return Redis.from_url(system.settings.queue_url, socket_connect_timeout=2.0, socket_timeout=3.0)
+
+
+def _queue(name: str, connection: Redis) -> Queue:
+    return Queue(name, connection=connection, serializer=SERIALIZER)
+
+
+def _alive(worker: Worker) -> bool:
+    """Tell whether a worker that has signed in lives: one that was killed did not sign out."""
+    if worker.hostname == socket.gethostname() and worker.pid:
+        try:
+            return psutil.Process(worker.pid).status() not in {psutil.STATUS_ZOMBIE, psutil.STATUS_STOPPED}
+        except psutil.Error:
+            return False
+    last = worker.last_heartbeat
+    if last is None:
+        return False
+    moment = last if last.tzinfo else last.replace(tzinfo=timezone.utc)
+    return (datetime.now(timezone.utc) - moment).total_seconds() < SILENT_SECONDS
+
+
+def _known(scripts: ScriptDirectory, revision: str) -> bool:
+    return any(script.revision == revision for script in scripts.walk_revisions())
