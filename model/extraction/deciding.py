@@ -69,7 +69,7 @@ class Decider:
         for candidate in self._cut(page, probabilities, self._committee if self._committee.opinions else None):
             confidence = self._committee.confidence(candidate.field, candidate.probability, candidate.outcome)
             if confidence >= LEAST_CONFIDENCE or candidate.field not in self._committee.opinions:
-                named.append((candidate, confidence))
+                named.append((candidate, self._committee.adjusted(candidate.field, confidence)))
         return named
 
     def proposals(

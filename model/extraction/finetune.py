@@ -30,9 +30,11 @@ from model.bio import OUTSIDE
 from model.errors import WeightsError
 from model.extraction.augment import Augmentation
 from model.extraction.calibration import FloatArray, fit_temperature
-from model.extraction.extractor import TEMPERATURE, load_checkpoint
+from model.extraction.committee import Committee
+from model.extraction.extractor import TEMPERATURE, Extractor, load_checkpoint
 from model.extraction.lessons import Lessons
 from model.extraction.objective import Objective, batch_loss, grouped
+from model.extraction.opinions import proposals_of
 from model.extraction.packing import save_packed
 from model.extraction.training import IGNORED, Example, PageDataset, collate
 from model.extraction.widening import widen
@@ -190,6 +192,8 @@ def fine_tune(
     temperature = round(temperature, 4)
     setattr(model.config, TEMPERATURE, temperature)
     _save(model, tokenizer, folder)
+    model.config.committee = _adapted(model, folder, valid, fields, rename).to_json()
+    model.config.save_pretrained(folder)
     return FineTuned(folder, temperature, tuple(watch.curve), watch.best_step)
 
 
@@ -365,6 +369,20 @@ def _temperature(
         rows.append(scores.masked_fill(others, -1e4).numpy())
         targets.append(best.numpy())
     return fit_temperature(np.concatenate(rows), np.concatenate(targets)) if tags and rows else 1.0
+
+
+def _adapted(
+    model: LayoutLMv3ForTokenClassification,
+    folder: Path,
+    valid: Sequence[Example],
+    fields: Sequence[str],
+    rename: Mapping[str, str],
+) -> Committee:
+    """Return the committee of a checkpoint, its confidence fitted to pages that were not learned from."""
+    known = {*fields, *(field for field, name in rename.items() if name in fields)}
+    # Of fields that the project lacks nobody says where they are.
+    seen = [each for each in proposals_of(Extractor.load(folder), valid, rename) if each.field in known]
+    return Committee.from_json(getattr(model.config, "committee", None)).adapted(seen)
 
 
 def _save(model: LayoutLMv3ForTokenClassification, tokenizer: Tokenizer, folder: Path) -> None:

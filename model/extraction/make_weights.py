@@ -25,14 +25,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from model.bio import FIELDS, spans
+from model.bio import FIELDS
 from model.document import Page
 from model.errors import SyntheticError
 from model.extraction.alignment import align, segment_truth
 from model.extraction.committee import Committee
-from model.extraction.deciding import Decider
 from model.extraction.extractor import Extractor, load_checkpoint
 from model.extraction.initialise import initialise
+from model.extraction.opinions import proposals_of
 from model.extraction.packing import save_packed
 from model.extraction.training import Example, PageDataset, Plan, train
 from model.ocr import OcrEngine, build_engine
@@ -122,18 +122,7 @@ def cyrillic_texts(examples: Iterable[Example]) -> Iterator[str]:
 
 def fit_committee(folder: Path, held_out: Sequence[Example]) -> Committee:
     """Return what can be learned of how the checkpoint in ``folder`` and the patterns agree with the truth."""
-    extractor = Extractor.load(folder)
-    decider = Decider(extractor.tags, Committee({}))
-    proposals = [
-        proposal
-        for example in held_out
-        for proposal in decider.proposals(
-            example.page,
-            extractor.extract(example.page).probabilities,
-            spans(example.tags, example.page.line_spans()),
-        )
-    ]
-    return Committee.fit(proposals)
+    return Committee.fit(proposals_of(Extractor.load(folder), held_out))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

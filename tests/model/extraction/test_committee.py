@@ -57,3 +57,40 @@ def test_opinions_survive_being_written_down(committee):
                 committee.confidence("PHONE", probability, outcome), abs=1e-3
             )
     assert Committee.from_json(None).opinions == {}
+
+
+def sure(committee, field, probability, outcome):
+    return committee.adjusted(field, committee.confidence(field, probability, outcome))
+
+
+def test_new_values_change_how_sure_one_is_and_the_more_the_more(committee):
+    wrong = [Proposal("PHONE", 0.95, "number/phone", i % 4 == 3) for i in range(80)]
+    before, few, many = (
+        sure(each, "PHONE", 0.95, "number/phone")
+        for each in (committee, committee.adapted(wrong[:4]), committee.adapted(wrong))
+    )
+    assert before > 0.85
+    assert before - 0.4 < few < before - 0.05
+    assert many == pytest.approx(0.25, abs=0.08)
+
+
+def test_new_values_leave_what_is_named(committee):
+    again = committee.adapted([Proposal("PHONE", 0.95, "number/phone", False)] * 50)
+    assert again.confidence("PHONE", 0.95, "number/phone") == committee.confidence("PHONE", 0.95, "number/phone")
+    assert again.opinions == committee.opinions
+
+
+def test_confidence_that_agrees_with_new_values_stays(committee):
+    again = committee.adapted(proposals(np.random.default_rng(3), 300))
+    for outcome in ("number/phone", "code/other"):
+        said = sure(again, "PHONE", 0.7, outcome)
+        assert said == pytest.approx(committee.confidence("PHONE", 0.7, outcome), abs=0.08)
+    assert committee.adapted([]) == committee
+
+
+def test_confidence_in_a_new_field_is_fitted_too_and_survives_being_written_down(committee):
+    again = committee.adapted([Proposal("TAX_ID", 0.9, "code/none", i % 2 == 0) for i in range(40)])
+    for each in (again, Committee.from_json(again.to_json())):
+        assert sure(each, "TAX_ID", 0.9, "code/none") == pytest.approx(0.5, abs=0.1)
+        assert "TAX_ID" not in each.opinions
+        assert each.opinions.keys() == committee.opinions.keys()
