@@ -1,0 +1,111 @@
+"""The gate of recognisers: may one that was trained anew read in the champion's place?
+
+Both read the same lines, of documents that were never learned from, and rendered lines of each language that neither
+has seen. :mod:`model.promotion` is its counterpart for the naming of fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.line_evaluation import LineCounts, add_counts
+from model.promotion import Check, Decision
+
+#: The bound that a rise must stay below: one-sided, 95 %.
+_QUANTILE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class LineGate:
+    """What is allowed; margins are differences of CER as shares, so that 0.001 is a tenth of a point.
+
+    Attributes:
+        margin: Rise of the CER that the held-out lines must rule out with 95 % confidence.
+        forgetting_margin: Rise of the CER that is allowed on the rendered lines of any one group.
+        min_lines: Held-out lines without which nothing is promoted.
+        samples: Resamples of the bootstrap.
+    """
+
+    margin: float = 0.005
+    forgetting_margin: float = 0.001
+    min_lines: int = 20
+    samples: int = 2000
+
+
+Forgetting = Mapping[str, tuple[LineCounts, LineCounts]]
+"""A group of rendered lines, such as a language, to the champion's and the challenger's counts on it."""
+
+
+def decide_lines(
+    champion: Sequence[LineCounts],
+    challenger: Sequence[LineCounts],
+    forgetting: Forgetting,
+    gate: LineGate,
+    rng: np.random.Generator,
+) -> Decision:
+    """Decide whether the challenger may read in the champion's place.
+
+    Args:
+        champion: Its counts, a held-out document each: lines of one document err alike, so documents are drawn anew.
+        challenger: Those of the same documents in the same order.
+        forgetting: Both's counts on rendered lines.
+        gate: What is allowed.
+        rng: For the bootstrap.
+
+    Raises:
+        ValueError: If the two did not read the same documents.
+    """
+    if [(each.lines, each.characters) for each in champion] != [(each.lines, each.characters) for each in challenger]:
+        raise ValueError("champion and challenger must read the same lines")
+    old, new = add_counts(champion), add_counts(challenger)
+    enough = old.lines >= gate.min_lines
+    checks = [Check("lines", enough, f"{old.lines} held-out lines of {gate.min_lines} needed")]
+    if enough:
+        bound = upper_bound(champion, challenger, gate.samples, rng)
+        better = new.cer < old.cer or (new.cer == old.cer and new.accuracy > old.accuracy)
+        checks += [
+            Check("better", better, f"CER {_percent(new.cer)} after {_percent(old.cer)}"),
+            Check(
+                "accuracy",
+                new.right >= old.right,
+                f"{_percent(new.accuracy)} of the lines right after {_percent(old.accuracy)}",
+            ),
+            Check(
+                "bootstrap",
+                bound < gate.margin,
+                f"with 95 % confidence the CER changes by {100 * bound:+.2f} points or less, "
+                f"{100 * gate.margin:+.2f} is allowed",
+            ),
+        ]
+    if forgetting:
+        rises = {group: after.cer - before.cer for group, (before, after) in forgetting.items()}
+        worst = max(rises, key=lambda group: rises[group])
+        # Sums of shares: what is equal but for the arithmetic's last digit is allowed.
+        holds = rises[worst] <= gate.forgetting_margin + 1e-9
+        before, after = forgetting[worst]
+        detail = f"of all rendered lines {worst} changes worst: CER {_percent(after.cer)} after {_percent(before.cer)}"
+        checks.append(Check("forgetting", holds, detail))
+    failed = [check for check in checks if not check.passed]
+    said = failed or [check for check in checks if check.name in {"better", "accuracy"}]
+    return Decision(not failed, "; ".join(check.detail for check in said), tuple(checks))
+
+
+def upper_bound(
+    champion: Sequence[LineCounts], challenger: Sequence[LineCounts], samples: int, rng: np.random.Generator
+) -> float:
+    """Return what the CER rises by at most, with 95 % confidence: a paired bootstrap over documents.
+
+    Bisani and Ney, «Bootstrap Estimates for Confidence Intervals in ASR Performance Evaluation» (ICASSP 2004).
+    """
+    characters = np.array([each.characters for each in champion], dtype=np.float64)
+    rises = np.array([new.edits - old.edits for old, new in zip(champion, challenger, strict=True)], dtype=np.float64)
+    drawn = rng.integers(len(champion), size=(samples, len(champion)))
+    gains = rises[drawn].sum(axis=1) / np.maximum(characters[drawn].sum(axis=1), 1.0)
+    return float(np.quantile(gains, _QUANTILE))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"

@@ -1,0 +1,77 @@
+"""The gate of recognisers lets through what reads better and has forgotten nothing, and says why not otherwise."""
+
+import numpy as np
+import pytest
+
+from model.line_evaluation import LineCounts, add_counts, count_line, count_lines, differing_characters, plain_line
+from model.line_promotion import LineGate, decide_lines, upper_bound
+
+GATE = LineGate(min_lines=20, samples=500)
+
+
+def document(edits: int, lines: int = 5) -> LineCounts:
+    return LineCounts(edits, 20 * lines, max(0, lines - edits), lines)
+
+
+def decide(old, new, forgetting=None, gate=GATE):
+    return decide_lines(old, new, forgetting or {}, gate, np.random.default_rng(0))
+
+
+def failed(decision) -> list[str]:
+    return [check.name for check in decision.checks if not check.passed]
+
+
+def test_edits_are_counted_in_nfc_and_whatever_kind_of_space_was_written() -> None:
+    assert count_line("Андрей Йод", "Андре\u0438\u0306\u00a0Йод") == LineCounts(0, 10, 1, 1)
+    assert count_line("№ 5", "No 5") == LineCounts(2, 3, 0, 1)
+    assert count_lines(["ab", "cd"], ["ab", "c"]) == LineCounts(1, 4, 1, 2)
+    assert add_counts([]).cer == add_counts([]).accuracy == 0.0
+    assert plain_line(" a\u202fb\n") == "a b"
+
+
+def test_the_characters_of_both_sides_of_an_edit_are_named() -> None:
+    assert differing_characters("Улица 5", "Yлица 6") == {"У", "Y", "5", "6"}
+    assert differing_characters("abc", "abxc") == {"x"}
+    assert not differing_characters("abc", "abc")
+
+
+def test_a_recogniser_that_reads_better_everywhere_is_promoted_with_both_measures_as_the_reason() -> None:
+    decision = decide([document(3)] * 10, [document(1)] * 10)
+    assert decision.promote
+    assert decision.reason == "CER 1.00 % after 3.00 %; 80.00 % of the lines right after 40.00 %"
+
+
+def test_too_few_lines_promote_nothing() -> None:
+    assert failed(decide([document(3)] * 3, [document(0)] * 3)) == ["lines"]
+
+
+def test_no_change_is_no_reason_to_change() -> None:
+    assert failed(decide([document(1)] * 10, [document(1)] * 10)) == ["better"]
+
+
+def test_one_lucky_document_does_not_outweigh_nine_that_are_read_worse() -> None:
+    old, new = [document(60), *[document(0)] * 9], [document(0), *[document(4)] * 9]
+    assert set(failed(decide(old, new))) >= {"accuracy", "bootstrap"}
+
+
+def test_forgetting_in_one_language_is_found_though_the_others_gain() -> None:
+    old, new = [document(3)] * 10, [document(1)] * 10
+    forgetting = {
+        "latin": (LineCounts(20, 1000, 80, 100), LineCounts(5, 1000, 95, 100)),
+        "cyrillic": (LineCounts(10, 1000, 90, 100), LineCounts(12, 1000, 89, 100)),
+    }
+    decision = decide(old, new, forgetting)
+    assert failed(decision) == ["forgetting"]
+    assert "cyrillic changes worst: CER 1.20 % after 1.00 %" in decision.reason
+    allowed = {"latin": (LineCounts(10, 1000, 90, 100), LineCounts(11, 1000, 90, 100))}
+    assert decide(old, new, allowed).promote
+
+
+def test_the_bound_is_exact_where_every_document_changes_alike() -> None:
+    bound = upper_bound([document(3)] * 8, [document(1)] * 8, 200, np.random.default_rng(1))
+    assert bound == pytest.approx(-0.02)
+
+
+def test_different_lines_are_not_compared() -> None:
+    with pytest.raises(ValueError, match="same lines"):
+        decide([document(1, lines=5)], [document(1, lines=4)])
