@@ -51,9 +51,12 @@ $(DEV_STAMP): requirements-dev.txt $(RUN_STAMP)
 run: $(RUN_STAMP)
 	@exec $(PY) -m ml_backend run
 
+# Two processes: the end-to-end tests mostly wait, and the others compute meanwhile. Empty: one after the other.
+TEST_PROCESSES ?= -n 2 --dist loadgroup --no-loadscope-reorder
+
 test: $(DEV_STAMP)
 	@$(PY) -m ml_backend.launch.environment
-	@$(PY) -m pytest $(PYTEST_ARGS)
+	@$(PY) -m pytest $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 check: $(DEV_STAMP)
 	$(VENV)/bin/ruff check .

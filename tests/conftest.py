@@ -19,7 +19,16 @@ from model.extraction.extractor import Extractor
 from model.ocr import OcrEngine, build_engine
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
 
+ROOT = Path(__file__).resolve().parents[1]
 FIELDS = ("NAME", "POSITION", "COMPANY", "PHONE", "FAX", "EMAIL", "WEBSITE", "ADDRESS")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # With several processes (pytest -n), the tests of a file stay together, and all that share one running system do:
+    # fixtures are then made once, as without.
+    for item in items:
+        whole = "e2e" in item.path.relative_to(ROOT / "tests").parts
+        item.add_marker(pytest.mark.xdist_group("e2e" if whole else str(item.path)))
 
 
 @pytest.fixture
