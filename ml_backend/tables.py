@@ -251,3 +251,19 @@ class RescoringRow(Base):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     pushed: Mapped[int] = mapped_column(Integer)
+
+
+class PanelActionRow(Base):
+    """Something that a person has set going from the panel; ``key`` is that of the form, which counts once."""
+
+    __tablename__ = "panel_actions"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    project_id: Mapped[int] = mapped_column(BigInteger)
+    name: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(16))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    outcome: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+
+    __table_args__ = (Index("panel_actions_by_project", "project_id", "started_at"),)
