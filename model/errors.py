@@ -32,3 +32,7 @@ class TrackingError(ModelError):
 
 class VersionError(TrackingError):
     """A model version that does not exist, or whose files are missing or damaged."""
+
+
+class RecogniserError(ModelError):
+    """A recogniser that cannot be used or trained: no CTC head, unknown characters, damaged weights."""

@@ -1,0 +1,94 @@
+"""Puts a head onto its backbone: a plain PP-OCR file that PaddleOCR and RapidOCR load like any other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from model.errors import RecogniserError
+from model.recognition.graph import FloatArray, find_head
+from model.recognition.head import Head
+
+ONNX_FILE, DESCRIPTION_FILE = "inference.onnx", "inference.yml"
+
+
+def graft(onnx_file: Path, head: Head, folder: Path, *, name: str = "PP-OCRv6_small_rec") -> Path:
+    """Write a recogniser made of another one's backbone and this head.
+
+    The temperature goes into the weights, so that the engines' scores are the calibrated ones.
+
+    Args:
+        onnx_file: A recogniser on whose backbone the head was trained; that is for the caller to know.
+        head: What names the characters.
+        folder: Gets ``inference.onnx``, its alphabet in the metadata, and PaddleOCR's ``inference.yml``.
+        name: What PaddleOCR is to call the model: one of the names it knows.
+
+    Returns:
+        The ONNX file.
+
+    Raises:
+        RecogniserError: If the file has no CTC head, or one over other features.
+    """
+    model = onnx.load(onnx_file)
+    old = find_head(model)
+    if old.weights.shape[0] != head.weights.shape[0]:
+        raise RecogniserError(
+            f"The head reads {head.weights.shape[0]} features, this backbone gives {old.weights.shape[0]}."
+        )
+    graph = model.graph
+    kept = [node for number, node in enumerate(graph.node) if number not in old.nodes]
+    used = {value for node in kept for value in node.input}
+    stored = [tensor for tensor in graph.initializer if tensor.name in used]
+    stored += [
+        _tensor("head.weights", head.weights / head.temperature),
+        _tensor("head.bias", head.bias / head.temperature),
+    ]
+    del graph.node[:], graph.initializer[:], graph.output[:]
+    graph.node.extend(kept)
+    graph.node.extend(
+        [
+            onnx.helper.make_node("MatMul", [old.features, "head.weights"], ["head.product"]),
+            onnx.helper.make_node("Add", ["head.product", "head.bias"], ["head.logits"]),
+            # Lines, columns, classes: the axis by its number, as before opset 13 it means more than one axis.
+            onnx.helper.make_node("Softmax", ["head.logits"], [old.output], axis=2),
+        ]
+    )
+    graph.initializer.extend(stored)
+    shape = ["lines", "columns", len(head.bias)]
+    graph.output.append(onnx.helper.make_tensor_value_info(old.output, onnx.TensorProto.FLOAT, shape))
+    # The value's old description, if any, may contradict the new shape.
+    described = [info for info in graph.value_info if info.name in used]
+    del graph.value_info[:]
+    graph.value_info.extend(described)
+    entries = [entry for entry in model.metadata_props if entry.key != "character"]
+    del model.metadata_props[:]
+    model.metadata_props.extend(entries)
+    listed = [character for character in head.characters if character != " "]
+    model.metadata_props.add(key="character", value="\n".join(listed))
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / ONNX_FILE
+    onnx.save(model, target)
+    # JSON is YAML, and quicker to write.
+    (folder / DESCRIPTION_FILE).write_text(json.dumps(_description(name, listed)), "utf-8")
+    return target
+
+
+def _tensor(name: str, values: FloatArray) -> onnx.TensorProto:
+    return numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name)
+
+
+def _description(name: str, characters: list[str]) -> dict[str, object]:
+    return {
+        "Global": {"model_name": name},
+        "PreProcess": {
+            "transform_ops": [
+                {"DecodeImage": {"channel_first": False, "img_mode": "BGR"}},
+                {"RecResizeImg": {"image_shape": [3, 48, 160]}},
+            ]
+        },
+        "PostProcess": {"name": "CTCLabelDecode", "character_dict": characters},
+    }

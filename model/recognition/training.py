@@ -1,0 +1,232 @@
+"""Teaches a head: CTC (Graves et al. 2006) over kept features, seconds on a processor.
+
+The backbone stays as it is, so that nothing below the head can be forgotten; rendered lines are seen again
+along with corrected ones, and columns are held near where they started, so that the head does not forget either.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from model.recognition.confidence import fit_temperature
+from model.recognition.graph import FloatArray
+from model.recognition.head import Head
+from model.recognition.lines import FeatureLine
+from model.recognition.measuring import measure, pooled
+
+#: Fewer lines than this tell neither when to stop nor how sure to be.
+_LEAST_VALID = 8
+
+
+@dataclass(frozen=True, slots=True)
+class HeadPlan:
+    """How long and how fast to learn.
+
+    Attributes:
+        budget_seconds: Time for training, measuring included.
+        passes: Times that each line is seen, at most.
+        batch_size: Lines a step; lines of like length go together.
+        learning_rate: Highest rate; it falls to nothing along a cosine.
+        anchor: How strongly known characters are held where they started (L2-SP, Xuhong et al. 2018); 0 lets them go.
+        replay: Rendered lines for each one to learn from, at most.
+        noise: Spread of what is added to features, as a share of each feature's own spread.
+        evaluations: Times that the validation lines are read.
+        patience: Evaluations without a better one after which training ends.
+        seed: Of everything that is drawn.
+    """
+
+    budget_seconds: float = 30.0
+    passes: float = 40.0
+    batch_size: int = 32
+    learning_rate: float = 3e-3
+    anchor: float = 0.0
+    replay: float = 4.0
+    noise: float = 0.05
+    evaluations: int = 8
+    patience: int = 3
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeadProgress:
+    """How far the training is.
+
+    Attributes:
+        step: Steps done.
+        steps: Steps planned.
+        loss: Mean CTC loss of a character, over the latest steps.
+        seconds: Since the start.
+        valid_cer: Character error rate of the validation lines, where it was measured at this step.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    seconds: float
+    valid_cer: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedHead:
+    """What came out.
+
+    Attributes:
+        head: The best head by validation, calibrated; the one that training started from if none was better.
+        curve: Progress at each evaluation.
+        seconds: How long it took.
+    """
+
+    head: Head
+    curve: tuple[HeadProgress, ...]
+    seconds: float
+
+
+def train_head(
+    head: Head,
+    lines: Sequence[FeatureLine],
+    valid: Sequence[FeatureLine],
+    replay: Sequence[FeatureLine],
+    plan: HeadPlan,
+    on_progress: Callable[[HeadProgress], None] = lambda progress: None,
+) -> TrainedHead:
+    """Return a head that reads ``lines`` better and has not forgotten ``replay``.
+
+    Args:
+        head: Where to start. It has to know every character; see :meth:`~model.recognition.head.Head.widened`.
+        lines: Corrected and confirmed lines.
+        valid: Lines that are not learned from: they tell when to stop and how sure to be. With fewer than eight the
+            last state is taken, and the temperature stays.
+        replay: Rendered lines of what the head could read before.
+        plan: How long and how fast.
+        on_progress: Called at each evaluation; what it raises ends the training.
+
+    Raises:
+        ValueError: If there is nothing to learn from.
+    """
+    started = time.monotonic()
+    usable = [line for line in lines if _usable(line, head)]
+    if not usable:
+        raise ValueError("no line to learn from")
+    rng = np.random.default_rng(plan.seed)
+    torch.manual_seed(plan.seed)
+    others = [line for line in replay if _usable(line, head)]
+    share = min(plan.replay, len(others) / len(usable)) if others else 0.0
+    per_pass = len(usable) + round(share * len(usable))
+    steps = max(1, round(plan.passes * per_pass / plan.batch_size))
+    weights = torch.tensor(head.weights, requires_grad=True)
+    bias = torch.tensor(head.bias, requires_grad=True)
+    anchor = weights.detach().clone(), bias.detach().clone()
+    spread = torch.tensor(np.concatenate([line.features for line in usable[:200]]).std(axis=0), dtype=torch.float32)
+    optimiser = torch.optim.Adam([weights, bias], lr=plan.learning_rate)
+    batches = _batches(usable, others, share, plan.batch_size, rng)
+    best = _Best(head, valid)
+    curve: list[HeadProgress] = []
+    losses: list[float] = []
+    every = max(1, steps // max(1, plan.evaluations))
+    due = plan.budget_seconds / max(1, plan.evaluations)
+    last = started
+    for step in range(1, steps + 1):
+        used = time.monotonic() - started
+        # Whatever ends first, the budget or the passes, sets the pace at which the rate falls.
+        done = max(step / steps, used / plan.budget_seconds)
+        for group in optimiser.param_groups:
+            group["lr"] = plan.learning_rate * 0.5 * (1 + np.cos(np.pi * min(done, 1.0)))
+        batch = next(batches)
+        loss = _loss(batch, head, weights, bias, spread * plan.noise)
+        total = loss
+        if plan.anchor:
+            total = loss + plan.anchor * ((weights - anchor[0]).square().sum() + (bias - anchor[1]).square().sum())
+        optimiser.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        losses.append(float(loss.detach()))
+        now = time.monotonic()
+        ended = step == steps or now - started >= plan.budget_seconds
+        if ended or step % every == 0 or now - last >= due:
+            last = now
+            state = replace(head, weights=_numbers(weights), bias=_numbers(bias))
+            cer = best.look_at(state)
+            progress = HeadProgress(step, steps, float(np.mean(losses[-50:])), time.monotonic() - started, cer)
+            curve.append(progress)
+            on_progress(progress)
+            if ended or best.stale >= plan.patience:
+                break
+    kept = best.head
+    if len(valid) >= _LEAST_VALID:
+        kept = replace(kept, temperature=fit_temperature(kept, valid))
+    return TrainedHead(kept, tuple(curve), time.monotonic() - started)
+
+
+class _Best:
+    """The head that reads the validation lines best so far."""
+
+    def __init__(self, head: Head, valid: Sequence[FeatureLine]) -> None:
+        self.head, self.stale = head, 0
+        self._valid = valid if len(valid) >= _LEAST_VALID else ()
+        self._cer = pooled(measure(head, self._valid)).cer if self._valid else float("inf")
+
+    def look_at(self, head: Head) -> float | None:
+        if not self._valid:
+            self.head = head
+            return None
+        cer = pooled(measure(head, self._valid)).cer
+        better = cer < self._cer
+        self.stale = 0 if better else self.stale + 1
+        if better:
+            self.head, self._cer = head, cer
+        return cer
+
+
+def _usable(line: FeatureLine, head: Head) -> bool:
+    """Say whether CTC can spell the text in the line's columns: one for each character, one between equal ones."""
+    needed = len(line.text) + sum(a == b for a, b in zip(line.text, line.text[1:], strict=False))
+    return 0 < needed <= len(line.features) and head.knows(line.text)
+
+
+def _batches(
+    lines: Sequence[FeatureLine],
+    others: Sequence[FeatureLine],
+    share: float,
+    size: int,
+    rng: np.random.Generator,
+) -> Iterator[list[FeatureLine]]:
+    """Yield batches without end, each pass in new order, lines of like length together."""
+    while True:
+        taken = list(lines)
+        if others and share:
+            taken += [others[i] for i in rng.choice(len(others), max(1, round(share * len(lines))), replace=False)]
+        # Lengths are blurred, so that it is not the same lines that meet in every pass.
+        keys = [len(line.features) * rng.uniform(0.9, 1.1) for line in taken]
+        order = np.argsort(keys)
+        groups = [[taken[i] for i in order[start : start + size]] for start in range(0, len(order), size)]
+        for index in rng.permutation(len(groups)):
+            yield groups[index]
+
+
+def _loss(
+    batch: Sequence[FeatureLine], head: Head, weights: torch.Tensor, bias: torch.Tensor, noise: torch.Tensor
+) -> torch.Tensor:
+    lengths = [len(line.features) for line in batch]
+    padded = np.zeros((max(lengths), len(batch), batch[0].features.shape[1]), np.float32)
+    for number, line in enumerate(batch):
+        padded[: len(line.features), number] = line.features
+    features = torch.from_numpy(padded)
+    if bool(noise.any()):
+        features = features + torch.randn_like(features) * noise
+    logits = (features @ weights + bias) / head.temperature
+    targets = [head.encode(line.text) for line in batch]
+    flat = torch.tensor([number for target in targets for number in target])
+    sizes = torch.tensor([len(target) for target in targets])
+    loss = torch.nn.functional.ctc_loss(
+        logits.log_softmax(-1), flat, torch.tensor(lengths), sizes, reduction="sum", zero_infinity=True
+    )
+    return loss / sizes.sum()
+
+
+def _numbers(tensor: torch.Tensor) -> FloatArray:
+    return tensor.detach().numpy().copy()
