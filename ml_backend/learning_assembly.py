@@ -79,7 +79,7 @@ def build_collector(settings: Settings, store: Store, label_studio: LabelStudio,
     """
     images = build_images(settings, label_studio)
     imported = SampleFolder(settings.training_data_dir).fetch
-    pages = PageSource(store, RescoringStore(store.engine), images, reader, imported)
+    pages = PageSource(RescoringStore(store.engine), images, reader, imported)
     return Collector(LearningStore(store.engine), pages)
 
 

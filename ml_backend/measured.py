@@ -10,6 +10,7 @@ from model.extraction.extractor import Extractor
 from model.images import RgbImage
 from model.ocr import OcrEngine, Reading
 from model.pipeline import PageCache, Pipeline
+from model.rereading import Step
 
 
 class MeasuredEngine:
@@ -29,6 +30,11 @@ class MeasuredEngine:
         with self._metrics.stage("ocr"):
             return self._engine.read(image)
 
+    def reread(self, image: RgbImage, page: Page, indexes: Sequence[int]) -> Page:
+        """Read some lines of a page again; see :class:`model.ocr.OcrEngine`."""
+        with self._metrics.stage("ocr_again"):
+            return self._engine.reread(image, page, indexes)
+
     def recognise(self, crops: Sequence[RgbImage]) -> list[Reading]:
         """Read crops of one line each; see :class:`model.ocr.OcrEngine`."""
         with self._metrics.stage("ocr_crops"):
@@ -47,10 +53,10 @@ class MeasuredPipeline(Pipeline):
         max_image_bytes: int,
         max_image_pixels: int,
         cache: PageCache | None = None,
+        steps: Sequence[Step] = (),
     ) -> None:
-        super().__init__(
-            engine, extractor, max_image_bytes=max_image_bytes, max_image_pixels=max_image_pixels, cache=cache
-        )
+        limits = {"max_image_bytes": max_image_bytes, "max_image_pixels": max_image_pixels}
+        super().__init__(engine, extractor, **limits, cache=cache, steps=steps)
         self._metrics = metrics
 
     def extract(self, page: Page, image: RgbImage | None = None) -> Document:

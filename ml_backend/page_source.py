@@ -10,7 +10,7 @@ from ml_backend.errors import ImageFetchError, ImageRefusedError
 from ml_backend.predictor import ImageFetcher
 from ml_backend.rescoring_store import RescoringStore, TaskImage
 from model.document import Page
-from model.images import RgbImage, image_key, load_image
+from model.images import image_key
 
 # From this share of images on that cannot be fetched, and so many, something is down, and no document is to blame.
 _OUTAGE = 0.5
@@ -20,25 +20,14 @@ ImportedImage = Callable[[str], bytes]
 """Returns an imported image by its address; raises :class:`ml_backend.errors.ImageFetchError` where it is gone."""
 
 
-class Readings(Protocol):
-    """What was read before; :class:`ml_backend.store.Store` is one."""
-
-    def get(self, image_key: str, engine_version: str) -> Page | None:
-        """Return what an engine has read on an image, ``None`` where it has not."""
-        ...
-
-    def put(self, image_key: str, engine_version: str, page: Page) -> None:
-        """Keep what an engine has read."""
-        ...
-
-
 class PageReader(Protocol):
-    """Reads images, and keeps what it has read; :class:`model.pipeline.Pipeline` is one."""
+    """Reads images, and keeps what it has read; :class:`model.page_reading.PageReading` is one."""
 
-    @property
-    def engine_version(self) -> str: ...  # noqa: D102
+    def kept(self, key: str) -> Page | None:
+        """Return the page of an image by its key; ``None`` where the image is needed."""
+        ...
 
-    def read(self, data: bytes) -> Page:
+    def read_file(self, data: bytes) -> Page:
         """Return the lines and words of an image file.
 
         Raises:
@@ -47,73 +36,23 @@ class PageReader(Protocol):
         ...
 
 
-class Engine(Protocol):
-    """Finds and reads lines; :class:`model.ocr.OcrEngine` is one."""
-
-    @property
-    def version(self) -> str: ...  # noqa: D102
-
-    def read(self, image: RgbImage) -> Page:
-        """Return the lines of an upright image."""
-        ...
-
-
-class EngineReader:
-    """Reads image files with an engine, and keeps what was read; no extractor is needed for that.
-
-    Args:
-        engine: Reads images.
-        cache: Keeps what was read.
-        max_image_bytes: Largest image file that is taken.
-        max_image_pixels: Largest image that is taken.
-    """
-
-    def __init__(self, engine: Engine, cache: Readings, *, max_image_bytes: int, max_image_pixels: int) -> None:
-        self._engine = engine
-        self._cache = cache
-        self._limits = (max_image_bytes, max_image_pixels)
-
-    @property
-    def engine_version(self) -> str:
-        """Which engine and models read the pages."""
-        return self._engine.version
-
-    def read(self, data: bytes) -> Page:
-        """Return the lines and words of an image file, from the cache where it holds them.
-
-        Raises:
-            ImageError: If the image is broken, too large, or of an unknown format.
-            EngineError: If the engine fails.
-        """
-        key = image_key(data)
-        page = self._cache.get(key, self._engine.version)
-        if page is None:
-            max_bytes, max_pixels = self._limits
-            page = self._engine.read(load_image(data, max_bytes=max_bytes, max_pixels=max_pixels))
-            self._cache.put(key, self._engine.version, page)
-        return page
-
-
 class PageSource:
     """Gets the pages below annotations.
 
     Args:
-        cache: What was read before.
         memory: Which file each task's image is.
         images: Gets the files of images that were not read before.
-        reader: Reads them.
+        reader: Knows what was read before, and reads the others.
         imported: Gets the file of an imported image.
     """
 
     def __init__(
         self,
-        cache: Readings,
         memory: RescoringStore,
         images: ImageFetcher,
         reader: PageReader,
         imported: ImportedImage,
     ) -> None:
-        self.cache = cache
         self.memory = memory
         self.images = images
         self.reader = reader
@@ -158,11 +97,11 @@ class ProjectPages:
         source = self._source
         known = self._known.get(annotation.task_id, {}).get(name)
         if known is not None and known.url == url:
-            page = source.cache.get(known.image_key, source.reader.engine_version)
+            page = source.reader.kept(known.image_key)
             if page is not None:
                 return known.image_key, page
         data = source.imported(url) if annotation.source == "import" else self._fetch(url, annotation.task_id)
-        page, key = source.reader.read(data), image_key(data)
+        page, key = source.reader.read_file(data), image_key(data)
         source.memory.remember_images(annotation.project_id, annotation.task_id, {name: TaskImage(url, key)})
         return key, page
 

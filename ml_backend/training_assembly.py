@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ml_backend.learning_assembly import build_collector, build_due, build_learning
-from ml_backend.page_source import EngineReader
 from ml_backend.run_store import RunStore
 from ml_backend.settings import Settings
 from ml_backend.store import Store
@@ -11,6 +10,7 @@ from ml_backend.training_run import TrainingServices
 from ml_backend.versions import Versions
 from model.extraction.finetune import FinetunePlan
 from model.ocr import build_engine
+from model.page_reading import PageReading
 from model.pipeline import SHIPPED_WEIGHTS
 from model.promotion import GateSettings
 from model.registry import Registry
@@ -28,8 +28,11 @@ def build_training(settings: Settings) -> TrainingServices:
     engine = build_engine(
         settings.ocr_engine, models_dir=settings.ocr_models_dir, threads=settings.inference_threads
     )  # fmt: skip
-    reader = EngineReader(
-        engine, learning.store, max_image_bytes=settings.max_image_bytes, max_image_pixels=settings.max_image_pixels
+    reader = PageReading(
+        engine,
+        max_image_bytes=settings.max_image_bytes,
+        max_image_pixels=settings.max_image_pixels,
+        cache=learning.store,
     )
     tracking = Tracking(settings.tracking_uri, settings.models_dir)
     registry = Registry(tracking)

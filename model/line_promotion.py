@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.line_evaluation import LineCounts, add_counts
 from model.promotion import Check, Decision
+from model.recognition.measuring import LineScore, pooled
 
 #: The bound that a rise must stay below: one-sided, 95 %.
 _QUANTILE = 0.95
@@ -35,13 +35,13 @@ class LineGate:
     samples: int = 2000
 
 
-Forgetting = Mapping[str, tuple[LineCounts, LineCounts]]
+Forgetting = Mapping[str, tuple[LineScore, LineScore]]
 """A group of rendered lines, such as a language, to the champion's and the challenger's counts on it."""
 
 
 def decide_lines(
-    champion: Sequence[LineCounts],
-    challenger: Sequence[LineCounts],
+    champion: Sequence[LineScore],
+    challenger: Sequence[LineScore],
     forgetting: Forgetting,
     gate: LineGate,
     rng: np.random.Generator,
@@ -60,18 +60,18 @@ def decide_lines(
     """
     if [(each.lines, each.characters) for each in champion] != [(each.lines, each.characters) for each in challenger]:
         raise ValueError("champion and challenger must read the same lines")
-    old, new = add_counts(champion), add_counts(challenger)
+    old, new = pooled(champion), pooled(challenger)
     enough = old.lines >= gate.min_lines
     checks = [Check("lines", enough, f"{old.lines} held-out lines of {gate.min_lines} needed")]
     if enough:
         bound = upper_bound(champion, challenger, gate.samples, rng)
-        better = new.cer < old.cer or (new.cer == old.cer and new.accuracy > old.accuracy)
+        better = new.cer < old.cer or (new.cer == old.cer and new.line_accuracy > old.line_accuracy)
         checks += [
             Check("better", better, f"CER {_percent(new.cer)} after {_percent(old.cer)}"),
             Check(
                 "accuracy",
                 new.right >= old.right,
-                f"{_percent(new.accuracy)} of the lines right after {_percent(old.accuracy)}",
+                f"{_percent(new.line_accuracy)} of the lines right after {_percent(old.line_accuracy)}",
             ),
             Check(
                 "bootstrap",
@@ -94,7 +94,7 @@ def decide_lines(
 
 
 def upper_bound(
-    champion: Sequence[LineCounts], challenger: Sequence[LineCounts], samples: int, rng: np.random.Generator
+    champion: Sequence[LineScore], challenger: Sequence[LineScore], samples: int, rng: np.random.Generator
 ) -> float:
     """Return what the CER rises by at most, with 95 % confidence: a paired bootstrap over documents.
 

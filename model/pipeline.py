@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from model.document import Box, Document, Page
 from model.extraction.extractor import Extraction, Extractor
-from model.images import RgbImage, image_key, load_image
+from model.images import RgbImage, image_key
 from model.ocr import OcrEngine, build_engine
+from model.page_reading import PageCache, PageReading
+from model.rereading import Step
 from model.segmentation import segment
 
+__all__ = ["SHIPPED_WEIGHTS", "PageCache", "Pipeline", "build_pipeline"]
+
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "cards"
-
-
-class PageCache(Protocol):
-    """Keeps what an engine read, by the image's content and the engine's version."""
-
-    def get(self, image_key: str, engine_version: str) -> Page | None:
-        """Return the page that was kept, or None."""
-
-    def put(self, image_key: str, engine_version: str, page: Page) -> None:
-        """Keep ``page``; what was kept for the same image and version is replaced."""
 
 
 class Pipeline:
@@ -34,6 +28,7 @@ class Pipeline:
         max_image_bytes: Largest image file that is taken.
         max_image_pixels: Largest image that is taken.
         cache: Keeps readings, so that a new extractor needs no new reading; None reads every time.
+        steps: What earlier recognisers would have read alike, so that a new one need not read all anew.
     """
 
     def __init__(
@@ -44,11 +39,13 @@ class Pipeline:
         max_image_bytes: int,
         max_image_pixels: int,
         cache: PageCache | None = None,
+        steps: Sequence[Step] = (),
     ) -> None:
         self._engine = engine
         self._extractor = extractor
-        self._limits = (max_image_bytes, max_image_pixels)
-        self._cache = cache
+        self._pages = PageReading(
+            engine, max_image_bytes=max_image_bytes, max_image_pixels=max_image_pixels, cache=cache, steps=steps
+        )
 
     @property
     def version(self) -> str:
@@ -72,8 +69,11 @@ class Pipeline:
         Raises:
             ImageError: If it is broken, too large, or of an unknown format.
         """
-        max_bytes, max_pixels = self._limits
-        return load_image(data, max_bytes=max_bytes, max_pixels=max_pixels)
+        return self._pages.decode(data)
+
+    def kept(self, key: str) -> Page | None:
+        """Return the page of an image that was read before, without its file; None where the file is needed."""
+        return self._pages.kept(key)
 
     def read(self, data: bytes) -> Page:
         """Return the lines and words of an image file, from the cache where it holds them.
@@ -82,8 +82,7 @@ class Pipeline:
             ImageError: If the image is broken, too large, or of an unknown format.
             EngineError: If the engine fails.
         """
-        key = image_key(data)
-        return self._cached(key) or self._read(key, self.decode(data))
+        return self._pages.read_file(data)
 
     def predict(self, data: bytes) -> Document:
         """Return what an image file says and which fields its words are.
@@ -93,12 +92,12 @@ class Pipeline:
             EngineError: If the engine fails.
         """
         key = image_key(data)
-        page, image = self._cached(key), None
+        page, image = self._pages.kept(key), None
         if page is None or self._extractor.looks_at_images:
             image = self.decode(data)
         if page is None:
             assert image is not None
-            page = self._read(key, image)
+            page = self._pages.read(key, image)
         return self.extract(page, image)
 
     def revisit(self, key: str) -> Document | None:
@@ -110,7 +109,7 @@ class Pipeline:
         Returns:
             None if its reading is not kept, or the extractor must see the image.
         """
-        page = None if self._extractor.looks_at_images else self._cached(key)
+        page = None if self._extractor.looks_at_images else self._pages.kept(key)
         return None if page is None else self.extract(page)
 
     def extract(self, page: Page, image: RgbImage | None = None) -> Document:
@@ -135,15 +134,6 @@ class Pipeline:
         left, top = max(0, int(box.x0)), max(0, int(box.y0))
         region = image[top : max(top + 1, round(box.y1)), left : max(left + 1, round(box.x1))]
         return self._engine.read(region).moved(left, top, width=image.shape[1], height=image.shape[0])
-
-    def _cached(self, key: str) -> Page | None:
-        return self._cache.get(key, self._engine.version) if self._cache is not None else None
-
-    def _read(self, key: str, image: RgbImage) -> Page:
-        page = self._engine.read(image)
-        if self._cache is not None:
-            self._cache.put(key, self._engine.version, page)
-        return page
 
 
 def build_pipeline(

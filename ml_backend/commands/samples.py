@@ -95,9 +95,9 @@ def export(arguments: argparse.Namespace, settings: Settings) -> int:
     from ml_backend.atomic_files import replacing
     from ml_backend.label_studio.label_config import parse_label_config
     from ml_backend.learning_assembly import build_collector
-    from ml_backend.page_source import EngineReader
     from model.bio import FIELDS
     from model.ocr import build_engine
+    from model.page_reading import PageReading
 
     with _services(settings) as services, tqdm(unit="page", file=sys.stderr) as progress:
         services.synchroniser.sync(arguments.project, compare=True)
@@ -105,11 +105,11 @@ def export(arguments: argparse.Namespace, settings: Settings) -> int:
         engine = build_engine(
             settings.ocr_engine, models_dir=settings.ocr_models_dir, threads=settings.inference_threads
         )
-        reader = EngineReader(
+        reader = PageReading(
             engine,
-            services.store,
             max_image_bytes=settings.max_image_bytes,
             max_image_pixels=settings.max_image_pixels,
+            cache=services.store,
         )
         collector = build_collector(settings, services.store, services.label_studio, reader)
         collected = collector.collect(

@@ -56,6 +56,22 @@ class OcrEngine(Protocol):
         """
         ...
 
+    def reread(self, image: RgbImage, page: Page, indexes: Sequence[int]) -> Page:
+        """Read some lines of a page again where they were found, without looking for lines.
+
+        Args:
+            image: The page's image.
+            page: As it was read before, with another recogniser.
+            indexes: Which of its lines to read again; the others stay as they are.
+
+        Returns:
+            The page, without the lines on which nothing is read any more.
+
+        Raises:
+            EngineError: If the engine fails on this image.
+        """
+        ...
+
     def recognise(self, crops: Sequence[RgbImage]) -> list[Reading]:
         """Read crops of one line each, without looking for lines.
 
@@ -133,6 +149,19 @@ class TwoStageEngine:
         surest = (max(islice(readings, len(group)), key=lambda reading: reading[2].score) for group in directions)
         lines = (_line(outline, piece, result) for outline, piece, result in surest)
         return Page(width, height, in_reading_order(line for line in lines if line is not None))
+
+    def reread(self, image: RgbImage, page: Page, indexes: Sequence[int]) -> Page:
+        """Read some lines of a page again; see :class:`OcrEngine`."""
+        if not indexes:
+            return page
+        with self._lock, _as_engine_errors():
+            crops = [crop(image, page.lines[index].polygon) for index in indexes]
+            results = self._recogniser.recognise(crops)
+        lines: list[Line | None] = list(page.lines)
+        for index, piece, result in zip(indexes, crops, results, strict=True):
+            lines[index] = _line(page.lines[index].polygon, piece, result)
+        # What stays in its place stays in the order of reading.
+        return Page(page.width, page.height, tuple(line for line in lines if line is not None))
 
     def recognise(self, crops: Sequence[RgbImage]) -> list[Reading]:
         """Read crops of one line each; see :class:`OcrEngine`."""

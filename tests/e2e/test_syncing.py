@@ -12,10 +12,10 @@ from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import Prediction
 from ml_backend.learning_assembly import LearningServices, build_collector, build_learning
-from ml_backend.page_source import EngineReader
 from ml_backend.settings import Settings
 from model.bio import FIELDS
 from model.ocr import build_engine
+from model.page_reading import PageReading
 from tests.e2e.conftest import System
 from tests.e2e.projects import a_region, new_project, printed_cards
 
@@ -119,8 +119,9 @@ def test_events_are_answered_by_what_label_studio_says_and_not_by_what_they_say(
 
 def test_annotated_cards_become_words_with_tags_and_lines_with_transcripts(apart: Apart) -> None:
     engine = build_engine(apart.settings.ocr_engine, models_dir=None, threads=1)
-    reader = EngineReader(engine, apart.services.store, max_image_bytes=10_000_000, max_image_pixels=10_000_000)
-    collector = build_collector(apart.settings, apart.services.store, apart.client, reader)
+    store = apart.services.store
+    reader = PageReading(engine, max_image_bytes=10_000_000, max_image_pixels=10_000_000, cache=store)
+    collector = build_collector(apart.settings, store, apart.client, reader)
     config = parse_label_config(apart.client.project(apart.project_id).label_config)
     task = apart.tasks[4]
     collected = collector.collect(apart.project_id, config, FIELDS)

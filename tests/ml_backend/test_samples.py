@@ -39,7 +39,10 @@ class TableReader:
         self._pages = {name.encode(): page for name, page in pages.items()}
         self.read_images: list[bytes] = []
 
-    def read(self, data: bytes) -> Page:
+    def kept(self, key: str) -> Page | None:
+        return self._store.get(key, self.engine_version)
+
+    def read_file(self, data: bytes) -> Page:
         self.read_images.append(data)
         page = self._pages[data]
         if isinstance(page, Exception):
@@ -74,7 +77,7 @@ class Bench:
         self.learning.save([(replace(plain, **more), [])])  # type: ignore[arg-type]
 
     def collect(self) -> Collected:
-        pages = PageSource(self.store, self.memory, self.images, self.reader, self.imported.__getitem__)
+        pages = PageSource(self.memory, self.images, self.reader, self.imported.__getitem__)
         return Collector(self.learning, pages).collect(1, self.config, FIELDS)
 
     def problem(self, number: int) -> str | None:

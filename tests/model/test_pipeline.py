@@ -26,6 +26,9 @@ class ScriptedEngine:
         box = Box(width * 0.25, height * 0.4, width * 0.75, height * 0.6)
         return Page(width, height, (Line("Tel:+49300001", box.polygon(), 0.9, (Word("Tel:+49300001", box, 0.9),)),))
 
+    def reread(self, image, page, indexes):
+        raise AssertionError("not asked for")
+
     def recognise(self, crops):
         raise AssertionError("not asked for")
 
