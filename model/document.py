@@ -214,6 +214,26 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubts:
+    """What the models are unsure of, each of shape ``(words,)`` and higher where a person is needed more.
+
+    Attributes:
+        least_confidence: ``1 - probability`` of the most probable tag, in ``[0, 1]``.
+        margin: ``1 - (best - second best probability)``, in ``[0, 1]``.
+        entropy: Of the tag's distribution, as a share of the largest possible, in ``[0, 1]``.
+        disagreement: What a word would tell about the classifier's head, in nats, 0 or more: the entropy of the mean of
+            passes with dropout less the mean of their entropies (BALD; Houlsby et al., 2011).
+        patterns: How surely the classifier contradicts what patterns say of the word, in ``[0, 1]``.
+    """
+
+    least_confidence: NDArray[np.float32]
+    margin: NDArray[np.float32]
+    entropy: NDArray[np.float32]
+    disagreement: NDArray[np.float32]
+    patterns: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A page, what it says, and where each came from.
 
@@ -225,6 +245,8 @@ class Document:
         model_version: Which model version named the fields.
         embedding: Shape ``(hidden,)``: documents of one kind are near one another; ``None`` where no model made it. Two
             documents that differ in it alone are equal.
+        doubts: What the extractor is unsure of, a number a word; ``None`` where no model said. It does not make
+            documents different either.
     """
 
     page: Page
@@ -233,3 +255,4 @@ class Document:
     engine_version: str
     model_version: str
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    doubts: Doubts | None = field(default=None, compare=False, repr=False)

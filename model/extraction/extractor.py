@@ -15,10 +15,11 @@ from tokenizers import Tokenizer
 from transformers import LayoutLMv3Config, LayoutLMv3ForTokenClassification
 
 from model.bio import field_of
-from model.document import Box, Entity, Page
+from model.document import Box, Doubts, Entity, Page
 from model.errors import WeightsError
 from model.extraction.committee import Committee
 from model.extraction.deciding import Decider
+from model.extraction.doubts import doubts_of, dropped_passes, no_doubts
 from model.extraction.encoding import Encoder, Window, merge, pixel_values
 from model.extraction.packing import load_weights
 
@@ -41,12 +42,14 @@ class Extraction:
             nothing was read, so a person should look.
         embedding: Shape ``(hidden,)``: the mean of the last hidden states of the words, by which documents of one kind
             are near one another. Zeros for a page without words.
+        doubts: What it is unsure of, word by word.
     """
 
     entities: tuple[Entity, ...]
     probabilities: NDArray[np.float64]
     score: float
     embedding: NDArray[np.float32]
+    doubts: Doubts
 
 
 class Extractor:
@@ -102,11 +105,13 @@ class Extractor:
         words = page.words
         windows = self._encoder.encode(page)
         if not windows:
-            return Extraction((), np.zeros((0, len(self.tags))), 0.0, np.zeros(self._hidden, dtype=np.float32))
+            nothing = np.zeros((0, len(self.tags)))
+            return Extraction((), nothing, 0.0, np.zeros(self._hidden, dtype=np.float32), no_doubts())
         passes = [self._forward(window, image) for window in windows]
-        logits = merge(windows, [logits for logits, _ in passes], len(words)) / self._temperature
-        embedding = merge(windows, [states for _, states in passes], len(words)).mean(axis=0)
-        probabilities = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+        logits = merge(windows, [logits for logits, _, _ in passes], len(words))
+        embedding = merge(windows, [states for _, states, _ in passes], len(words)).mean(axis=0)
+        dropped = merge(windows, [dropped for _, _, dropped in passes], len(words))
+        probabilities = self._calibrated(logits)
         named = self._decider.decide(page, probabilities)
         entities = tuple(
             Entity(
@@ -120,7 +125,13 @@ class Extractor:
             for value, confidence in named
         )
         score = 1.0 / (1.0 + self._expected_corrections(page, probabilities, entities))
-        return Extraction(entities, probabilities, score, embedding.astype(np.float32))
+        samples = self._calibrated(dropped.reshape(len(words), -1, len(self.tags)).swapaxes(0, 1))
+        doubts = doubts_of(page, probabilities, samples, self.tags, entities)
+        return Extraction(entities, probabilities, score, embedding.astype(np.float32), doubts)
+
+    def _calibrated(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        scaled = logits / self._temperature
+        return np.exp(scaled - np.logaddexp.reduce(scaled, axis=-1, keepdims=True))
 
     def _expected_corrections(
         self, page: Page, probabilities: NDArray[np.float64], entities: Sequence[Entity]
@@ -139,8 +150,8 @@ class Extractor:
 
     def _forward(
         self, window: Window, image: NDArray[np.uint8] | None
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the logits and the last hidden states of a window's tokens."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the logits and the last hidden states of a window's tokens, and the logits of passes with dropout."""
         inputs = {
             "input_ids": torch.from_numpy(window.input_ids)[None],
             "bbox": torch.from_numpy(window.boxes)[None],
@@ -155,7 +166,9 @@ class Extractor:
             # The model's two parts one after the other, to have what the second is given.
             states = self._model.layoutlmv3(**inputs).last_hidden_state[:, : len(window.input_ids)]
             logits = self._model.classifier(states)
-        return tuple(np.asarray(part[0].numpy(), dtype=np.float64) for part in (logits, states))  # type: ignore[return-value]
+            dropped = dropped_passes(self._model.classifier, states[0]).permute(1, 0, 2).flatten(1)
+        parts = (np.asarray(part.numpy(), dtype=np.float64) for part in (logits[0], states[0], dropped))
+        return tuple(parts)  # type: ignore[return-value]
 
 
 def entity_text(field: str, words: list[str]) -> str:
