@@ -123,6 +123,7 @@ class Pipeline:
             self._engine.version,
             self.version,
             extraction.embedding,
+            extraction.doubts,
         )
 
     def read_region(self, image: RgbImage, box: Box) -> Page:
