@@ -5,6 +5,7 @@ Every number is higher where a person is needed more.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +23,8 @@ PASSES = 8
 #: Share of the inputs that a pass leaves out where the head has no dropout of its own.
 _DROPOUT = 0.1
 _SEED = 20260101
+#: From this probability on the second field of a word is a rival of the first.
+_STAKE = 0.2
 
 #: What patterns expect of the values of a field, and which field they expect where they see such a word.
 _EXPECTED = {"EMAIL": {"mail"}, "WEBSITE": {"host"}, "PHONE": {"number"}, "FAX": {"number"}}
@@ -49,6 +52,7 @@ def doubts_of(
             np.float32
         ),
         patterns=_against_patterns(page, probabilities, tags, entities).astype(np.float32),
+        rivals=_rivals(probabilities, tags),
     )
 
 
@@ -85,6 +89,18 @@ def dropped_passes(classifier: torch.nn.Module, states: torch.Tensor) -> torch.T
 def _entropy(probabilities: FloatArray) -> FloatArray:
     """Return the entropy of the last axis in nats."""
     return np.asarray(-(probabilities * np.log(np.maximum(probabilities, 1e-12))).sum(axis=-1), dtype=np.float64)
+
+
+def _rivals(probabilities: FloatArray, tags: Sequence[str]) -> tuple[tuple[str, str, float], ...]:
+    """Return the fields that share words between them, those that share most first."""
+    names = sorted({field_of(tag) or "" for tag in tags})
+    mass = np.stack([probabilities[:, [(field_of(tag) or "") == name for tag in tags]].sum(axis=1) for name in names])
+    stakes: dict[tuple[str, str], float] = defaultdict(float)
+    for shares in mass.T:
+        second, first = np.argsort(shares)[-2:]
+        if shares[second] >= _STAKE:
+            stakes[names[min(first, second)], names[max(first, second)]] += float(shares[second])
+    return tuple((*pair, round(stake, 3)) for pair, stake in sorted(stakes.items(), key=lambda item: -item[1]))
 
 
 def _against_patterns(

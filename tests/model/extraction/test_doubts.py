@@ -50,6 +50,12 @@ def test_value_that_does_not_look_like_its_field_contradicts_the_patterns() -> N
     assert doubts.patterns[0] == pytest.approx(0.8)
 
 
+def test_rivals_are_the_fields_that_share_most_of_a_word() -> None:
+    probabilities = np.array([[0.0, 0.4, 0.1, 0.5, 0.0], [0.7, 0.3, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0, 0.0]])
+    doubts = doubts_of(page_of("a", "b", "c"), probabilities, probabilities[None], TAGS, ())
+    assert doubts.rivals == (("EMAIL", "NAME", 0.5), ("", "NAME", 0.3))
+
+
 @pytest.mark.parametrize("deep", [False, True])
 def test_passes_with_dropout_differ_among_each_other_but_not_from_call_to_call(deep: bool) -> None:
     head: torch.nn.Module = torch.nn.Linear(16, 5)
