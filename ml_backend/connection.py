@@ -33,13 +33,14 @@ def connected(settings: Settings) -> Settings:
 def launched(settings: Settings) -> Settings:
     """Return settings as the parts have them that a launch in the same ``RUN_DIR`` has started.
 
-    Besides Label Studio's address and token these are the Redis that it started, with its password, and the secret of
-    its webhooks. What is set already stays as it is.
+    Besides Label Studio's address and token these are the Redis that it started, with its password, the secret of its
+    webhooks, and the token of the self-learning API. What is set already stays as it is.
     """
     settings = connected(settings)
     try:
         written = json.loads((settings.run_dir / "secrets.json").read_text(encoding="utf-8"))
         password, secret = (str(written[key]) for key in ("redis_password", "webhook_secret"))
+        token = str(written.get("api_token", ""))
     except (OSError, ValueError, KeyError, TypeError):
         return settings
     return settings.model_copy(
@@ -48,5 +49,6 @@ def launched(settings: Settings) -> Settings:
             "webhook_secret": settings.webhook_secret
             if settings.webhook_secret.get_secret_value()
             else SecretStr(secret),
+            "api_token": settings.api_token if settings.api_token.get_secret_value() else SecretStr(token),
         }
     )

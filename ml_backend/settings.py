@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from typing_extensions import Self
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+SHORTEST_TOKEN = 16
 
 
 class Settings(BaseSettings):
@@ -61,6 +62,13 @@ class Settings(BaseSettings):
     basic_auth_password: SecretStr = Field(default=SecretStr(""), description="Password that Label Studio must send.")
     webhook_secret: SecretStr = Field(
         default=SecretStr(""), description="Value of the `X-Webhook-Secret` header that `/webhook` demands."
+    )
+    api_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Token of the self-learning API and the panel, 16 characters or more. Empty: both stay closed.",
+    )
+    max_upload_bytes: int = Field(
+        default=40_000_000, ge=10_000, description="Largest request that the self-learning API takes, in bytes."
     )
     predict_budget_seconds: float = Field(
         default=80.0, gt=0, le=95, description="Time for one `/predict`; what does not fit is scored in the background."
@@ -175,6 +183,8 @@ class Settings(BaseSettings):
                 f"HOST={self.host} is reachable by others: set BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, "
                 "or HOST=127.0.0.1"
             )
+        if 0 < len(self.api_token.get_secret_value()) < SHORTEST_TOKEN:
+            raise ValueError(f"API_TOKEN must have {SHORTEST_TOKEN} characters or more, so that nobody guesses it")
         if bool(self.label_studio_url) != bool(self.label_studio_api_key.get_secret_value()):
             raise ValueError("set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY together, or neither")
         if self.label_studio_url and urlsplit(self.label_studio_url).scheme not in {"http", "https"}:

@@ -267,3 +267,68 @@ class PanelActionRow(Base):
     outcome: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
 
     __table_args__ = (Index("panel_actions_by_project", "project_id", "started_at"),)
+
+
+class ContactRow(Base):
+    """A contact of an application that owns the documents, and the task that shows its image.
+
+    The row is written before the task is made, so that two requests for one contact make one task; ``task_id`` is
+    ``None`` until then.
+    """
+
+    __tablename__ = "contacts"
+
+    project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    contact_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    task_id: Mapped[int | None] = mapped_column(BigInteger)
+    claimed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (Index("contacts_by_task", "project_id", "task_id"),)
+
+
+class FeedbackRow(Base):
+    """What an application says of a contact: blocks as they were read and as they should be.
+
+    ``corrections`` are the differences. ``image`` is the address of the image that came along; ``annotation_id`` is the
+    annotation that was made of it all, ``problem`` why there is none.
+    """
+
+    __tablename__ = "feedback"
+
+    id: Mapped[int] = mapped_column(_RowId, primary_key=True, autoincrement=True)
+    project_id: Mapped[int] = mapped_column(BigInteger)
+    contact_id: Mapped[str] = mapped_column(String(200))
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    original: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    corrected: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    corrections: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    model_version: Mapped[str | None] = mapped_column(String(200))
+    image: Mapped[str | None] = mapped_column(Text)
+    annotation_id: Mapped[int | None] = mapped_column(BigInteger)
+    problem: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (Index("feedback_by_project", "project_id", "id"),)
+
+
+class ProjectFieldRow(Base):
+    """A field that a project has added: what else it is called, and whether a document without it must be looked at."""
+
+    __tablename__ = "project_fields"
+
+    project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    aliases: Mapped[list[str]] = mapped_column(JSON)
+    critical: Mapped[bool] = mapped_column(default=False)
+
+
+class ProjectOptionsRow(Base):
+    """What else is kept of a project: its labelling configuration as last seen, and what a person has set.
+
+    ``challenger_share`` is the challenger's share of the tasks; ``None`` where the setting counts.
+    """
+
+    __tablename__ = "project_options"
+
+    project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    label_config: Mapped[str | None] = mapped_column(Text)
+    challenger_share: Mapped[float | None] = mapped_column(Double)

@@ -90,10 +90,16 @@ def webhook_secret(settings: Settings, credentials: Credentials) -> str:
     return settings.webhook_secret.get_secret_value() or credentials.webhook_secret
 
 
+def api_token(settings: Settings, credentials: Credentials) -> str:
+    """Return the token of the self-learning API and the panel: the one set, else the one made for this folder."""
+    return settings.api_token.get_secret_value() or credentials.api_token
+
+
 def _backend_environment(settings: Settings, credentials: Credentials) -> Mapping[str, str]:
     return {
         **os.environ,
         "REDIS_URL": redis_address(settings, credentials),
         "WEBHOOK_SECRET": webhook_secret(settings, credentials),
+        "API_TOKEN": api_token(settings, credentials),
         "PYTHONUNBUFFERED": "1",
     }

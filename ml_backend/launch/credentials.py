@@ -20,6 +20,7 @@ class Credentials:
         password: Its password.
         webhook_secret: Value of the header that Label Studio's webhook sends.
         redis_password: Password of the Redis that is started here.
+        api_token: Token of the self-learning API and the panel; made where a file of an earlier release lacks it.
         api_key: Personal access token of that Label Studio; empty until it was made.
     """
 
@@ -27,6 +28,7 @@ class Credentials:
     password: str
     webhook_secret: str
     redis_password: str
+    api_token: str
     api_key: str = ""
 
     def with_api_key(self, api_key: str) -> Credentials:
@@ -41,6 +43,7 @@ def new_credentials() -> Credentials:
         password=secrets.token_urlsafe(12),
         webhook_secret=secrets.token_urlsafe(32),
         redis_password=secrets.token_urlsafe(32),
+        api_token=secrets.token_urlsafe(24),
     )
 
 
@@ -56,11 +59,17 @@ def load_credentials(path: Path) -> Credentials:
         return made
     try:
         parsed = json.loads(path.read_text(encoding="utf-8"))
-        return Credentials(**{field.name: str(parsed[field.name]) for field in fields(Credentials)})
+        is_older = "api_token" not in parsed
+        if is_older:
+            parsed["api_token"] = secrets.token_urlsafe(24)
+        found = Credentials(**{field.name: str(parsed[field.name]) for field in fields(Credentials)})
     except (ValueError, KeyError, TypeError) as error:
         raise LaunchError(
             f"{path} is damaged.", f"Remove {path.parent} to begin anew (this also removes what was labelled there)."
         ) from error
+    if is_older:
+        save_credentials(path, found)
+    return found
 
 
 def save_credentials(path: Path, credentials: Credentials) -> None:

@@ -197,6 +197,9 @@ class _Launch:
             say(f"  Login         {self._credentials.email}")
             say(f"  Password      {self._credentials.password}")
         say(f"  Backend       {self._settings.public_url}")
+        say(f"  Panel         {self._settings.public_url}/admin")
+        if not self._settings.api_token.get_secret_value():
+            say(f"  Token         api_token in {self._run_dir / 'secrets.json'}")
         say("")
         say("Ctrl-C stops everything; the same command brings it back as it was.")
 

@@ -130,3 +130,9 @@ def test_an_empty_value_is_no_value(monkeypatch):
 
     assert settings.extractor_dir is None
     assert settings.port == 9090
+
+
+def test_a_token_that_could_be_guessed_is_refused(make_settings):
+    with pytest.raises(ValidationError, match="API_TOKEN must have 16"):
+        make_settings(api_token="secret")
+    assert make_settings(api_token="a" * 16).api_token.get_secret_value() == "a" * 16

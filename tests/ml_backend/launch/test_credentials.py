@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,15 @@ def test_damaged_file_is_said_in_one_line(tmp_path: Path, content: str) -> None:
     path.write_text(content)
     with pytest.raises(LaunchError, match="is damaged"):
         load_credentials(path)
+
+
+def test_a_folder_of_an_earlier_release_gets_the_token_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    made = load_credentials(path)
+    older = json.loads(path.read_text())
+    del older["api_token"]
+    path.write_text(json.dumps(older))
+    found = load_credentials(path)
+    assert len(found.api_token) >= 16
+    assert found.password == made.password
+    assert load_credentials(path) == found
