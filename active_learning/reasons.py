@@ -1,0 +1,118 @@
+"""Why a document is sent to a person: a code with numbers, and the same in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+Language = Literal["en", "ru"]
+
+
+class ReasonCode(str, Enum):
+    """What may be the matter with a document."""
+
+    NOTHING_READ = "nothing_read"
+    VERY_LOW_CONFIDENCE = "very_low_confidence"
+    LOW_CONFIDENCE = "low_confidence"
+    MANY_LOW_BLOCKS = "many_low_blocks"
+    CRITICAL_MISSING = "critical_missing"
+    TOO_FEW_BLOCKS = "too_few_blocks"
+    TOO_MANY_BLOCKS = "too_many_blocks"
+    LOW_CLASSIFIER_CONFIDENCE = "low_classifier_confidence"
+    DISAGREEMENT = "disagreement"
+    USUAL_MISSING = "usual_missing"
+    CONFUSED_FIELDS = "confused_fields"
+    UNLIKE_ANNOTATED = "unlike_annotated"
+    CONTROL = "control"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason.
+
+    Attributes:
+        code: What is the matter.
+        fields: The fields it is about; none where it is about the whole document.
+        value: What was measured: a share or probability in ``[0, 1]``, or a number of blocks; None where there is
+            nothing to measure.
+        limit: The threshold that it crossed.
+    """
+
+    code: ReasonCode
+    fields: tuple[str, ...] = ()
+    value: float | None = None
+    limit: float | None = None
+
+
+_SHARE, _COUNT = "share", "count"
+_KINDS = {
+    ReasonCode.TOO_FEW_BLOCKS: _COUNT,
+    ReasonCode.TOO_MANY_BLOCKS: _COUNT,
+}
+
+_WORDS: dict[Language, dict[ReasonCode, str]] = {
+    "en": {
+        ReasonCode.NOTHING_READ: "nothing was read",
+        ReasonCode.VERY_LOW_CONFIDENCE: "very hard to read: {value} sure on average",
+        ReasonCode.LOW_CONFIDENCE: "hard to read: {value} sure on average",
+        ReasonCode.MANY_LOW_BLOCKS: "{value} of the lines are hard to read",
+        ReasonCode.CRITICAL_MISSING: "{fields} missing",
+        ReasonCode.TOO_FEW_BLOCKS: "few lines: {value}",
+        ReasonCode.TOO_MANY_BLOCKS: "many lines: {value}",
+        ReasonCode.LOW_CLASSIFIER_CONFIDENCE: "fields are unsure: {value} on average",
+        ReasonCode.DISAGREEMENT: "the models disagree ({value})",
+        ReasonCode.USUAL_MISSING: "{fields} missing, which most documents have",
+        ReasonCode.CONFUSED_FIELDS: "{fields} hard to tell apart",
+        ReasonCode.UNLIKE_ANNOTATED: "unlike anything annotated so far",
+        ReasonCode.CONTROL: "drawn by chance, to measure with",
+    },
+    "ru": {
+        ReasonCode.NOTHING_READ: "ничего не прочитано",
+        ReasonCode.VERY_LOW_CONFIDENCE: "читается очень плохо: в среднем уверенность {value}",
+        ReasonCode.LOW_CONFIDENCE: "читается плохо: в среднем уверенность {value}",
+        ReasonCode.MANY_LOW_BLOCKS: "плохо читается {value} строк",
+        ReasonCode.CRITICAL_MISSING: "не найдено: {fields}",
+        ReasonCode.TOO_FEW_BLOCKS: "мало строк: {value}",
+        ReasonCode.TOO_MANY_BLOCKS: "много строк: {value}",
+        ReasonCode.LOW_CLASSIFIER_CONFIDENCE: "поля определены неуверенно: в среднем {value}",
+        ReasonCode.DISAGREEMENT: "модели расходятся во мнении ({value})",
+        ReasonCode.USUAL_MISSING: "не найдено: {fields}, хотя обычно это есть",
+        ReasonCode.CONFUSED_FIELDS: "трудно различить: {fields}",
+        ReasonCode.UNLIKE_ANNOTATED: "не похоже ни на что из размеченного",
+        ReasonCode.CONTROL: "выбрано случайно, для измерения",
+    },
+}
+_AND: dict[Language, str] = {"en": " and ", "ru": " и "}
+_FIELDS: dict[Language, dict[str, str]] = {
+    "en": {"EMAIL": "e-mail", "COMPANY": "company", "FAX": "fax"},
+    "ru": {
+        "NAME": "имя",
+        "PHONE": "телефон",
+        "EMAIL": "e-mail",
+        "COMPANY": "компания",
+        "POSITION": "должность",
+        "ADDRESS": "адрес",
+        "WEBSITE": "сайт",
+        "FAX": "факс",
+        "DATE": "дата",
+        "TOTAL": "сумма",
+    },
+}
+
+
+def explain(reason: Reason, language: Language = "en", names: Mapping[str, str] | None = None) -> str:
+    """Return a reason in a few plain words, without a capital or a full stop, to be put in a row of reasons.
+
+    Args:
+        reason: What to say.
+        language: In which language.
+        names: Field to what the project calls it; otherwise the usual word, or the field's name in lower case.
+    """
+    known = _FIELDS[language] | dict(names or {})
+    fields = [known.get(name, name.lower().replace("_", " ")) for name in reason.fields]
+    listed = _AND[language].join(([", ".join(fields[:-1])] if len(fields) > 1 else []) + fields[-1:])
+    value = reason.value or 0.0
+    said = f"{value:.0f}" if _KINDS.get(reason.code, _SHARE) == _COUNT else f"{100 * value:.0f} %"
+    return _WORDS[language][reason.code].format(fields=listed, value=said)
