@@ -36,6 +36,7 @@ from model.extraction.lessons import Lessons
 from model.extraction.objective import Objective, batch_loss, grouped
 from model.extraction.opinions import proposals_of
 from model.extraction.packing import save_packed
+from model.extraction.probing import fit_new_rows
 from model.extraction.training import IGNORED, Example, PageDataset, collate
 from model.extraction.widening import widen
 
@@ -45,6 +46,8 @@ _LEAST_VALID = 4
 _MOST_REPLAY = 3.0
 #: Steps whose time is measured before it is known how many fit.
 _MEASURED_STEPS = 4
+#: Share of the time in which pages are looked at to give new fields a start.
+_PROBING = 0.15
 #: A fifth more than planned is the most that a run takes, however slow the machine became meanwhile.
 _PATIENCE = 1.2
 
@@ -156,9 +159,13 @@ def fine_tune(
     if not train:
         raise ValueError("there is no annotated page with words to learn from")
     torch.manual_seed(plan.seed)
+    known = model.config.num_labels
     widen(model, fields, seed=plan.seed)
     _freeze(model, plan.frozen_layers)
     objective = Objective.of(model, fields, rename, train, plan.heaviest)
+    if model.config.num_labels > known:
+        pages = _batches(train, model, tokenizer, plan.batch_size)
+        fit_new_rows(model, pages, objective, known, seconds=_PROBING * plan.budget_seconds)
     cards = [_within(card, model.config.label2id) for card in replay if card.tags]
     lessons = Lessons(
         train,
