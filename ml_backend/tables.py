@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Text,
     TypeDecorator,
@@ -332,3 +333,59 @@ class ProjectOptionsRow(Base):
     project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     label_config: Mapped[str | None] = mapped_column(Text)
     challenger_share: Mapped[float | None] = mapped_column(Double)
+
+
+class TaskScoreRow(Base):
+    """What the models say of a task, in short, and where that puts it in the order.
+
+    ``embedding`` holds float16 numbers, least significant byte first. ``acquisition`` is the expected number of
+    corrections, ``place`` the place in the order, from 0; both are ``None`` until the task is put into an order.
+    ``shown_score`` is the score of the prediction ``prediction_id`` in Label Studio, as far as is known.
+    """
+
+    __tablename__ = "task_scores"
+
+    project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    task_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    version: Mapped[str] = mapped_column(String(200))
+    confidence: Mapped[float] = mapped_column(Double)
+    signals: Mapped[dict[str, Any]] = mapped_column(JSON)
+    embedding: Mapped[bytes | None] = mapped_column(LargeBinary)
+    scored_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    acquisition: Mapped[float | None] = mapped_column(Double)
+    place: Mapped[int | None] = mapped_column(Integer)
+    control: Mapped[bool] = mapped_column(default=False)
+    prediction_id: Mapped[int | None] = mapped_column(BigInteger)
+    shown_score: Mapped[float | None] = mapped_column(Double)
+
+    __table_args__ = (Index("task_scores_by_time", "project_id", "scored_at"),)
+
+
+class TaskOrderRow(Base):
+    """How a project's open tasks were last put into order, and ``reason``, why in this way."""
+
+    __tablename__ = "task_orders"
+
+    project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    version: Mapped[str] = mapped_column(String(200))
+    strategy: Mapped[str] = mapped_column(String(40))
+    reason: Mapped[str] = mapped_column(Text)
+    ordered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    tasks: Mapped[int] = mapped_column(Integer)
+    annotated: Mapped[int] = mapped_column(Integer)
+    moved: Mapped[int] = mapped_column(Integer)
+
+
+class LabelSuspectRow(Base):
+    """An annotated task whose labels may be wrong; ``digest`` is that of the annotation that was looked at."""
+
+    __tablename__ = "label_suspects"
+
+    project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    task_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    annotation_id: Mapped[int] = mapped_column(BigInteger)
+    digest: Mapped[str] = mapped_column(String(64))
+    version: Mapped[str] = mapped_column(String(200))
+    suspicion: Mapped[float] = mapped_column(Double)
+    details: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    found_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -92,14 +92,15 @@ def _entropy(probabilities: FloatArray) -> FloatArray:
 
 
 def _rivals(probabilities: FloatArray, tags: Sequence[str]) -> tuple[tuple[str, str, float], ...]:
-    """Return the fields that share words between them, those that share most first."""
+    """Return the fields that share words between them, those that share a word most evenly first."""
     names = sorted({field_of(tag) or "" for tag in tags})
     mass = np.stack([probabilities[:, [(field_of(tag) or "") == name for tag in tags]].sum(axis=1) for name in names])
     stakes: dict[tuple[str, str], float] = defaultdict(float)
     for shares in mass.T:
         second, first = np.argsort(shares)[-2:]
         if shares[second] >= _STAKE:
-            stakes[names[min(first, second)], names[max(first, second)]] += float(shares[second])
+            pair = names[min(first, second)], names[max(first, second)]
+            stakes[pair] = max(stakes[pair], float(shares[second]))
     return tuple((*pair, round(stake, 3)) for pair, stake in sorted(stakes.items(), key=lambda item: -item[1]))
 
 

@@ -1,0 +1,210 @@
+"""What the store keeps for active learning: what the models say of each task, and the order that came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timezone
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Engine, RowMapping, and_, func, select, update
+
+from ml_backend.database import reading, upsert, writing
+from ml_backend.signals import Signals
+from ml_backend.tables import ProjectFieldRow, TaskOrderRow, TaskScoreRow
+
+# Some builds of SQLite take no more than 999 parameters in a statement.
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a version says of a task.
+
+    Attributes:
+        task_id: The task.
+        version: The model version, as the prediction carries it.
+        confidence: How sure the models are of the whole, in ``[0, 1]``.
+        signals: The same in detail.
+        embedding: Shape ``(hidden,)``; ``None`` where nothing was read.
+    """
+
+    task_id: int
+    version: str
+    confidence: float
+    signals: Signals
+    embedding: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScore:
+    """What is kept of a task, but for its embedding.
+
+    Attributes:
+        task_id: The task.
+        version: The model version that said so.
+        confidence: How sure the models are of the whole, in ``[0, 1]``.
+        signals: The same in detail.
+        scored_at: When it said so.
+        acquisition: Corrections that it will probably need; ``None`` until it is put into an order.
+        place: Its place in the order, from 0; ``None`` until then.
+        control: Whether it was put there by chance.
+        prediction_id: Label Studio's number of the prediction; ``None`` where it is not known.
+        shown_score: The score that Label Studio orders by; ``None`` where it is not known.
+    """
+
+    task_id: int
+    version: str
+    confidence: float
+    signals: Signals
+    scored_at: datetime
+    acquisition: float | None
+    place: int | None
+    control: bool
+    prediction_id: int | None
+    shown_score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOrder:
+    """How a project's open tasks were last put into order.
+
+    Attributes:
+        version: The model version whose scores decided.
+        strategy: What chose.
+        reason: Why this strategy, in words.
+        ordered_at: When.
+        tasks: How many open tasks there were.
+        annotated: How many annotated documents there were.
+        moved: How many scores were changed in Label Studio.
+    """
+
+    project_id: int
+    version: str
+    strategy: str
+    reason: str
+    ordered_at: datetime
+    tasks: int
+    annotated: int
+    moved: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a task was put: what :meth:`TaskScores.place` keeps."""
+
+    task_id: int
+    acquisition: float
+    place: int
+    control: bool
+
+
+class TaskScores:
+    """Keeps scores and orders; threads may share it.
+
+    Every method raises :class:`ml_backend.database.StoreError` if the store cannot be read or written.
+
+    Args:
+        engine: The open database.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def remember(self, project_id: int, scored: Iterable[Scored]) -> None:
+        """Keep what a version says of tasks, in place of what an earlier one said; the order stays as it is."""
+        now = datetime.now(timezone.utc)
+        rows = [
+            {
+                "project_id": project_id,
+                "task_id": each.task_id,
+                "version": each.version,
+                "confidence": each.confidence,
+                "signals": each.signals.to_json(),
+                "embedding": None if each.embedding is None else np.asarray(each.embedding, dtype="<f2").tobytes(),
+                "scored_at": now,
+                # Another prediction, whose number and score are not known yet.
+                "prediction_id": None,
+                "shown_score": None,
+            }
+            for each in scored
+        ]
+        with writing(self._engine) as connection:
+            upsert(connection, TaskScoreRow, rows)
+
+    def scores(self, project_id: int, task_ids: Iterable[int] | None = None) -> dict[int, TaskScore]:
+        """Return what is kept of some tasks, or of all."""
+        with reading(self._engine) as connection:
+            rows = [
+                row for part in self._parts(_SCORE, project_id, task_ids) for row in connection.execute(part).mappings()
+            ]
+        return {row["task_id"]: _task_score(row) for row in rows}
+
+    def embeddings(self, project_id: int, task_ids: Iterable[int] | None = None) -> dict[int, NDArray[np.float16]]:
+        """Return the embeddings of some tasks, or of all; tasks without one are missing."""
+        columns = (TaskScoreRow.task_id, TaskScoreRow.embedding)
+        found = {}
+        with reading(self._engine) as connection:
+            for part in self._parts(columns, project_id, task_ids):
+                for task_id, data in connection.execute(part.where(TaskScoreRow.embedding.is_not(None))):
+                    found[task_id] = np.frombuffer(data, dtype="<f2")
+        return found
+
+    def newest(self, project_id: int) -> datetime | None:
+        """Return when a task was last scored."""
+        with reading(self._engine) as connection:
+            return connection.scalar(
+                select(func.max(TaskScoreRow.scored_at)).where(TaskScoreRow.project_id == project_id)
+            )
+
+    def shown(self, project_id: int, scores: Mapping[int, tuple[int, float | None]]) -> None:
+        """Note, by task, the number and the score of the prediction that Label Studio orders by."""
+        with writing(self._engine) as connection:
+            for task_id, (prediction_id, score) in scores.items():
+                same = and_(TaskScoreRow.project_id == project_id, TaskScoreRow.task_id == task_id)
+                values = {"prediction_id": prediction_id, "shown_score": score}
+                connection.execute(update(TaskScoreRow).where(same).values(**values))
+
+    def place(self, order: TaskOrder, placed: Sequence[Placed]) -> None:
+        """Keep an order; tasks that have no place in it have none any more."""
+        mine = TaskScoreRow.project_id == order.project_id
+        with writing(self._engine) as connection:
+            connection.execute(update(TaskScoreRow).where(mine).values(place=None))
+            for each in placed:
+                connection.execute(
+                    update(TaskScoreRow)
+                    .where(mine, TaskScoreRow.task_id == each.task_id)
+                    .values(acquisition=each.acquisition, place=each.place, control=each.control)
+                )
+            upsert(connection, TaskOrderRow, [{field.name: getattr(order, field.name) for field in fields(order)}])
+
+    def order(self, project_id: int) -> TaskOrder | None:
+        """Return how a project's tasks were last put into order."""
+        chosen = select(*TaskOrderRow.__table__.columns).where(TaskOrderRow.project_id == project_id)
+        with reading(self._engine) as connection:
+            row = connection.execute(chosen).mappings().one_or_none()
+        return None if row is None else TaskOrder(**row)
+
+    def critical_fields(self, project_id: int) -> tuple[str, ...]:
+        """Return the fields that a project itself has called critical."""
+        chosen = select(ProjectFieldRow.name).where(ProjectFieldRow.project_id == project_id, ProjectFieldRow.critical)
+        with reading(self._engine) as connection:
+            return tuple(connection.scalars(chosen.order_by(ProjectFieldRow.name)))
+
+    def _parts(self, columns: Sequence[Any], project_id: int, task_ids: Iterable[int] | None) -> Iterator[Any]:
+        chosen = select(*columns).where(TaskScoreRow.project_id == project_id)
+        if task_ids is None:
+            yield chosen.order_by(TaskScoreRow.task_id)
+            return
+        wanted = list(task_ids)
+        for start in range(0, len(wanted), _CHUNK):
+            yield chosen.where(TaskScoreRow.task_id.in_(wanted[start : start + _CHUNK]))
+
+
+_SCORE = tuple(TaskScoreRow.__table__.columns[field.name] for field in fields(TaskScore))
+
+
+def _task_score(row: RowMapping) -> TaskScore:
+    return TaskScore(**dict(row) | {"signals": Signals.from_json(row["signals"])})
