@@ -42,6 +42,8 @@ class LabelledDocument:
         page: The words as the extractor sees them, segmented.
         tags: A BIO tag for each of ``page.words``.
         lines: Single lines of print with their transcripts.
+        url: Where the image is.
+        source: Where the annotation came from; its image is there too.
     """
 
     task_id: int
@@ -51,6 +53,8 @@ class LabelledDocument:
     page: Page
     tags: tuple[str, ...]
     lines: tuple[LineSample, ...]
+    url: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,8 @@ def _documents(
                 tagged.page,
                 tagged.tags,
                 line_samples(page, fitted),
+                url,
+                annotation.source,
             )
         )
     return documents

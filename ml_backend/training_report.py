@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from ml_backend.recogniser_training import TaughtHead
 from model.bio import field_of, spans
 from model.evaluation import DocumentCounts, count_spans, total
 from model.extraction.calibration import entity_confidences, expected_calibration_error, reliability
@@ -99,11 +100,41 @@ def note(
     for who, found in zip(("champion", "challenger"), forgetting, strict=True):
         numbers[f"{who}_f1_synthetic"] = total(found.counts)["micro"].f1
     tracked.metrics(numbers)
-    checks = "\n".join(f"{'yes' if c.passed else 'no ':3} {c.name}: {c.detail}" for c in decision.checks)
-    tracked.text(f"{'promoted' if decision.promote else 'kept'}: {decision.reason}\n\n{checks}\n", "decision.txt")
+    tracked.text(_said(decision), "decision.txt")
     tracked.figure(_learning_curve(tuned), "learning_curve.png")
     tracked.figure(_confusion(challenger.confusion), "confusion.png")
     tracked.figure(_reliability(challenger), "reliability.png")
+
+
+def note_recogniser(tracked: TrackedRun, taught: TaughtHead) -> None:
+    """Write how learning to read went into an MLflow run.
+
+    Raises:
+        TrackingError: If MLflow cannot be written.
+    """
+    for progress in taught.curve:
+        numbers = {"recogniser_loss": progress.loss}
+        if progress.valid_cer is not None:
+            numbers["recogniser_valid_cer"] = progress.valid_cer
+        tracked.metrics(numbers, progress.step)
+    numbers = {
+        "recogniser_lines": taught.lines,
+        "recogniser_misread": taught.misread,
+        "recogniser_held_out_lines": taught.after.lines,
+        "recogniser_promoted": float(taught.decision.promote),
+    }
+    for who, score in (("champion", taught.before), ("challenger", taught.after)):
+        numbers |= {f"{who}_cer": score.cer, f"{who}_line_accuracy": score.line_accuracy}
+    for language, pair in taught.forgetting.items():
+        for who, score in zip(("champion", "challenger"), pair, strict=True):
+            numbers[f"{who}_cer_rendered_{_plain(language)}"] = score.cer
+    tracked.metrics(numbers)
+    tracked.text(_said(taught.decision), "decision_recogniser.txt")
+
+
+def _said(decision: Decision) -> str:
+    checks = "\n".join(f"{'yes' if c.passed else 'no ':3} {c.name}: {c.detail}" for c in decision.checks)
+    return f"{'promoted' if decision.promote else 'kept'}: {decision.reason}\n\n{checks}\n"
 
 
 def _plain(field: str) -> str:

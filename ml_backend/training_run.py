@@ -1,4 +1,4 @@
-"""One training run: collect, train, evaluate, register, promote.
+"""One training run: collect, teach the recogniser and the extractor, evaluate them together, register, promote.
 
 What it writes stands in a folder of its own until the registry has the new version whole, so that a run that is killed
 leaves nothing that anybody sees. Whoever repeats it begins by removing what the registry has of it.
@@ -7,10 +7,9 @@ leaves nothing that anybody sees. Whoever repeats it begins by removing what the
 from __future__ import annotations
 
 import shutil
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -19,13 +18,16 @@ import numpy as np
 
 from ml_backend.due import DueCheck
 from ml_backend.errors import BackendError
+from ml_backend.heartbeat import beating
+from ml_backend.joint_version import compose
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.label_studio.label_config import parse_label_config
+from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
 from ml_backend.logs import get_logger
+from ml_backend.recogniser_training import LineCollector, RecogniserServices, TaughtHead, teach_recogniser
 from ml_backend.run_store import Decision as Outcome
 from ml_backend.run_store import Run, RunStore
-from ml_backend.samples import Collected, Collector
-from ml_backend.training_report import Evaluated, evaluate, note
+from ml_backend.samples import Collected
+from ml_backend.training_report import Evaluated, evaluate, note, note_recogniser
 from ml_backend.versions import Versions
 from model.errors import ModelError
 from model.evaluation import total
@@ -33,14 +35,16 @@ from model.extraction.extractor import Extractor
 from model.extraction.finetune import FineTuned, FinetunePlan, Progress, fine_tune
 from model.extraction.replay import LEARNING, MEASURING, load_cards
 from model.extraction.training import Example
-from model.promotion import Decision, GateSettings, decide, held_out
+from model.page_reading import PageReading
+from model.promotion import Decision, GateSettings, decide, held_out, keeps_up
+from model.recognition.training import HeadProgress
 from model.registry import Registry, Version
 from model.tracking import RUN_TAG, TrackedRun, Tracking
 
 #: Share of the documents to learn from that only tell when to stop, and how sure to be.
 _VALID_SHARE = 0.15
-#: Seconds between two signs of life, and least seconds between two reports of a step.
-_BEAT_SECONDS, _REPORT_SECONDS = 5.0, 1.0
+#: Least seconds between two reports of a step.
+_REPORT_SECONDS = 1.0
 #: For so often a run that failed is tried again, after so long the first time and four times as long each next time.
 _MOST_ATTEMPTS, _RETRY_AFTER = 5, timedelta(seconds=30)
 
@@ -58,12 +62,13 @@ class TrainingServices:
     Attributes:
         shipped: Folder of the weights that serve where a project has no champion.
         scratch: Folder in which each run has its own while it lasts.
+        recogniser: What learning to read works with; ``None`` leaves the recogniser as it is.
     """
 
     runs: RunStore
     due: DueCheck
     label_studio: LabelStudio
-    collector: Collector
+    collector: LineCollector
     tracking: Tracking
     registry: Registry
     versions: Versions
@@ -71,6 +76,25 @@ class TrainingServices:
     scratch: Path
     plan: FinetunePlan
     gate: GateSettings
+    recogniser: RecogniserServices | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What became of a run's challengers.
+
+    Attributes:
+        folder: Files of the version to register.
+        decision: About the version as a whole.
+        extractor, recogniser: Whether each is new in it.
+        evaluated: What the version names on the held-out documents.
+    """
+
+    folder: Path
+    decision: Decision
+    extractor: bool
+    recogniser: bool
+    evaluated: Evaluated
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +106,13 @@ class Split:
     held_out: list[Example]
 
 
-def train(services: TrainingServices, run_id: int) -> str:
+def train(services: TrainingServices, run_id: int, *, only_recogniser: bool = False) -> str:
     """Do a run that is due; safe to repeat.
+
+    Args:
+        services: What it works with.
+        run_id: The run.
+        only_recogniser: Whether to leave the extractor as it is.
 
     Returns:
         ``promoted`` or ``kept``; ``failed``; ``not due`` where another process has it, or it may not start yet;
@@ -95,9 +124,9 @@ def train(services: TrainingServices, run_id: int) -> str:
     folder = services.scratch / str(run_id)
     outcome = "failed"
     try:
-        with _beating(services.runs, run_id):
+        with beating(services.runs, run_id):
             _clean(services, run)
-            outcome = _Attempt(services, run, folder).outcome()
+            outcome = _Attempt(services, run, folder, only_recogniser).outcome()
     except LostRunError:
         with suppress(ModelError):
             services.registry.discard(run.project_id, run_id)
@@ -121,10 +150,12 @@ class _Attempt:
         services: What it works with.
         run: Claimed.
         folder: Its own.
+        only_recogniser: Whether to leave the extractor as it is.
     """
 
-    def __init__(self, services: TrainingServices, run: Run, folder: Path) -> None:
+    def __init__(self, services: TrainingServices, run: Run, folder: Path, only_recogniser: bool) -> None:
         self._services, self._run, self._folder = services, run, folder
+        self._only_recogniser = only_recogniser
         self._reported = 0.0
 
     def outcome(self) -> Outcome:
@@ -135,31 +166,107 @@ class _Attempt:
         base = services.shipped if champion is None else services.registry.folder_of(champion)
         old = Extractor.load(base)
         config = parse_label_config(services.label_studio.project(run.project_id).label_config)
-        collected = services.collector.collect(
-            run.project_id, config, old.fields, lambda done, count: self._report("collect", done, count)
-        )
+        reading = services.recogniser.reading(base) if services.recogniser else None
+        collected = self._collect(config, old, reading)
         services.runs.record_learned(run.id, collected.digests)
-        parts = split(run.project_id, collected, services.gate.min_documents, np.random.default_rng(run.id))
         tracked = services.tracking.begin(run.project_id, run.id, f"run {run.id}")
         try:
+            parts = self._split(collected)
             tracked.parameters(self._parameters(collected, parts, None if champion is None else champion.name))
-            tuned = self._train(base, collected, parts)
-            self._report("evaluate")
-            new, decision = self._judge(old, collected, parts, tuned, tracked)
-            version = self._register(tuned, collected, tracked, new, decision)
-            if decision.promote:
+            taught = self._teach(collected, base, reading)
+            if taught is not None:
+                note_recogniser(tracked, taught)
+            anew = self._read_anew(taught, config, old) if taught is not None and taught.decision.promote else collected
+            chosen = self._choose(base, old, collected, anew, taught, tracked)
+            version = self._register(chosen, taught, collected, tracked)
+            if chosen.decision.promote:
                 self._report("promote")
-                services.versions.promote(run.project_id, version.number, by="gate", reason=decision.reason)
+                services.versions.promote(run.project_id, version.number, by="gate", reason=chosen.decision.reason)
         except BaseException:
             with suppress(ModelError):
                 tracked.end("FAILED")
             raise
         tracked.end("FINISHED")
-        outcome: Outcome = "promoted" if decision.promote else "kept"
-        if not services.runs.finish(run.id, "finished", outcome, version.number, decision.reason, tracked.id):
+        outcome: Outcome = "promoted" if chosen.decision.promote else "kept"
+        if not services.runs.finish(
+            run.id, "finished", outcome, version.number, chosen.decision.reason, tracked.id
+        ):  # fmt: skip
             raise LostRunError("The run was given to another process.")
         _log.info("run_finished", run=run.id, project=run.project_id, version=version.name, outcome=outcome)
         return outcome
+
+    def _collect(self, config: LabelConfig, old: Extractor, reading: PageReading | None) -> Collected:
+        services = self._services
+        collector: LineCollector = services.collector
+        if services.recogniser is not None and reading is not None:
+            collector = services.recogniser.collector(reading)
+        return collector.collect(
+            self._run.project_id, config, old.fields, lambda done, count: self._report("collect", done, count)
+        )
+
+    def _teach(self, collected: Collected, base: Path, reading: PageReading | None) -> TaughtHead | None:
+        """Teach the recogniser; which documents are held out is the same question as for the extractor."""
+        services = self._services
+        if services.recogniser is None or reading is None:
+            return None
+        self._report("recogniser")
+        tasks = {document.task_id for document in collected.examples if document.tags}
+        return teach_recogniser(
+            services.recogniser,
+            self._run.project_id,
+            collected.examples,
+            held_out(self._run.project_id, tasks, least=services.gate.min_documents),
+            base,
+            reading.engine.version,
+            np.random.default_rng(self._run.id),
+            self._recogniser_progress,
+        )
+
+    def _read_anew(self, taught: TaughtHead, config: LabelConfig, old: Extractor) -> Collected:
+        """Return the documents as the new recogniser reads them, since that is what the extractor will see."""
+        assert self._services.recogniser is not None
+        taught.save(self._folder / "recogniser")
+        return self._collect(config, old, self._services.recogniser.reading(self._folder / "recogniser"))
+
+    def _choose(
+        self,
+        base: Path,
+        old: Extractor,
+        collected: Collected,
+        anew: Collected,
+        taught: TaughtHead | None,
+        tracked: TrackedRun,
+    ) -> _Chosen:
+        """Teach the extractor, and find out which of the new models work better together than the old ones."""
+        common = _tasks(collected) & _tasks(anew)
+        parts, before = self._split(anew, common), self._split(collected, common)
+        names = collected.fields, collected.rename
+        champion = evaluate(old, before.held_out, *names)
+        recogniser = self._folder / "recogniser" if taught is not None and taught.decision.promote else None
+        version = self._folder / "version"
+        if not self._only_recogniser:
+            tuned = self._train(base, anew, parts)
+            self._report("evaluate")
+            new, decision = self._judge(old, champion, parts, tuned, names, tracked)
+            if decision.promote or recogniser is None:
+                folder = compose(version, extractor=tuned.folder, recogniser=recogniser or base)
+                return _Chosen(folder, decision, True, recogniser is not None, new)
+        together = evaluate(old, parts.held_out, *names)
+        if taught is None:
+            decision = Decision(False, "there is nothing that the recogniser could learn", ())
+            return _Chosen(compose(version, extractor=base, recogniser=base), decision, False, False, champion)
+        taught.save(self._folder / "recogniser")
+        decision = taught.decision
+        if decision.promote:
+            check = keeps_up(champion.counts, together.counts, self._services.gate, np.random.default_rng(self._run.id))
+            reason = f"recogniser: {decision.reason}" if check.passed else check.detail
+            decision = Decision(check.passed, reason, (*decision.checks, check))
+        folder = compose(version, extractor=base, recogniser=self._folder / "recogniser")
+        return _Chosen(folder, decision, False, True, together)
+
+    def _split(self, collected: Collected, among: Collection[int] | None = None) -> Split:
+        least, rng = self._services.gate.min_documents, np.random.default_rng(self._run.id)
+        return split(self._run.project_id, collected, least, rng, among)
 
     def _train(self, base: Path, collected: Collected, parts: Split) -> FineTuned:
         self._report("train")
@@ -176,10 +283,16 @@ class _Attempt:
         )
 
     def _judge(
-        self, old: Extractor, collected: Collected, parts: Split, tuned: FineTuned, tracked: TrackedRun
+        self,
+        old: Extractor,
+        before: Evaluated,
+        parts: Split,
+        tuned: FineTuned,
+        names: tuple[Sequence[str], Mapping[str, str]],
+        tracked: TrackedRun,
     ) -> tuple[Evaluated, Decision]:
-        new, names = Extractor.load(tuned.folder), (collected.fields, collected.rename)
-        before, after = evaluate(old, parts.held_out, *names), evaluate(new, parts.held_out, *names)
+        new = Extractor.load(tuned.folder)
+        after = evaluate(new, parts.held_out, *names)
         cards = load_cards(MEASURING)
         forgetting = evaluate(old, cards, *names), evaluate(new, cards, *names)
         decision = decide(
@@ -193,18 +306,27 @@ class _Attempt:
         return after, decision
 
     def _register(
-        self, tuned: FineTuned, collected: Collected, tracked: TrackedRun, new: Evaluated, decision: Decision
+        self, chosen: _Chosen, taught: TaughtHead | None, collected: Collected, tracked: TrackedRun
     ) -> Version:
         self._report("register")
         tags = {
             RUN_TAG: str(self._run.id),
-            "decision": "promoted" if decision.promote else "kept",
-            "reason": decision.reason,
-            "f1": f"{total(new.counts)['micro'].f1:.4f}",
+            "decision": "promoted" if chosen.decision.promote else "kept",
+            "reason": chosen.decision.reason,
+            "f1": f"{total(chosen.evaluated.counts)['micro'].f1:.4f}",
             "documents": str(len(collected.digests)),
             "fingerprint": collected.fingerprint,
+            "extractor": "new" if chosen.extractor else "as before",
+            "recogniser": "new" if chosen.recogniser else "as before",
         }
-        return self._services.registry.register(tuned.folder, self._run.project_id, tracked, tags)
+        if taught is not None:
+            score = taught.after if chosen.recogniser else taught.before
+            tags |= {
+                "cer": f"{score.cer:.4f}",
+                "line_accuracy": f"{score.line_accuracy:.4f}",
+                "recogniser_reason": taught.decision.reason,
+            }
+        return self._services.registry.register(chosen.folder, self._run.project_id, tracked, tags)
 
     def _parameters(self, collected: Collected, parts: Split, champion: str | None) -> dict[str, object]:
         plan = self._services.plan
@@ -230,6 +352,10 @@ class _Attempt:
         if last or time.monotonic() - self._reported >= _REPORT_SECONDS:
             self._report("train", progress.step, progress.steps, progress.loss, progress.eta_seconds)
 
+    def _recogniser_progress(self, progress: HeadProgress | None, done: int, count: int) -> None:
+        if done >= count or time.monotonic() - self._reported >= _REPORT_SECONDS:
+            self._report("recogniser", done, count, progress.loss if progress else None)
+
     def _report(
         self,
         stage: str,
@@ -243,16 +369,37 @@ class _Attempt:
         self._reported = time.monotonic()
 
 
-def split(project_id: int, collected: Collected, least_held_out: int, rng: np.random.Generator) -> Split:
-    """Share out the documents that have words; which are held out depends on the tasks alone."""
+def split(
+    project_id: int,
+    collected: Collected,
+    least_held_out: int,
+    rng: np.random.Generator,
+    among: Collection[int] | None = None,
+) -> Split:
+    """Share out the documents that have words; which are held out depends on the tasks alone.
+
+    Args:
+        project_id: Their project.
+        collected: The documents.
+        least_held_out: Documents that the gate needs.
+        rng: Chooses which of the others only tell when to stop.
+        among: Tasks to be left with; all of them where it is not given.
+    """
     examples = {each.task_id: Example(each.page, each.tags) for each in collected.examples if each.tags}
     kept = held_out(project_id, examples, least=least_held_out)
+    if among is not None:
+        examples = {task_id: example for task_id, example in examples.items() if task_id in among}
+        kept &= examples.keys()
     learning = [example for task_id, example in examples.items() if task_id not in kept]
     order = rng.permutation(len(learning))
     aside = round(_VALID_SHARE * len(learning))
     return Split(
         [learning[i] for i in order[aside:]], [learning[i] for i in order[:aside]], [examples[i] for i in sorted(kept)]
     )
+
+
+def _tasks(collected: Collected) -> set[int]:
+    return {each.task_id for each in collected.examples if each.tags}
 
 
 def _clean(services: TrainingServices, run: Run) -> None:
@@ -275,23 +422,3 @@ def _fail(services: TrainingServices, run: Run, error: Exception) -> None:
         services.runs.add_run(
             run.project_id, run.reason, run.asked, run.learned_up_to, run.documents, later, run.attempt + 1
         )
-
-
-@contextmanager
-def _beating(runs: RunStore, run_id: int) -> Iterator[None]:
-    """Give signs of life while the run goes on, also where a stage takes long without a report."""
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(_BEAT_SECONDS):
-            # A store that is busy for a moment is no reason to stop; the next report finds out.
-            with suppress(BackendError):
-                runs.beat(run_id)
-
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()

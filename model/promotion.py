@@ -140,6 +140,27 @@ def decide(
     return Decision(not failed, "; ".join(check.detail for check in said), tuple(checks))
 
 
+def keeps_up(
+    champion: Sequence[DocumentCounts],
+    challenger: Sequence[DocumentCounts],
+    settings: GateSettings,
+    rng: np.random.Generator,
+) -> Check:
+    """Check that the naming of fields does not suffer from what should change reading alone.
+
+    Args:
+        champion: Counts with the old readings, a held-out document each.
+        challenger: Counts of the same documents with the new readings.
+        settings: What is allowed.
+        rng: For the bootstrap.
+    """
+    if len(champion) < settings.min_documents:
+        return Check("together", False, f"{len(champion)} held-out documents of {settings.min_documents} needed")
+    bound = lower_bound(champion, challenger, settings.samples, rng)
+    detail = f"with the new readings F1 changes by {bound:+.3f} or more, {-settings.margin:+.3f} is allowed"
+    return Check("together", bound > -settings.margin, detail)
+
+
 def lower_bound(
     champion: Sequence[DocumentCounts],
     challenger: Sequence[DocumentCounts],
