@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FIELDS = ("NAME", "POSITION", "COMPANY", "PHONE", "FAX", "EMAIL", "WEBSITE", "ADDRESS")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # With several processes (pytest -n), the tests of a file stay together, and all that share one running system do:
     # fixtures are then made once, as without.
