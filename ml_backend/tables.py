@@ -338,7 +338,8 @@ class ProjectOptionsRow(Base):
 class TaskScoreRow(Base):
     """What the models say of a task, in short, and where that puts it in the order.
 
-    ``embedding`` holds float16 numbers, least significant byte first. ``acquisition`` is the expected number of
+    ``embedding`` holds float16 numbers, least significant byte first; that of an annotated task is kept up to date, so
+    that its ``embedding_version`` may be newer than the version that the signals are of. ``acquisition`` is the expected number of
     corrections, ``place`` the place in the order, from 0; both are ``None`` until the task is put into an order.
     ``shown_score`` is the score of the prediction ``prediction_id`` in Label Studio, as far as is known.
     """
@@ -351,6 +352,7 @@ class TaskScoreRow(Base):
     confidence: Mapped[float] = mapped_column(Double)
     signals: Mapped[dict[str, Any]] = mapped_column(JSON)
     embedding: Mapped[bytes | None] = mapped_column(LargeBinary)
+    embedding_version: Mapped[str | None] = mapped_column(String(200))
     scored_at: Mapped[datetime] = mapped_column(UtcDateTime)
     acquisition: Mapped[float | None] = mapped_column(Double)
     place: Mapped[int | None] = mapped_column(Integer)

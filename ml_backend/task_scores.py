@@ -123,7 +123,8 @@ class TaskScores:
                 "version": each.version,
                 "confidence": each.confidence,
                 "signals": each.signals.to_json(),
-                "embedding": None if each.embedding is None else np.asarray(each.embedding, dtype="<f2").tobytes(),
+                "embedding": _packed(each.embedding),
+                "embedding_version": each.version,
                 "scored_at": now,
                 # Another prediction, whose number and score are not known yet.
                 "prediction_id": None,
@@ -142,15 +143,28 @@ class TaskScores:
             ]
         return {row["task_id"]: _task_score(row) for row in rows}
 
-    def embeddings(self, project_id: int, task_ids: Iterable[int] | None = None) -> dict[int, NDArray[np.float16]]:
-        """Return the embeddings of some tasks, or of all; tasks without one are missing."""
+    def embeddings(
+        self, project_id: int, version: str, task_ids: Iterable[int] | None = None
+    ) -> dict[int, NDArray[np.float16]]:
+        """Return the embeddings that a version made of some tasks, or of all; tasks without one are missing."""
         columns = (TaskScoreRow.task_id, TaskScoreRow.embedding)
+        wanted = (TaskScoreRow.embedding.is_not(None), TaskScoreRow.embedding_version == version)
         found = {}
         with reading(self._engine) as connection:
             for part in self._parts(columns, project_id, task_ids):
-                for task_id, data in connection.execute(part.where(TaskScoreRow.embedding.is_not(None))):
+                for task_id, data in connection.execute(part.where(*wanted)):
                     found[task_id] = np.frombuffer(data, dtype="<f2")
         return found
+
+    def remember_embeddings(
+        self, project_id: int, version: str, embeddings: Mapping[int, NDArray[np.float32] | None]
+    ) -> None:
+        """Keep what a newer version makes of annotated tasks; the signals stay those that people met."""
+        with writing(self._engine) as connection:
+            for task_id, embedding in embeddings.items():
+                same = and_(TaskScoreRow.project_id == project_id, TaskScoreRow.task_id == task_id)
+                values = {"embedding": _packed(embedding), "embedding_version": version}
+                connection.execute(update(TaskScoreRow).where(same).values(**values))
 
     def newest(self, project_id: int) -> datetime | None:
         """Return when a task was last scored."""
@@ -204,6 +218,10 @@ class TaskScores:
 
 
 _SCORE = tuple(TaskScoreRow.__table__.columns[field.name] for field in fields(TaskScore))
+
+
+def _packed(embedding: NDArray[np.float32] | None) -> bytes | None:
+    return None if embedding is None else np.asarray(embedding, dtype="<f2").tobytes()
 
 
 def _task_score(row: RowMapping) -> TaskScore:

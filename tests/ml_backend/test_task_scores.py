@@ -40,8 +40,8 @@ def test_scores_and_embeddings_come_back_as_they_were(scores: TaskScores) -> Non
     scores.remember(3, [scored(1, embedding=np.array([0.5, -0.25], dtype=np.float32)), scored(2)])
     assert scores.scores(3)[1].signals == SIGNALS
     assert scores.scores(3)[2].place is None
-    assert_array_equal(scores.embeddings(3)[1], [0.5, -0.25])
-    assert 2 not in scores.embeddings(3)
+    assert_array_equal(scores.embeddings(3, "v1")[1], [0.5, -0.25])
+    assert 2 not in scores.embeddings(3, "v1")
     assert scores.scores(4) == {}
 
 
@@ -65,3 +65,11 @@ def test_task_that_is_not_in_an_order_has_no_place_any_more(scores: TaskScores) 
     scores.place(TaskOrder(3, "v1", "random", "", at, 1, 1, 0), [Placed(2, 1, 0, False)])
     assert scores.scores(3)[1].place is None
     assert scores.scores(3)[2].place == 0
+
+
+def test_newer_embedding_leaves_the_signals_that_people_met(scores: TaskScores) -> None:
+    scores.remember(3, [scored(1, embedding=np.ones(2, dtype=np.float32))])
+    scores.remember_embeddings(3, "v2", {1: np.zeros(2, dtype=np.float32)})
+    assert scores.scores(3)[1].version == "v1"
+    assert scores.embeddings(3, "v1") == {}
+    assert_array_equal(scores.embeddings(3, "v2")[1], [0, 0])

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("confidence", sa.Double(), nullable=False),
         sa.Column("signals", sa.JSON(), nullable=False),
         sa.Column("embedding", sa.LargeBinary()),
+        sa.Column("embedding_version", sa.String(200)),
         sa.Column("scored_at", sa.DateTime(), nullable=False),
         sa.Column("acquisition", sa.Double()),
         sa.Column("place", sa.Integer()),
