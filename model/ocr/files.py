@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +13,12 @@ from typing import Any
 import onnxruntime
 import yaml
 
-from model.errors import EngineError
+from model.errors import EngineError, RecogniserError
+from model.recognition.backbone import Backbone
+from model.recognition.charset import DEFAULT_LANGUAGES
+from model.recognition.graft import DESCRIPTION_FILE, graft
+from model.recognition.head import Head
+from model.recognition.shipped import head_for
 
 WHEEL_DETECTOR = "PP-OCRv6_det_small.onnx"
 WHEEL_RECOGNISER = "PP-OCRv6_rec_small.onnx"
@@ -20,10 +26,33 @@ WHEEL_RECOGNISER = "PP-OCRv6_rec_small.onnx"
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """One model: its ONNX file and, where there is one, PaddleOCR's description of it (``inference.yml``)."""
+    """One model.
+
+    Attributes:
+        onnx: Its ONNX file.
+        description: PaddleOCR's description of it (``inference.yml``), where there is one.
+        head: What is to take the place of the CTC head in the file; None to read with that one.
+    """
 
     onnx: Path
     description: Path | None
+    head: Head | None = None
+
+    def grafted(self, folder: Path) -> ModelFiles:
+        """Return the files that an engine is to load: with a head of ours, copies of them in ``folder``.
+
+        Raises:
+            EngineError: If head and file do not fit.
+        """
+        if self.head is None:
+            return self
+        description = self.describe()
+        named = {"name": str(description["Global"]["model_name"])} if description else {}
+        try:
+            onnx = graft(self.onnx, self.head, folder, **named)
+        except RecogniserError as error:
+            raise EngineError(str(error)) from error
+        return ModelFiles(onnx, onnx.with_name(DESCRIPTION_FILE))
 
     def describe(self) -> dict[str, Any] | None:
         """Return the content of the description, or None where there is none.
@@ -77,6 +106,19 @@ class ModelFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadChoice:
+    """Which CTC head reads.
+
+    Attributes:
+        recogniser: A head's file or a folder with one, such as a model version's; None takes the shipped one.
+        languages: Groups of characters that are to be known; see :func:`model.recognition.charset.charset_of`.
+    """
+
+    recogniser: Path | None = None
+    languages: Sequence[str] = DEFAULT_LANGUAGES
+
+
+@dataclass(frozen=True, slots=True)
 class ModelPair:
     """The two models of an engine."""
 
@@ -98,6 +140,8 @@ class ModelPair:
         for files in (self.detector, self.recogniser):
             for path in (files.onnx, files.description):
                 hashes.update(path.read_bytes() if path else b"-")
+            if files.head is not None:
+                hashes.update(files.head.digest.encode())
         return hashes.hexdigest()[:8]
 
 
@@ -126,6 +170,36 @@ def find_models(models_dir: Path | None) -> ModelPair | None:
             "(OCR_MODELS_DIR). Leave the setting empty for the models that ship."
         )
     return ModelPair(_folder_file(models_dir, "det", WHEEL_DETECTOR), _folder_file(models_dir, "rec", WHEEL_RECOGNISER))
+
+
+def recogniser_file(models_dir: Path | None) -> Path | None:
+    """Return the ONNX file whose backbone an engine with these models reads with; None where the library has its own.
+
+    Raises:
+        EngineError: If ``models_dir`` lacks what is needed.
+    """
+    models = find_models(models_dir)
+    return models.recogniser.onnx if models else None
+
+
+def with_head(models: ModelPair, models_dir: Path | None, choice: HeadChoice) -> ModelPair:
+    """Give the recogniser the head that was chosen.
+
+    A recogniser of the user's own keeps its head, unless another one was trained for it.
+
+    Raises:
+        EngineError: If the head is damaged or belongs to another recogniser.
+    """
+    own = models_dir is not None and (models_dir / "rec").is_dir()
+    if choice.recogniser is None and own:
+        return models
+    files = models.recogniser
+    try:
+        backbone = Backbone(files.onnx, alphabet=files.charset() if files.description else None)
+        head = head_for(backbone, choice.recogniser, choice.languages)
+    except RecogniserError as error:
+        raise EngineError(str(error)) from error
+    return models if head is backbone.original else replace(models, recogniser=replace(files, head=head))
 
 
 def package_version(package: str) -> str:

@@ -16,7 +16,7 @@ from model.errors import EngineError
 from model.images import RgbImage
 from model.ocr.characters import character_centres
 from model.ocr.engine import BATCH_SIZE, CROP_SHAPE, Recognised, TwoStageEngine
-from model.ocr.files import ModelFiles, find_models, package_version
+from model.ocr.files import HeadChoice, ModelFiles, find_models, package_version, with_head
 
 DETECTOR_NAME = "PP-OCRv6_small_det"
 RECOGNISER_NAME = "PP-OCRv6_small_rec"
@@ -25,7 +25,7 @@ RECOGNISER_NAME = "PP-OCRv6_small_rec"
 DETECTION = {"limit_side_len": 32, "limit_type": "min", "thresh": 0.3, "box_thresh": 0.6, "unclip_ratio": 1.5}
 
 
-def build_paddle(models_dir: Path | None, threads: int) -> TwoStageEngine:
+def build_paddle(models_dir: Path | None, threads: int, head: HeadChoice) -> TwoStageEngine:
     """Build the PaddleOCR engine; see :func:`model.ocr.build_engine`."""
     import paddleocr  # takes seconds, so only where the engine is wanted
 
@@ -42,10 +42,16 @@ def build_paddle(models_dir: Path | None, threads: int) -> TwoStageEngine:
         with tempfile.TemporaryDirectory(prefix="paddleocr-") as folder:
             digest, detector_model, recogniser_model = "own", _Model(DETECTOR_NAME), _Model(RECOGNISER_NAME)
             if models is not None:
+                models = with_head(models, models_dir, head)
                 models.check()
                 digest = models.digest()
                 detector_model = _lay_out(Path(folder), models.detector, DETECTOR_NAME, _describe_detector)
-                recogniser_model = _lay_out(Path(folder), models.recogniser, RECOGNISER_NAME, _describe_recogniser)
+                recogniser_model = _lay_out(
+                    Path(folder),
+                    models.recogniser.grafted(Path(folder) / "grafted"),
+                    RECOGNISER_NAME,
+                    _describe_recogniser,
+                )
             detector = paddleocr.TextDetection(
                 model_name=detector_model.name, model_dir=detector_model.folder, **DETECTION, **common
             )

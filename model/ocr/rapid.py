@@ -14,11 +14,11 @@ from model.errors import EngineError
 from model.images import RgbImage
 from model.ocr.characters import character_centres
 from model.ocr.engine import BATCH_SIZE, CROP_SHAPE, Recognised, TwoStageEngine
-from model.ocr.files import find_models, package_version
+from model.ocr.files import HeadChoice, find_models, package_version, with_head
 from model.ocr.scale import LONG_SIDE
 
 
-def build_rapid(models_dir: Path | None, threads: int) -> TwoStageEngine:
+def build_rapid(models_dir: Path | None, threads: int, head: HeadChoice) -> TwoStageEngine:
     """Build the RapidOCR engine; see :func:`model.ocr.build_engine`."""
     from rapidocr import RapidOCR  # takes a second, so only where the engine is wanted
 
@@ -38,13 +38,15 @@ def build_rapid(models_dir: Path | None, threads: int) -> TwoStageEngine:
     try:
         with tempfile.TemporaryDirectory(prefix="rapidocr-") as folder:
             if models is not None:
+                models = with_head(models, models_dir, head)
                 models.check()
                 digest = models.digest()
+                recogniser = models.recogniser.grafted(Path(folder) / "grafted")
                 alphabet = Path(folder) / "alphabet.txt"
-                alphabet.write_text("\n".join(models.recogniser.charset()) + "\n", "utf-8")
+                alphabet.write_text("\n".join(recogniser.charset()) + "\n", "utf-8")
                 settings |= {
                     "Det.model_path": str(models.detector.onnx),
-                    "Rec.model_path": str(models.recogniser.onnx),
+                    "Rec.model_path": str(recogniser.onnx),
                     # Only looked at where the ONNX file does not carry its alphabet.
                     "Rec.rec_keys_path": str(alphabet),
                 }

@@ -48,14 +48,7 @@ class Backbone:
         bare, self._head = without_head(model)
         self._alphabet = alphabet_of(model) or (tuple(alphabet) if alphabet else None)
         self.digest = _digest_without_head(bare)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.enable_cpu_mem_arena = False
-        options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(
-            bare.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        self._input = self._session.get_inputs()[0].name
+        self._bare, self._threads = bare, threads
 
     @cached_property
     def original(self) -> Head:
@@ -75,10 +68,20 @@ class Backbone:
             )
         return Head(self._head.weights, self._head.bias, characters, self.digest)
 
+    @cached_property
+    def _session(self) -> onnxruntime.InferenceSession:
+        # Opened when first needed: who wants the head alone is spared it.
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.enable_cpu_mem_arena = False
+        options.intra_op_num_threads = self._threads
+        return onnxruntime.InferenceSession(self._bare.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
     def features(self, crops: Sequence[RgbImage]) -> list[FloatArray]:
         """Return what the head sees of each crop: shape (columns, features), a column for eight pixels or so."""
         # One at a time, as the engines read: a batch would be padded, and padding changes what is seen.
-        return [np.asarray(self._session.run(None, {self._input: prepare(crop)})[0][0], np.float32) for crop in crops]
+        name = self._session.get_inputs()[0].name
+        return [np.asarray(self._session.run(None, {name: prepare(crop)})[0][0], np.float32) for crop in crops]
 
 
 def prepare(crop: RgbImage) -> NDArray[np.float32]:

@@ -58,7 +58,10 @@ def test_a_recogniser_of_ones_own_takes_the_place_of_the_one_that_ships(engine, 
     own = build_engine(name, models_dir=tmp_path, threads=1)
     assert own.version != engine.version
     assert own.version.rsplit("-", 1)[0] == engine.version.rsplit("-", 1)[0]
-    assert own.read(card().image) == engine.read(card().image)
+    # The head that ships is another one, as sure or surer; what stands where does not change.
+    assert [(line.text, line.polygon) for line in own.read(card().image).lines] == [
+        (line.text, line.polygon) for line in engine.read(card().image).lines
+    ]
 
 
 @pytest.mark.parametrize("name", ENGINES)
