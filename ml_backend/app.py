@@ -9,6 +9,8 @@ import uuid
 import structlog
 from flask import Flask, Response, g, request
 
+from ml_backend.admin.parts import build_panel
+from ml_backend.admin.views import add_panel
 from ml_backend.api.failures import register_error_handlers
 from ml_backend.api.protocol import MAX_REQUEST_BYTES, create_blueprint
 from ml_backend.auth import Credentials
@@ -61,4 +63,7 @@ def create_app(settings: Settings, services: Services) -> Flask:
 
     register_error_handlers(app)
     app.register_blueprint(create_blueprint(services, credentials))
+    token = settings.api_token.get_secret_value()
+    panel = build_panel(settings, services.store) if token else None
+    add_panel(app, panel, token=token, secure=settings.public_url.startswith("https://"))
     return app

@@ -1,0 +1,171 @@
+"""What the panel's buttons do. Each returns what it came to, in sentences, and does no harm when it is repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ml_backend.commands.ordering import ASKED
+from ml_backend.due import DueCheck
+from ml_backend.errors import BackendError, LabelStudioError, RequestError
+from ml_backend.exchange import SampleWriter
+from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.label_config import parse_label_config
+from ml_backend.label_studio.setup import BackendAddress, ProjectPlan, ensure_project
+from ml_backend.launch.business_cards import business_cards_config
+from ml_backend.learning_assembly import build_images
+from ml_backend.learning_store import LearningStore
+from ml_backend.run_store import RunStore
+from ml_backend.sample_files import SampleFolder
+from ml_backend.settings import Settings
+from ml_backend.syncing import Synchroniser
+from ml_backend.versions import Versions
+from ml_backend.words import Words, say
+from model.registry import Registry
+
+Deed = Callable[[int, Mapping[str, str]], Sequence[Words]]
+"""Takes the project and the form."""
+
+BY = "panel"
+
+
+class OvertakenError(BackendError):
+    """What the visitor saw is no longer so."""
+
+    status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Deeds:
+    """What buttons work with.
+
+    Attributes:
+        settings: The backend's address and secrets.
+        learning: Annotations.
+        runs: Training runs.
+        due: Decides whether to train.
+        registry: Versions.
+        versions: Moves the champion.
+        label_studio: ``None`` where none is set.
+        synchroniser: ``None`` where no Label Studio is set.
+    """
+
+    settings: Settings
+    learning: LearningStore
+    runs: RunStore
+    due: DueCheck
+    registry: Registry
+    versions: Versions
+    label_studio: LabelStudio | None
+    synchroniser: Synchroniser | None
+
+    @property
+    def by_name(self) -> Mapping[str, Deed]:
+        """The deeds, as the forms name them."""
+        return {
+            "initialise": self.initialise,
+            "sync": self.sync,
+            "collect": self.collect,
+            "train": self.train,
+            "rescore": self.rescore,
+            "promote": self.promote,
+            "rollback": self.roll_back,
+        }
+
+    def initialise(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
+        """Create or repair the project: webhook, connection, predictions, order."""
+        settings = self.settings
+        plan = ProjectPlan(settings.label_studio_project, business_cards_config(), project_id=project_id or None)
+        address = BackendAddress(
+            url=settings.public_url,
+            user=settings.basic_auth_user,
+            password=settings.basic_auth_password.get_secret_value(),
+            webhook_secret=settings.webhook_secret.get_secret_value(),
+        )
+        report = ensure_project(self._client(), plan, address)
+        self.learning.ask_sync(report.project_id)
+        done = [say("{change}.", change=say(change)) for change in report.changes]
+        return done or [say("Everything was in place already; nothing was changed.")]
+
+    def sync(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
+        """Make the store equal to Label Studio's annotations."""
+        self._client()
+        assert self.synchroniser is not None
+        report = self.synchroniser.sync(project_id, compare=True)
+        said = [
+            say(
+                "{changed} annotations are new or changed, {deleted} are gone.",
+                changed=report.changed,
+                deleted=report.deleted,
+            )
+        ]
+        return [*said, say("Run {run} is due now.", run=report.run.id)] if report.run else said
+
+    def collect(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
+        """Write the annotations as training samples into TRAINING_DATA_DIR."""
+        client = self._client()
+        self.sync(project_id, form)
+        config = parse_label_config(client.project(project_id).label_config)
+        writer = SampleWriter(
+            self.learning, build_images(self.settings, client), SampleFolder(self.settings.training_data_dir)
+        )
+        path, tally = writer.write(project_id, config)
+        said = [say("{count} samples are in {path}.", count=tally.done, path=path)]
+        if tally.problems:
+            said.append(say("{count} annotations could not be used.", count=len(tally.problems)))
+        return said
+
+    def train(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
+        """Have a run made, however few documents are new."""
+        run = self.due.check(project_id, asked=True)
+        if run is not None:
+            return [
+                say(
+                    "Run {run} is due with {documents} documents; the trainer begins it within seconds.",
+                    run=run.id,
+                    documents=run.documents,
+                )
+            ]
+        waiting = next((each for each in self.runs.runs(project_id) if each.state == "due"), None)
+        if waiting is not None:
+            return [say("Run {run} is due already.", run=waiting.id)]
+        raise RequestError("There is no annotated document to learn from.", "Annotate some, then press «Sync».")
+
+    def rescore(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
+        """Have all open tasks scored again by who serves."""
+        self.learning.set_rescored(project_id, ASKED)
+        return [say("The worker gives every open task a prediction of the version that serves.")]
+
+    def promote(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
+        """Let a version serve, if the one that the visitor saw still does."""
+        self._see_unchanged(project_id, form)
+        number = _number(form.get("version", ""))
+        self.versions.promote(project_id, number, by=BY, reason=form.get("reason", "").strip()[:500] or "by hand")
+        if number is None:
+            return [say("The weights that ship serve now; open tasks are scored again in the background.")]
+        return [say("Version {number} serves now; open tasks are scored again in the background.", number=number)]
+
+    def roll_back(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
+        """Let the version before serve, if the one that the visitor saw still does."""
+        self._see_unchanged(project_id, form)
+        number = self.versions.rollback(project_id, by=BY, reason="rolled back by hand")
+        if number is None:
+            return [say("The weights that ship serve again; open tasks are scored again in the background.")]
+        return [say("Version {number} serves again; open tasks are scored again in the background.", number=number)]
+
+    def _see_unchanged(self, project_id: int, form: Mapping[str, str]) -> None:
+        champion = self.registry.champion(project_id)
+        if _number(form.get("seen", "")) != (None if champion is None else champion.number):
+            raise OvertakenError("Another version serves meanwhile than this page showed.", "Look again, then decide.")
+
+    def _client(self) -> LabelStudio:
+        if self.label_studio is None:
+            raise LabelStudioError("No Label Studio is set.", "Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY.")
+        return self.label_studio
+
+
+def _number(text: str) -> int | None:
+    """Read a version's number; 0 stands for the weights that ship."""
+    if not text.isdecimal():
+        raise RequestError("No version was chosen.")
+    return int(text) or None

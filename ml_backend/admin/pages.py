@@ -1,0 +1,175 @@
+"""The panel's pages on a project, and its buttons."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, abort, g, redirect, render_template, request, stream_template, url_for
+from flask.typing import ResponseReturnValue
+
+from ml_backend.admin import views
+from ml_backend.admin.parts import Panel
+from ml_backend.admin.plots import draw
+from ml_backend.admin.progress import progress_of
+from ml_backend.admin.version_table import compare_versions
+from ml_backend.doctor.examination import Examined, examine_everything
+from ml_backend.label_studio.label_config import parse_label_config
+from ml_backend.words import say
+
+#: The pages of a project, in the order of the menu.
+PAGES = (
+    ("overview", say("Overview")),
+    ("corrections", say("Corrections")),
+    ("plots", say("Plots")),
+    ("versions", say("Versions")),
+    ("doctor", say("Doctor")),
+)
+ACTION_NAMES = {
+    "initialise": say("Initialise"),
+    "sync": say("Sync"),
+    "collect": say("Collect"),
+    "train": say("Train"),
+    "rescore": say("Rescore"),
+    "promote": say("Promote"),
+    "rollback": say("Roll back"),
+    "send": say("Send for annotation"),
+}
+#: Corrections of as many documents on one page.
+PAGE = 8
+#: A crop changes when the correction does, and then its address does too.
+_PICTURE_SECONDS = 600
+
+
+def add_pages(blueprint: Blueprint, panel: Panel) -> None:
+    """Add the routes of all pages on projects."""
+    desk = panel.desk
+
+    @blueprint.context_processor
+    def of_project() -> dict[str, object]:
+        project_id = (request.view_args or {}).get("project_id")
+        if not isinstance(project_id, int):
+            return {"project_id": None, "action": None}
+        key = request.args.get("action", "")
+        action = panel.actions.store.action(key) if key else None
+        mine = action if action is not None and action.project_id in (project_id, 0) else None
+        return {
+            "project_id": project_id,
+            "action": mine,
+            "projects": desk.projects(),
+            "pages": PAGES,
+            "action_names": ACTION_NAMES,
+        }
+
+    @blueprint.get("/")
+    def home() -> ResponseReturnValue:
+        projects = desk.projects()
+        if projects:
+            return redirect(url_for("panel.overview", project_id=projects[0].id))
+        return redirect(url_for("panel.overview", project_id=0))
+
+    @blueprint.get("/projects/<int:project_id>/")
+    def overview(project_id: int) -> ResponseReturnValue:
+        found = desk.overview(project_id)
+        return render_template(
+            "overview.html",
+            page="overview",
+            overview=found,
+            progress=progress_of(found.run, g.speaker),
+            actions=panel.actions.store.latest(project_id),
+            runs=desk.runs.runs(project_id, limit=5),
+            settings=panel.settings,
+        )
+
+    @blueprint.get("/projects/<int:project_id>/progress")
+    def progress(project_id: int) -> ResponseReturnValue:
+        return progress_of(desk.current_run(project_id), g.speaker).as_json()
+
+    @blueprint.get("/projects/<int:project_id>/actions/<key>")
+    def action_state(project_id: int, key: str) -> ResponseReturnValue:
+        action = panel.actions.store.action(key)
+        if action is None:
+            abort(404)
+        return {"state": action.state}
+
+    @blueprint.post("/projects/<int:project_id>/actions/<name>")
+    def act(project_id: int, name: str) -> ResponseReturnValue:
+        deed = panel.deeds.by_name.get(name)
+        key = request.form.get("key", "")
+        if deed is None or not 16 <= len(key) <= 64:
+            abort(404)
+        form = request.form.to_dict()
+        panel.actions.start(key, project_id, name, lambda: deed(project_id, form))
+        # What ran already is shown in place of what was not started beside it.
+        running = panel.actions.store.action(key) or next(
+            (each for each in panel.actions.store.latest(project_id) if each.name == name), None
+        )
+        back = views.inside(form.get("next", "")) or url_for("panel.overview", project_id=project_id)
+        back = back.split("?")[0]
+        return redirect(f"{back}?action={running.key}#outcome" if running else back, 303)
+
+    @blueprint.get("/projects/<int:project_id>/plots")
+    def plots(project_id: int) -> ResponseReturnValue:
+        return render_template("plots.html", page="plots", plots=draw(desk, project_id, g.speaker))
+
+    @blueprint.get("/projects/<int:project_id>/corrections")
+    def corrections(project_id: int) -> ResponseReturnValue:
+        number = max(0, request.args.get("page", 0, type=int))
+        found, count = desk.corrected(project_id, number, PAGE)
+        return render_template(
+            "corrections.html", page="corrections", documents=found, number=number, last=max(0, (count - 1) // PAGE)
+        )
+
+    @blueprint.get("/projects/<int:project_id>/annotations/<int(signed=True):annotation_id>/crops/<int:index>")
+    def crop(project_id: int, annotation_id: int, index: int) -> ResponseReturnValue:
+        found = next(iter(desk.learning.annotations([annotation_id])), None)
+        corrections = desk.learning.corrections(annotation_id)
+        if found is None or found.project_id != project_id or index >= len(corrections):
+            abort(404)
+        box = corrections[index].box
+        if box is None or desk.label_studio is None:
+            abort(404)
+        config = parse_label_config(desk.label_studio.project(project_id).label_config)
+        return _picture(panel.pictures.crop(found.task_id, found.task_data, config, box))
+
+    @blueprint.get("/projects/<int:project_id>/tasks/<int:task_id>/thumbnail")
+    def thumbnail(project_id: int, task_id: int) -> ResponseReturnValue:
+        if desk.label_studio is None:
+            abort(404)
+        task = desk.label_studio.task(task_id)
+        if task.project != project_id:
+            abort(404)
+        config = parse_label_config(desk.label_studio.project(project_id).label_config)
+        return _picture(panel.pictures.thumbnail(task_id, task.data, config))
+
+    @blueprint.get("/projects/<int:project_id>/versions")
+    def versions(project_id: int) -> ResponseReturnValue:
+        table = compare_versions(desk, project_id, request.args.getlist("v", type=int))
+        return render_template("versions.html", page="versions", table=table, settings=panel.settings)
+
+    @blueprint.get("/projects/<int:project_id>/doctor")
+    def doctor(project_id: int) -> ResponseReturnValue:
+        return render_template("doctor.html", page="doctor", examined=None)
+
+    @blueprint.post("/projects/<int:project_id>/doctor")
+    def examine(project_id: int) -> ResponseReturnValue:
+        examined = examine_everything(
+            panel.settings, panel.engine, [project_id] if project_id else None, migrates=True
+        )  # fmt: skip
+        return stream_template("doctor.html", page="doctor", examined=examined, tally=Tally()), 200, {}
+
+
+class Tally:
+    """Counts findings while a page is written: how they are in all is known at its end only."""
+
+    def __init__(self) -> None:
+        self.broken = 0
+        self.attention = 0
+
+    def add(self, examined: Examined) -> str:
+        """Count one finding, and write nothing."""
+        self.broken += examined.finding.state == "broken"
+        self.attention += examined.finding.state == "attention"
+        return ""
+
+
+def _picture(body: bytes) -> Response:
+    headers = {"Cache-Control": f"private, max-age={_PICTURE_SECONDS}"}
+    return Response(body, mimetype="image/jpeg", headers=headers)

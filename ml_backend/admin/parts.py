@@ -1,0 +1,92 @@
+"""What the panel's pages work with, and how it is put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from ml_backend.admin.action_store import ActionStore
+from ml_backend.admin.actions import Actions
+from ml_backend.admin.deeds import Deeds
+from ml_backend.admin.desk import Desk
+from ml_backend.admin.pictures import Pictures
+from ml_backend.errors import BackendError
+from ml_backend.label_studio.client import LabelStudio
+from ml_backend.learning_assembly import build_due, build_images, build_synchroniser
+from ml_backend.learning_store import LearningStore
+from ml_backend.logs import get_logger
+from ml_backend.run_store import RunStore
+from ml_backend.settings import Settings
+from ml_backend.store import Store
+from ml_backend.versions import Versions
+from model.registry import Registry
+from model.tracking import Tracking
+
+#: Initialising waits for documents to be read, a few at a time.
+_REQUEST_SECONDS = 120.0
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What the pages work with.
+
+    Attributes:
+        settings: The backend's.
+        engine: The store's database, for the doctor.
+        desk: Gathers what is shown.
+        actions: Runs what buttons set going.
+        deeds: What the buttons do.
+        pictures: Thumbnails and crops.
+    """
+
+    settings: Settings
+    engine: Engine
+    desk: Desk
+    actions: Actions
+    deeds: Deeds
+    pictures: Pictures
+
+
+def build_panel(settings: Settings, store: Store) -> Panel:
+    """Return what the panel works with; no model is loaded, and nobody is asked anything yet."""
+    label_studio = _label_studio(settings)
+    learning, runs, due = LearningStore(store.engine), RunStore(store.engine), build_due(settings, store)
+    tracking = Tracking(settings.tracking_uri, settings.models_dir)
+    registry = Registry(tracking)
+    deeds = Deeds(
+        settings,
+        learning,
+        runs,
+        due,
+        registry,
+        Versions(registry, runs),
+        label_studio,
+        build_synchroniser(settings, store, label_studio) if label_studio else None,
+    )
+    return Panel(
+        settings,
+        store.engine,
+        Desk(settings, learning, runs, due, registry, tracking, label_studio),
+        Actions(ActionStore(store.engine)),
+        deeds,
+        Pictures(
+            build_images(settings, label_studio),
+            max_bytes=settings.max_image_bytes,
+            max_pixels=settings.max_image_pixels,
+        ),
+    )
+
+
+def _label_studio(settings: Settings) -> LabelStudio | None:
+    """Connect; a token that cannot be used is the doctor's to tell, and no reason to have no panel."""
+    if not settings.label_studio_url:
+        return None
+    try:
+        key = settings.label_studio_api_key.get_secret_value()
+        return LabelStudio(settings.label_studio_url, key, timeout=_REQUEST_SECONDS)
+    except BackendError as error:
+        _log.warning("panel_without_label_studio", error=str(error))
+        return None

@@ -1,0 +1,205 @@
+"""The plots of a project: each with what it says in a sentence, and its numbers as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from ml_backend.admin.charts import Point, Series, plot
+from ml_backend.admin.desk import Desk
+from ml_backend.admin.history import Bin, Cost, LiveScore, costs, live_scores, moving_average, reliability
+from ml_backend.admin.language import Speaker
+from ml_backend.lineup import SHIPPED
+from ml_backend.words import say
+from model.errors import ModelError
+from model.registry import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """One plot.
+
+    Attributes:
+        title: Its heading.
+        said: What it says, in a sentence.
+        picture: SVG; ``None`` while there is nothing to draw.
+        legend: The names of its series, by the style sheet's look.
+        head: Names of the table's columns.
+        rows: Its numbers.
+    """
+
+    title: str
+    said: str
+    picture: Markup | None = None
+    legend: Sequence[tuple[int, str]] = ()
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+
+
+def draw(desk: Desk, project_id: int, speaker: Speaker) -> list[Plot]:
+    """Draw all plots of a project, in the visitor's language.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    outcomes = desk.outcomes(project_id)
+    try:
+        versions = desk.versions(project_id)[::-1]
+    except ModelError:
+        versions = []
+    live = live_scores(outcomes, np.random.default_rng(0))
+    return [
+        quality(versions, live, speaker),
+        learning_curve(versions, speaker),
+        course_of_cost(costs(desk.learning, project_id), speaker),
+        calibration(reliability(outcomes), speaker),
+    ]
+
+
+def quality(versions: Sequence[Version], live: Sequence[LiveScore], speaker: Speaker) -> Plot:
+    """Draw how well each version names fields: on held-out documents, and while people work with it."""
+    title = speaker(say("Quality by version"))
+    held_out = [(v.number, float(v.tags["f1"])) for v in versions if v.tags.get("f1")]
+    numbers = sorted({number for number, _ in held_out} | {each.number for each in live})
+    if not numbers:
+        return Plot(
+            title, speaker(say("There is nothing to draw before somebody has annotated pre-labelled documents."))
+        )
+    place = {number: index for index, number in enumerate(numbers)}
+    names = {number: speaker(say("shipped")) if number == SHIPPED else f"v{number}" for number in numbers}
+    series = []
+    if live:
+        name = speaker(say("what people left unchanged, with 95 % interval"))
+        points = [Point(place[e.number], e.f1, e.low, e.high, f"{names[e.number]}: {e.f1:.3f}") for e in live]
+        series.append(Series(name, points, 1, "dots"))
+    if held_out:
+        name = speaker(say("held-out documents"))
+        series.append(Series(name, [Point(place[n] + 0.08, f1, label=f"v{n}: {f1:.3f}") for n, f1 in held_out], 2))
+    known = dict(held_out)
+    by_number = {each.number: each for each in live}
+    rows = [
+        (
+            names[n],
+            speaker.number(known.get(n), 3),
+            speaker.number(by_number[n].f1, 3) if n in by_number else "–",
+            f"{speaker.number(by_number[n].low, 3)} – {speaker.number(by_number[n].high, 3)}"
+            if n in by_number
+            else "–",
+            speaker.number(by_number[n].documents) if n in by_number else "0",
+        )
+        for n in numbers
+    ]
+    said = speaker(say("Entity F1: 1 means that every value was found, whole and under the right field."))
+    picture = plot(
+        title,
+        said,
+        series,
+        x_label=speaker(say("version")),
+        y_label="F1",
+        y_range=(0.0, 1.0),
+        x_ticks=[(place[n], names[n]) for n in numbers],
+    )
+    head = [speaker(say(name)) for name in ("Version", "Held-out F1", "Live F1", "95 % interval", "Documents")]
+    return Plot(title, said, picture, [(each.style, each.name) for each in series], head, rows)
+
+
+def learning_curve(versions: Sequence[Version], speaker: Speaker) -> Plot:
+    """Draw what more documents have brought, and go on as the last ones went."""
+    title = speaker(say("Learning curve"))
+    points = sorted(
+        (int(v.tags["documents"]), float(v.tags["f1"]), v.number)
+        for v in versions
+        if v.tags.get("f1") and v.tags.get("documents", "").isdecimal()
+    )
+    if len(points) < 2:
+        return Plot(title, speaker(say("There is a curve from two training runs on.")))
+    xs, ys = np.array([p[0] for p in points], dtype=np.float64), np.array([p[1] for p in points], dtype=np.float64)
+    series = [Series(speaker(say("held-out F1")), [Point(x, y, label=f"v{n}: {y:.3f}") for x, y, n in points], 2)]
+    said = speaker(say("Held-out F1 against the number of annotated documents."))
+    if len(set(xs)) >= 3:
+        # A straight line over the logarithm: what a power law looks like over the little that a few runs span.
+        slope, level = np.polyfit(np.log(xs), ys, 1)
+        ahead = np.linspace(xs[-1], 2 * xs[-1], 8)
+        guess = np.clip(level + slope * np.log(ahead), 0, 1)
+        spread = float(np.std(ys - (level + slope * np.log(xs)), ddof=2) * 2 if len(xs) > 3 else 0.05)
+        band = [
+            Point(float(x), float(y), max(0.0, float(y) - spread), min(1.0, float(y) + spread))
+            for x, y in zip(ahead, guess, strict=True)
+        ]
+        series = [Series(speaker(say("forecast")), band, 1, "band"), *series, Series("", band, 1, "forecast")]
+        said = speaker(
+            say(
+                "Held-out F1 against annotated documents; with {count} documents about {f1} is to be expected.",
+                count=speaker.number(float(ahead[-1])),
+                f1=speaker.number(float(guess[-1]), 2),
+            )
+        )
+    picture = plot(title, said, series, x_label=speaker(say("documents")), y_label="F1", y_range=(0.0, 1.0))
+    head = [speaker(say(name)) for name in ("Documents", "Held-out F1", "Version")]
+    rows = [(speaker.number(x), speaker.number(y, 3), f"v{n}") for x, y, n in points]
+    return Plot(title, said, picture, [(s.style, s.name) for s in series if s.name], head, rows)
+
+
+def course_of_cost(found: Sequence[Cost], speaker: Speaker) -> Plot:
+    """Draw what documents cost people, one after the other."""
+    title = speaker(say("Correction cost over time"))
+    if len(found) < 2:
+        return Plot(title, speaker(say("There is nothing to draw before two pre-labelled documents were annotated.")))
+    average = moving_average([float(each.cost) for each in found])
+    series = [
+        Series(
+            speaker(say("one document")),
+            [Point(i + 1, c.cost, label=f"{speaker.moment(c.at)}: {c.cost}") for i, c in enumerate(found)],
+            3,
+            "dots",
+        ),
+        Series(speaker(say("average of the last ten")), [Point(i + 1, y) for i, y in enumerate(average)], 1),
+    ]
+    said = speaker(
+        say(
+            "Corrections a document, in the order of annotation: {first} at first, {last} lately.",
+            first=speaker.number(average[min(len(average), 10) - 1], 1),
+            last=speaker.number(average[-1], 1),
+        )
+    )
+    picture = plot(
+        title, said, series, x_label=speaker(say("annotated documents")), y_label=speaker(say("corrections"))
+    )
+    head = [speaker(say(name)) for name in ("Annotated", "Corrections", "Version")]
+    rows = [
+        (speaker.moment(each.at), speaker.number(each.cost), "–" if each.version is None else f"v{each.version}")
+        for each in found[-50:]
+    ]
+    return Plot(title, said, picture, [(each.style, each.name) for each in series], head, rows)
+
+
+def calibration(bins: Sequence[Bin], speaker: Speaker) -> Plot:
+    """Draw whether predictions are as often right as they are sure."""
+    title = speaker(say("Confidence against accuracy"))
+    if not bins:
+        return Plot(title, speaker(say("There is nothing to draw before three pre-labelled documents were annotated.")))
+    gap = sum(abs(each.confidence - each.accuracy) * each.documents for each in bins) / sum(b.documents for b in bins)
+    said = speaker(
+        say(
+            "On the dashed line predictions are as often right as they are sure; on average they are {gap} off it.",
+            gap=speaker.percent(gap),
+        )
+    )
+    points = [Point(b.confidence, b.accuracy, label=f"{b.confidence:.2f} → {b.accuracy:.2f}") for b in bins]
+    series = [Series(speaker(say("documents of a like confidence")), points, 1)]
+    picture = plot(
+        title,
+        said,
+        series,
+        x_label=speaker(say("confidence")),
+        y_label=speaker(say("left unchanged")),
+        y_range=(0.0, 1.0),
+        x_ticks=[(v / 5, f"{v / 5:.1f}") for v in range(6)],
+        diagonal=True,
+    )
+    head = [speaker(say(name)) for name in ("Confidence", "Left unchanged", "Documents")]
+    rows = [(speaker.percent(b.confidence), speaker.percent(b.accuracy), speaker.number(b.documents)) for b in bins]
+    return Plot(title, said, picture, [(1, series[0].name)], head, rows)

@@ -1,0 +1,102 @@
+"""Versions side by side: who serves, what the gate said, and how each does a field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml_backend.admin.desk import Desk
+from ml_backend.admin.history import field_scores
+from ml_backend.comparison import Difference, VersionScore, compare, score
+from ml_backend.lineup import SHIPPED
+from ml_backend.run_store import Promotion
+from model.registry import Version
+
+#: Versions that are compared a field unless others are asked for.
+COMPARED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One version.
+
+    Attributes:
+        number: The registry's; 0 for the weights that ship.
+        version: ``None`` for the weights that ship.
+        role: ``champion``, ``challenger``, or nothing.
+        live: How it does while people work with it.
+    """
+
+    number: int
+    version: Version | None
+    role: str
+    live: VersionScore | None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionTable:
+    """All that the page on versions shows.
+
+    Attributes:
+        rows: Newest first, the weights that ship last.
+        seen: Number of the version that serves; 0 for the weights that ship.
+        before: What a rollback would bring back; ``None`` where there is nothing to go back to.
+        compared: Numbers of the versions that are compared a field.
+        fields: A field each: its name, and F1 by version.
+        promotions: Newest first.
+        difference: Between champion and challenger, in corrections a document.
+    """
+
+    rows: Sequence[VersionRow]
+    seen: int
+    before: int | None
+    compared: Sequence[int]
+    fields: Sequence[tuple[str, dict[int, float]]]
+    promotions: Sequence[Promotion]
+    difference: Difference | None
+
+
+def compare_versions(desk: Desk, project_id: int, wanted: Sequence[int] = ()) -> VersionTable:
+    """Gather a project's versions.
+
+    Args:
+        desk: Where they are.
+        project_id: The project.
+        wanted: Numbers of the versions to compare a field; those in use and the latest where none is given.
+
+    Raises:
+        BackendError: If the store cannot be read.
+        ModelError: If MLflow cannot be read.
+    """
+    versions = desk.versions(project_id)
+    champion, challenger = desk.registry.champion(project_id), desk.registry.challenger(project_id)
+    seen = champion.number if champion else SHIPPED
+    found = desk.outcomes(project_id)
+    live = score(found)
+    rows = [VersionRow(v.number, v, _role(v, champion, challenger), live.get(v.number)) for v in versions]
+    rows.append(VersionRow(SHIPPED, None, "" if champion else "champion", live.get(SHIPPED)))
+    used = [each.number for each in (challenger, champion) if each is not None]
+    latest = [version.number for version in versions]
+    compared = [n for n in latest if n in wanted] or sorted({*used, *latest[:COMPARED]}, reverse=True)[:COMPARED]
+    table: dict[str, dict[int, float]] = {}
+    for version in versions:
+        if version.number in compared:
+            for each in field_scores(desk.tracking, version):
+                table.setdefault(each.field, {})[version.number] = each.version
+    promotions = desk.promotions(project_id)
+    brought = next((each for each in promotions[::-1] if champion and each.version == champion.number), None)
+    before = (brought.previous or SHIPPED) if brought else None
+    rival = challenger.number if challenger else None
+    difference = None
+    if rival is not None:
+        sides = [[o for o in found if o.version == number] for number in (seen, rival)]
+        difference = compare(sides[0], sides[1], np.random.default_rng(0))
+    return VersionTable(rows, seen, before, compared, list(table.items()), promotions, difference)
+
+
+def _role(version: Version, champion: Version | None, challenger: Version | None) -> str:
+    if champion is not None and version.number == champion.number:
+        return "champion"
+    return "challenger" if challenger is not None and version.number == challenger.number else ""

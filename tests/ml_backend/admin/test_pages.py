@@ -1,0 +1,172 @@
+import re
+import threading
+
+import pytest
+
+from ml_backend.annotation_records import Correction, StoredAnnotation
+from ml_backend.commands.ordering import ASKED
+from ml_backend.learning_store import LearningStore
+from ml_backend.run_store import RunStore
+from ml_backend.versions import Versions
+from model.registry import Registry
+from model.tracking import RUN_TAG, Tracking
+from tests.ml_backend.test_learning_store import annotation
+
+OVERVIEW = "/admin/projects/7/"
+PREDICTION = {"result": [], "model_version": "cards-241df1e8.f52e5d", "score": 0.8}
+
+
+@pytest.fixture
+def learning(store):
+    return LearningStore(store.engine)
+
+
+def annotate(learning, count, *corrections, **changes):
+    items: list[tuple[StoredAnnotation, tuple[Correction, ...]]] = []
+    for number in range(1, count + 1):
+        values = {"project_id": 7, "task_id": number, "problem": None} | changes
+        items.append((annotation(number, **values), corrections))
+    learning.save(items)
+
+
+def register(settings, folder, f1):
+    """A version without weights: nothing here loads one."""
+    draft = folder / f"draft-{f1}"
+    draft.mkdir()
+    (draft / "model.txt").write_text(str(f1))
+    tracking = Tracking(settings.tracking_uri, settings.models_dir)
+    run = tracking.begin(7, 1, "run 1")
+    run.metrics({"challenger_f1_NAME": f1, "champion_f1_NAME": 0.5, "challenger_f1_micro": f1})
+    tags = {RUN_TAG: "1", "f1": str(f1), "documents": "60", "decision": "kept", "reason": "<b>not better</b>"}
+    return Registry(tracking).register(draft, 7, run, tags)
+
+
+def test_the_overview_counts_what_there_is_to_learn_from_and_says_the_next_step(visitor, learning):
+    annotate(learning, 1)
+    page = visitor.get(OVERVIEW).text
+    assert re.search(r'class="figure">1<span> / 2</span>', page)
+    assert "Mend the way to Label Studio first" in page
+
+
+def test_a_run_in_progress_is_shown_and_can_be_followed(visitor, store):
+    runs = RunStore(store.engine)
+    run = runs.add_run(7, "asked for", True, "f" * 64, 60)
+    runs.claim_run(run.id)
+    runs.report(run.id, "train", 30, 120, 0.25, 42.0)
+    shown = visitor.get(OVERVIEW + "progress", headers={"Accept": "application/json"}).json
+    assert shown["active"]
+    assert shown["stage"] == "Training the extractor"
+    assert shown["detail"] == "step 30 of 120, loss 0.250, about 42 seconds left"
+    assert 0.15 < shown["share"] < 0.85
+    assert "step 30 of 120" in visitor.get(OVERVIEW).text
+    runs.finish(run.id, "finished", "kept", None, "not better")
+    assert not visitor.get(OVERVIEW + "progress").json["active"]
+
+
+def test_a_button_shows_what_came_of_it(visitor, learning):
+    learning.note_synced(7, cursor=None, compared=True)
+    answer, _, _ = visitor.press(OVERVIEW, "rescore")
+    page = visitor.get(answer.location).text
+    assert "Rescore: done" in page
+    assert learning.project(7).rescored_version == ASKED
+
+
+def test_a_button_that_fails_shows_why(visitor):
+    answer, _, _ = visitor.press(OVERVIEW, "train")
+    page = visitor.get(answer.location).text
+    assert "Train: failed" in page
+    assert "There is no annotated document to learn from." in page
+
+
+def test_a_double_click_on_train_makes_one_run(visitor, learning, store):
+    annotate(learning, 3)
+    _, address, fields = visitor.press(OVERVIEW, "train")
+    assert visitor.http.post(address, data=fields).status_code == 303
+    assert len(RunStore(store.engine).runs(7)) == 1
+
+
+def test_versions_stand_side_by_side_with_their_fields_and_the_gates_reason(visitor, settings, registry, tmp_path):
+    register(settings, tmp_path, 0.75)
+    register(settings, tmp_path, 0.875)
+    page = visitor.get(OVERVIEW + "versions").text
+    assert "&lt;b&gt;not better&lt;/b&gt;" in page
+    assert re.search(r"NAME</th>.*0\.875.*0\.750", page, re.DOTALL)
+
+
+def test_promoting_and_rolling_back_is_written_down_with_who_did_it(visitor, settings, store, registry, tmp_path):
+    version = register(settings, tmp_path, 0.75)
+    visitor.press(OVERVIEW + "versions", "promote")
+    assert registry.champion(7) == version
+    answer, _, _ = visitor.press(OVERVIEW + "versions", "rollback")
+    assert "The weights that ship serve again" in visitor.get(answer.location).text
+    assert registry.champion(7) is None
+    history = RunStore(store.engine).promotions(7)
+    assert [(each.by, each.version) for each in history] == [("panel", None), ("panel", version.number)]
+
+
+def test_a_rollback_that_another_person_did_meanwhile_is_not_done_again(visitor, settings, store, registry, tmp_path):
+    versions = Versions(registry, RunStore(store.engine))
+    for f1 in (0.5, 0.75):
+        versions.promote(7, register(settings, tmp_path, f1).number, by="test", reason="")
+    page = OVERVIEW + "versions"
+    found = re.search(r'action="([^"]*rollback)"(.*?)</form>', visitor.get(page).text, re.DOTALL)
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', found[2]))
+    versions.rollback(7, by="somebody else", reason="")
+    answer = visitor.http.post(found[1], data=fields)
+    assert "Another version serves meanwhile" in visitor.get(answer.location).text
+    assert registry.champion(7).number == 1
+
+
+def test_two_clicks_on_roll_back_go_back_one_step(visitor, settings, store, registry, tmp_path):
+    versions = Versions(registry, RunStore(store.engine))
+    for f1 in (0.25, 0.5, 0.75):
+        versions.promote(7, register(settings, tmp_path, f1).number, by="test", reason="")
+    found = re.search(r'action="([^"]*rollback)"(.*?)</form>', visitor.get(OVERVIEW + "versions").text, re.DOTALL)
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', found[2]))
+    clicks = [threading.Thread(target=visitor.http.post, args=(found[1],), kwargs={"data": fields}) for _ in range(2)]
+    [click.start() for click in clicks]
+    [click.join() for click in clicks]
+    assert registry.champion(7).number == 2
+
+
+def test_corrections_are_shown_before_and_after(visitor, learning):
+    correction = Correction("text", "a", "NAME", "NAME", "Lov<elace", "Lovelace", (1, 2, 3, 4))
+    annotate(learning, 1, correction, prediction=PREDICTION, model_version="x", cost=1)
+    page = visitor.get(OVERVIEW + "corrections").text
+    assert "<del>Lov&lt;elace</del>" in page
+    assert "<ins>Lovelace</ins>" in page
+
+
+def test_corrections_come_a_page_at_a_time(visitor, learning):
+    annotate(learning, 10)
+    assert "Page 1 of 2" in visitor.get(OVERVIEW + "corrections").text
+    assert visitor.get(OVERVIEW + "corrections?page=1").text.count("<article") == 2
+    assert visitor.get(OVERVIEW + "corrections?page=nonsense").status_code == 200
+
+
+def test_plots_are_drawn_from_what_people_did(visitor, learning, settings, registry, tmp_path):
+    result = [{"id": n, "type": "labels", "value": {"labels": ["NAME"]}} for n in range(4)]
+    prediction = {"result": result, "model_version": "cards-241df1e8.f52e5d", "score": 0.8}
+    correction = Correction("field", "1", "NAME", "COMPANY", "x", "x")
+    more = {"prediction": prediction, "model_version": "cards-241df1e8.f52e5d", "cost": 1, "result": result}
+    annotate(learning, 12, correction, **more)
+    register(settings, tmp_path, 0.75)
+    page = visitor.get(OVERVIEW + "plots").text
+    assert page.count("<svg") == 3
+    assert "Corrections a document, in the order of annotation: 1.0 at first, 1.0 lately." in page
+    assert "There is a curve from two training runs on." in page
+
+
+def test_without_data_the_plots_say_what_is_missing(visitor):
+    page = visitor.get(OVERVIEW + "plots").text
+    assert "<svg" not in page
+    assert page.count("There is ") == 4
+
+
+def test_the_doctor_writes_its_findings_into_the_page(visitor, monkeypatch):
+    from ml_backend.admin import pages
+
+    monkeypatch.setattr(pages, "examine_everything", lambda *_, **__: iter([]))
+    assert "All links hold." in visitor.http.post(
+        OVERVIEW + "doctor", data={"form": visitor.secret(OVERVIEW)}
+    ).text  # fmt: skip

@@ -1,0 +1,123 @@
+import re
+
+import pytest
+from flask import Flask
+
+from ml_backend.admin.entrance import MOST_TRIES
+from ml_backend.admin.views import add_panel
+from tests.ml_backend.admin.conftest import TOKEN
+
+OVERVIEW = "/admin/projects/7/"
+
+
+def test_a_stranger_is_sent_to_the_login_and_from_there_to_where_they_wanted(stranger):
+    answer = stranger.get("/admin/projects/7/versions")
+    assert answer.location == "/admin/login?next=/admin/projects/7/versions"
+    assert stranger.log_in(next="/admin/projects/7/versions").location == "/admin/projects/7/versions"
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example/", "//evil.example", "/admin//evil", "/administrator", "x"]
+)
+def test_nobody_is_sent_out_of_the_panel_by_the_login(stranger, elsewhere):
+    assert stranger.log_in(next=elsewhere).location == "/admin/"
+
+
+def test_a_wrong_token_lets_nobody_in(stranger):
+    assert stranger.log_in("another token").status_code == 401
+    assert stranger.get(OVERVIEW).status_code == 302
+
+
+def test_after_many_wrong_tokens_even_the_right_one_has_to_wait(stranger):
+    for _ in range(MOST_TRIES):
+        assert stranger.log_in("another token").status_code == 401
+    assert stranger.log_in().status_code == 429
+
+
+def test_the_cookie_is_for_the_panel_alone_and_for_no_script(stranger):
+    cookie = stranger.log_in().headers["Set-Cookie"]
+    for part in ("HttpOnly", "SameSite=Lax", "Path=/admin", "Expires="):
+        assert part in cookie
+    assert TOKEN not in cookie
+
+
+def test_over_https_the_cookie_never_travels_without(panel):
+    app = Flask("ml_backend", static_folder=None)
+    add_panel(app, panel, token=TOKEN, secure=True)
+    answer = app.test_client().get("/admin/login", base_url="https://localhost")
+    assert "Secure" in answer.headers["Set-Cookie"]
+
+
+def test_a_cookie_signed_under_another_token_is_worth_nothing(panel, visitor):
+    cookie = visitor.http.get_cookie("panel", path="/admin")
+    app = Flask("ml_backend", static_folder=None)
+    add_panel(app, panel, token="the next token", secure=False)
+    other = app.test_client()
+    other.set_cookie("panel", cookie.value, path="/admin")
+    assert other.get(OVERVIEW).status_code == 302
+
+
+@pytest.mark.parametrize("path", ["/admin/login", "/admin/static/panel.css", OVERVIEW, "/admin/nowhere"])
+def test_every_answer_forbids_scripts_styles_and_frames_of_others(visitor, path):
+    headers = visitor.get(path, follow_redirects=True).headers
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("page", ["", "corrections", "plots", "versions", "doctor"])
+def test_no_page_needs_what_the_policy_forbids(visitor, page):
+    answer = visitor.get(OVERVIEW + page)
+    assert answer.status_code == 200
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script>|javascript:", answer.text)
+    assert not re.search(r'(src|href)="(https?:)?//', answer.text)
+
+
+@pytest.mark.parametrize("form", [{}, {"form": "made up"}])
+def test_a_form_without_the_visitors_secret_does_nothing(visitor, form):
+    answer = visitor.http.post(OVERVIEW + "actions/rescore", data={"key": "k" * 24} | form)
+    assert answer.status_code == 400
+    assert "Nothing was set going" in visitor.get(OVERVIEW).text
+
+
+def test_a_form_that_another_site_sends_does_nothing(visitor):
+    data = {"key": "k" * 24, "form": visitor.secret(OVERVIEW)}
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    assert visitor.http.post(OVERVIEW + "actions/rescore", data=data, headers=headers).status_code == 400
+
+
+def test_logging_out_closes_the_panel(visitor):
+    assert visitor.http.post("/admin/logout", data={"form": visitor.secret(OVERVIEW)}).status_code == 303
+    assert visitor.get(OVERVIEW).status_code == 302
+
+
+def test_the_panel_speaks_the_language_that_the_browser_asks_for_until_another_is_chosen(visitor):
+    russian = {"Accept-Language": "ru,en;q=0.5"}
+    assert '<html lang="ru"' in visitor.get(OVERVIEW, headers=russian).text
+    form = {"form": visitor.secret(OVERVIEW), "language": "en", "next": OVERVIEW}
+    assert visitor.http.post("/admin/language", data=form).location == OVERVIEW
+    assert '<html lang="en"' in visitor.get(OVERVIEW, headers=russian).text
+
+
+def test_colours_can_be_chosen_and_unknown_ones_are_not_kept(visitor):
+    secret = visitor.secret(OVERVIEW)
+    visitor.http.post("/admin/theme", data={"form": secret, "theme": "dark"})
+    visitor.http.post("/admin/theme", data={"form": secret, "theme": '"><script>'})
+    assert 'data-theme="dark"' in visitor.get(OVERVIEW).text
+
+
+def test_without_a_token_the_panel_is_closed_and_says_how_to_open_it():
+    app = Flask("ml_backend", static_folder=None)
+    add_panel(app, None, token="", secure=False)
+    for path in ("/admin/", "/admin/login"):
+        answer = app.test_client().get(path)
+        assert answer.status_code == 503
+        assert "API_TOKEN" in answer.json["hint"]
+
+
+def test_a_page_that_does_not_exist_is_said_in_the_panels_own_words(visitor):
+    answer = visitor.get("/admin/nowhere")
+    assert answer.status_code == 404
+    assert "There is no such page." in answer.text
