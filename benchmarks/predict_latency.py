@@ -86,7 +86,7 @@ def measure(settings: Settings, arguments: argparse.Namespace) -> None:
     metrics = parts.metrics
     _split_ocr(parts.engine, metrics)
     queue = JobQueue.at(settings.queue_url)
-    drawn = DrawnRegions(parts.pipeline.decode, parts.engine, parts.images)
+    drawn = DrawnRegions(parts.pipeline.decode, lambda _: parts.engine, parts.images)
     budget = settings.predict_budget_seconds
     service = PredictionService(parts.models, parts.predictor, drawn, queue, metrics, budget_seconds=budget)
     client = create_app(settings, Services(service, parts.store, metrics)).test_client()

@@ -10,6 +10,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from ml_backend.comparison import VersionScores
+from ml_backend.engines import Engines
 from ml_backend.errors import LabelStudioError
 from ml_backend.event_times import waiting_events
 from ml_backend.interactive import DrawnRegions
@@ -17,12 +18,14 @@ from ml_backend.jobs.chunks import Chunks
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.jobs.scoring import ScoringServices
 from ml_backend.jobs.ticker import Ticker
+from ml_backend.joint_version import recogniser_of
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.images import ImageSource
 from ml_backend.learning_assembly import build_synchroniser
 from ml_backend.learning_store import LearningStore
-from ml_backend.measured import MeasuredEngine, MeasuredPipeline
+from ml_backend.measured import MeasuredPipeline
 from ml_backend.metrics import Metrics
+from ml_backend.ocr_assembly import build_engine_of
 from ml_backend.predictor import TaskPredictor
 from ml_backend.pushing import Pusher
 from ml_backend.rescoring import Rescorer
@@ -35,9 +38,10 @@ from ml_backend.store import Store
 from ml_backend.syncing import Synchroniser
 from ml_backend.versions import served_before
 from model.extraction.extractor import Extractor
-from model.ocr import OcrEngine, build_engine
+from model.ocr import OcrEngine
 from model.pipeline import SHIPPED_WEIGHTS, Pipeline
 from model.registry import Registry
+from model.rereading import load_steps
 from model.tracking import Tracking
 
 
@@ -67,23 +71,23 @@ def build_parts(settings: Settings) -> Parts:
     metrics = Metrics(CollectorRegistry(), multiprocess_dir=settings.shared_metrics_dir)
     store = Store(settings.store_url)
     threads = settings.inference_threads
-    engine = MeasuredEngine(
-        build_engine(settings.ocr_engine, models_dir=settings.ocr_models_dir, threads=threads), metrics
-    )
+    engines = Engines(lambda recogniser: build_engine_of(settings, recogniser), metrics)
 
     def load(folder: Path, name: str = "") -> Pipeline:
         extractor = Extractor.load(folder, threads=threads)
         extractor.version = name or extractor.version
         return MeasuredPipeline(
-            engine,
+            engines.of(recogniser_of(folder)),
             extractor,
             metrics,
             max_image_bytes=settings.max_image_bytes,
             max_image_pixels=settings.max_image_pixels,
             cache=store,
+            steps=load_steps(folder),
         )
 
     pipeline = load(settings.extractor_dir or SHIPPED_WEIGHTS)
+    engine = pipeline.engine
     warm_up(engine, pipeline)
     label_studio = (
         LabelStudio(settings.label_studio_url, settings.label_studio_api_key.get_secret_value())
@@ -127,7 +131,11 @@ def build_services(settings: Settings) -> Services:
     predictions = PredictionService(
         parts.models,
         parts.predictor,
-        DrawnRegions(parts.pipeline.decode, parts.engine, parts.images),
+        DrawnRegions(
+            parts.pipeline.decode,
+            lambda reader: reader.engine if isinstance(reader, Pipeline) else parts.engine,
+            parts.images,
+        ),
         JobQueue.at(settings.queue_url),
         parts.metrics,
         budget_seconds=settings.predict_budget_seconds,

@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
@@ -84,12 +85,11 @@ def predict(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def read(arguments: argparse.Namespace, settings: Settings) -> int:
     """Read the lines on images."""
+    from ml_backend.commands.recogniser import find_recogniser
+    from ml_backend.ocr_assembly import build_engine_of
     from model.images import load_image
-    from model.ocr import build_engine
 
-    engine = build_engine(
-        settings.ocr_engine, models_dir=settings.ocr_models_dir, threads=settings.inference_threads
-    )  # fmt: skip
+    engine = build_engine_of(settings, find_recogniser(settings, arguments.recogniser))
 
     def read_one(data: bytes) -> dict[str, object]:
         limits = {"max_bytes": settings.max_image_bytes, "max_pixels": settings.max_image_pixels}
@@ -145,6 +145,13 @@ def _parser() -> argparse.ArgumentParser:
         subparser.add_argument(
             "images", nargs="+", type=Path, metavar="IMAGE", help="image file, or folder searched with all below it"
         )
+        if command is read:
+            subparser.add_argument(
+                "--recogniser",
+                default="shipped",
+                metavar="VERSION",
+                help="version whose recogniser reads, such as p7-v3, or a head's file; without it, the one that ships",
+            )
         subparser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON file to write")
     for module in (samples, versions, ordering, doctor):
         module.add_commands(lambda name, command: _add(commands, name, command))
@@ -204,5 +211,12 @@ def _values(document: Document) -> list[dict[str, object]]:
 
 
 def _lines(page: Page) -> dict[str, object]:
-    lines = [{"text": line.text, "score": round(line.score, 6), "polygon": line.polygon} for line in page.lines]
+    from model.text_rules import suggestions
+
+    lines: list[dict[str, object]] = []
+    for line in page.lines:
+        entry: dict[str, object] = {"text": line.text, "score": round(line.score, 6), "polygon": line.polygon}
+        if proposed := suggestions(line.text):
+            entry["suggestions"] = [asdict(suggestion) for suggestion in proposed]
+        lines.append(entry)
     return {"width": page.width, "height": page.height, "lines": lines}

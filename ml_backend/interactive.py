@@ -32,13 +32,15 @@ class DrawnRegions:
 
     Args:
         decode: Makes an upright image of an image file.
-        engine: Reads what lies inside the outline.
+        engine_of: Which engine reads what lies inside the outline: that of the model that reads the page.
         images: Gets the image files.
     """
 
-    def __init__(self, decode: Callable[[bytes], RgbImage], engine: OcrEngine, images: ImageFetcher) -> None:
+    def __init__(
+        self, decode: Callable[[bytes], RgbImage], engine_of: Callable[[Reader], OcrEngine], images: ImageFetcher
+    ) -> None:
         self._decode = decode
-        self._engine = engine
+        self._engine_of = engine_of
         self._images = images
 
     def predict(
@@ -76,24 +78,25 @@ class DrawnRegions:
             outline = _scaled(region, image)
             if not _is_near(outline, image):
                 continue
-            reading = self._read(image, outline)
+            reading = _read(self._engine_of(reader), image, outline)
             label = region.label or _label(reader.predict(files[url]), outline, target)
             results += _parts(shapes[region.id], target, label, reading)
             scores.append(reading.score)
         return {"result": results, "score": min(scores, default=0.0), "model_version": version}
 
-    def _read(self, image: RgbImage, outline: Polygon) -> Reading:
-        """Read what lies inside the outline: line by line if there are several, else as one line."""
-        cut = crop(image, outline)
-        margin = max(4, round(cut.shape[0] * _MARGIN))
-        framed = cv2.copyMakeBorder(cut, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-        lines = _whole_lines(self._engine.read(np.asarray(framed, dtype=np.uint8)).lines)
-        if len(lines) > 1:
-            return Reading(" ".join(line.text for line in lines), min(line.score for line in lines))
-        reading = self._engine.recognise([cut])[0]
-        if lines and not reading.text:
-            return Reading(lines[0].text, lines[0].score)
-        return reading
+
+def _read(engine: OcrEngine, image: RgbImage, outline: Polygon) -> Reading:
+    """Read what lies inside the outline: line by line if there are several, else as one line."""
+    cut = crop(image, outline)
+    margin = max(4, round(cut.shape[0] * _MARGIN))
+    framed = cv2.copyMakeBorder(cut, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    lines = _whole_lines(engine.read(np.asarray(framed, dtype=np.uint8)).lines)
+    if len(lines) > 1:
+        return Reading(" ".join(line.text for line in lines), min(line.score for line in lines))
+    reading = engine.recognise([cut])[0]
+    if lines and not reading.text:
+        return Reading(lines[0].text, lines[0].score)
+    return reading
 
 
 def _whole_lines(lines: Sequence[Line]) -> list[Line]:

@@ -19,6 +19,7 @@ from ml_backend.errors import BackendError, ImageFetchError
 from ml_backend.logs import get_logger
 from ml_backend.page_source import ImportedImage
 from ml_backend.predictor import ImageFetcher
+from ml_backend.sample_files import SCHEME
 from ml_backend.samples import LabelledDocument
 from ml_backend.tagging import LineSample
 from model.errors import ImageError
@@ -155,10 +156,12 @@ class LineCrops:
     def _cut(self, project_id: int, document: LabelledDocument, samples: dict[str, LineSample]) -> None:
         """Write the crops of some lines of a document."""
         try:
+            # Whoever may edit tasks in Label Studio must not read files here: only what was kept here names them.
+            is_ours = document.source != "label_studio" and document.url.startswith(SCHEME)
             data = (
                 self._imported(document.url)
-                if document.source == "import"
-                else self._images.fetch(document.url, document.task_id or None)
+                if is_ours
+                else self._images.fetch(document.url, max(document.task_id, 0) or None)
             )
             if image_key(data) != document.image_key:
                 return

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from ml_backend.joint_version import recogniser_of
+from ml_backend.label_studio.label_config import LabelConfig
 from ml_backend.line_crops import LineCrops, TaughtLine
 from ml_backend.logs import get_logger
 from ml_backend.samples import Collected, LabelledDocument
@@ -37,7 +38,15 @@ _log = get_logger(__name__)
 class LineCollector(Protocol):
     """Collects documents as one engine reads them; :class:`ml_backend.samples.Collector` is one."""
 
-    collect: Callable[..., Collected]
+    def collect(
+        self,
+        project_id: int,
+        config: LabelConfig,
+        fields: Sequence[str],
+        on_progress: Callable[[int, int], None] = ...,
+    ) -> Collected:
+        """Return what a project has to teach now."""
+        ...
 
 
 class RenderedLines(Protocol):

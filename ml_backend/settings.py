@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from typing_extensions import Self
+
+from model.errors import RecogniserError
+from model.recognition.charset import charset_of
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SHORTEST_TOKEN = 16
@@ -94,6 +97,11 @@ class Settings(BaseSettings):
         default=None,
         description="Folder of a LayoutLMv3 token classification checkpoint. Empty: the weights that ship.",
     )
+    recogniser_languages: str = Field(
+        default="latin,cyrillic",
+        description="Whose characters are read, separated by commas: `latin`, `cyrillic`, `kazakh`, `greek`, or "
+        "`original` for all of PP-OCR's, Chinese and Japanese among them. Characters in corrections are added.",
+    )
     inference_threads: int = Field(
         default=0, ge=0, le=256, description="CPU threads a process uses for its models; 0: all cores."
     )
@@ -145,11 +153,41 @@ class Settings(BaseSettings):
     gate_min_documents: int = Field(
         default=10, ge=2, description="Held-out documents without which nothing is promoted."
     )
+    recogniser_budget_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        le=86_400,
+        description="Time that one training run may spend on learning to read, in seconds. 0: only fields are learned.",
+    )
+    recogniser_gate_margin: float = Field(
+        default=0.005, ge=0, le=1, description="Rise of the CER that must be ruled out (95 %) before a promotion."
+    )
+    recogniser_forgetting_margin: float = Field(
+        default=0.001, ge=0, le=1, description="Rise of the CER that is allowed on rendered lines of any language."
+    )
+    recogniser_gate_min_lines: int = Field(
+        default=20, ge=2, description="Held-out lines without which no recogniser is promoted."
+    )
     confidence_threshold: float = Field(
         default=0.7, ge=0, le=1, description="Below this a reading or a field counts as doubtful."
     )
     disagreement_threshold: float = Field(
         default=0.3, ge=0, le=1, description="Above this the committee counts as divided."
+    )
+    very_low_confidence_threshold: float = Field(
+        default=0.5, ge=0, le=1, description="Below this a document's average reading confidence is very low."
+    )
+    classifier_confidence_threshold: float = Field(
+        default=0.6, ge=0, le=1, description="Below this the fields of a document are unsure on average."
+    )
+    low_block_share: float = Field(
+        default=0.3, ge=0, le=1, description="More lines of low confidence than this share are many."
+    )
+    min_blocks: int = Field(default=3, ge=0, description="A document with fewer lines is looked at.")
+    max_blocks: int = Field(default=30, ge=1, description="A document with more lines is looked at.")
+    critical_fields: str = Field(
+        default="NAME,PHONE,EMAIL",
+        description="Fields that a document must have, unless a project has critical fields of its own.",
     )
 
     # Serving versions, and the order of tasks
@@ -189,9 +227,27 @@ class Settings(BaseSettings):
             raise ValueError("set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY together, or neither")
         if self.label_studio_url and urlsplit(self.label_studio_url).scheme not in {"http", "https"}:
             raise ValueError("LABEL_STUDIO_URL must begin with http:// or https://")
+        if self.very_low_confidence_threshold > self.confidence_threshold:
+            raise ValueError("VERY_LOW_CONFIDENCE_THRESHOLD must not lie above CONFIDENCE_THRESHOLD")
+        if self.min_blocks > self.max_blocks:
+            raise ValueError("MIN_BLOCKS must not lie above MAX_BLOCKS")
         if self.challenger_share and self.serve_both:
             raise ValueError("set CHALLENGER_SHARE or SERVE_BOTH: a task has its prediction from one, or from both")
         return self
+
+    @field_validator("recogniser_languages")
+    @classmethod
+    def _refuse_unknown_languages(cls, value: str) -> str:
+        try:
+            charset_of(_parts(value))
+        except RecogniserError as error:
+            raise ValueError(str(error)) from error
+        return value
+
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """Groups of characters that are read, see :data:`model.recognition.charset.GROUPS`."""
+        return _parts(self.recogniser_languages)
 
     @cached_property
     def store_url(self) -> str:
@@ -219,6 +275,15 @@ class Settings(BaseSettings):
         return self.backend_url.rstrip("/") or f"http://127.0.0.1:{self.port}"
 
     @cached_property
+    def critical_field_names(self) -> tuple[str, ...]:
+        """Fields that a document must have, in capitals."""
+        return tuple(name.strip().upper() for name in self.critical_fields.split(",") if name.strip())
+
+    @cached_property
     def image_hosts(self) -> frozenset[str]:
         """Host names, or ``host:port``, in lower case, that images may be fetched from besides Label Studio's own."""
         return frozenset(host.strip().lower() for host in self.allowed_hosts.split(",") if host.strip())
+
+
+def _parts(value: str) -> tuple[str, ...]:
+    return tuple(part.strip().lower() for part in value.split(",") if part.strip())

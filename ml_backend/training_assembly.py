@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from ml_backend.learning_assembly import build_collector, build_due, build_learning
+from ml_backend.ocr_assembly import build_reading, build_recogniser
 from ml_backend.run_store import RunStore
 from ml_backend.settings import Settings
 from ml_backend.store import Store
 from ml_backend.training_run import TrainingServices
 from ml_backend.versions import Versions
 from model.extraction.finetune import FinetunePlan
-from model.ocr import build_engine
-from model.page_reading import PageReading
 from model.pipeline import SHIPPED_WEIGHTS
 from model.promotion import GateSettings
 from model.registry import Registry
@@ -25,29 +24,23 @@ def build_training(settings: Settings) -> TrainingServices:
         EngineError: If the engine's models are missing or damaged.
     """
     learning = build_learning(settings)
-    engine = build_engine(
-        settings.ocr_engine, models_dir=settings.ocr_models_dir, threads=settings.inference_threads
-    )  # fmt: skip
-    reader = PageReading(
-        engine,
-        max_image_bytes=settings.max_image_bytes,
-        max_image_pixels=settings.max_image_pixels,
-        cache=learning.store,
-    )
+    shipped = settings.extractor_dir or SHIPPED_WEIGHTS
+    reading = build_reading(settings, learning, shipped)
     tracking = Tracking(settings.tracking_uri, settings.models_dir)
     registry = Registry(tracking)
     return TrainingServices(
         learning.runs,
         build_due(settings, learning.store),
         learning.label_studio,
-        build_collector(settings, learning.store, learning.label_studio, reader),
+        build_collector(settings, learning.store, learning.label_studio, reading),
         tracking,
         registry,
         Versions(registry, learning.runs),
-        settings.extractor_dir or SHIPPED_WEIGHTS,
+        shipped,
         settings.run_dir / "runs",
         FinetunePlan(budget_seconds=settings.training_budget_seconds),
         build_gate(settings),
+        build_recogniser(settings, learning, reading) if settings.recogniser_budget_seconds else None,
     )
 
 

@@ -54,6 +54,11 @@ class Pipeline:
         return f"{self._extractor.version}.{engine}"
 
     @property
+    def engine(self) -> OcrEngine:
+        """What reads the pages."""
+        return self._engine
+
+    @property
     def engine_version(self) -> str:
         """Which OCR engine and models read the pages."""
         return self._engine.version

@@ -20,8 +20,10 @@ def add_commands(add: AddCommand) -> None:
     """Add the commands to the command line."""
     parser = _with_project(add("train", train))
     parser.add_argument("--here", action="store_true", help="train in this process instead of the trainer's")
+    parser.add_argument("--recogniser", action="store_true", help="teach the recogniser alone, in this process")
     parser = _with_project(add("evaluate", evaluate))
     parser.add_argument("version", metavar="VERSION", type=_number, help=f"number of the version, or «{_SHIPPED}»")
+    parser.add_argument("--recogniser", action="store_true", help="how well lines are read, instead of named")
     _with_project(add("versions", versions))
     parser = _with_project(add("promote", promote))
     parser.add_argument("version", metavar="VERSION", type=_number, help=f"number of the version, or «{_SHIPPED}»")
@@ -46,14 +48,17 @@ def train(arguments: argparse.Namespace, settings: Settings) -> int:
         print(f"Project {arguments.project} has no annotated document to learn from.", file=sys.stderr)
         return 1
     number = (run or waiting).id  # type: ignore[union-attr]
-    if not arguments.here:
+    if not arguments.here and not arguments.recogniser:
         print(f"Run {number} is due; the trainer begins it within seconds.")
         return 0
     from ml_backend import training_run
     from ml_backend.training_assembly import build_training
 
     training = build_training(connected(settings))
-    outcome = training_run.train(training, number)
+    if arguments.recogniser and training.recogniser is None:
+        print("RECOGNISER_BUDGET_SECONDS is 0: set a time for learning to read.", file=sys.stderr)
+        return 1
+    outcome = training_run.train(training, number, only_recogniser=arguments.recogniser)
     done = training.runs.run(number)
     print(f"Run {number}: {outcome}" + (f": {done.message}" if done is not None and done.message else "."))
     return 0 if outcome in {"promoted", "kept"} else 1
@@ -75,9 +80,17 @@ def evaluate(arguments: argparse.Namespace, settings: Settings) -> int:
     folder = services.shipped
     if arguments.version is not None:
         folder = services.registry.folder_of(services.registry.version(arguments.project, arguments.version))
+    if arguments.recogniser:
+        from ml_backend.commands.recogniser import evaluate_recogniser
+
+        return evaluate_recogniser(services, arguments.project, folder)
     extractor = Extractor.load(folder, threads=settings.inference_threads)
     config = parse_label_config(services.label_studio.project(arguments.project).label_config)
-    collected = services.collector.collect(arguments.project, config, extractor.fields)
+    collector = services.collector
+    if services.recogniser is not None:
+        # The version's own recogniser reads for it.
+        collector = services.recogniser.collector(services.recogniser.reading(folder))
+    collected = collector.collect(arguments.project, config, extractor.fields)
     least = settings.gate_min_documents
     held_out = split(arguments.project, collected, least, np.random.default_rng(0)).held_out
     found = training_report.evaluate(extractor, held_out, collected.fields, collected.rename)

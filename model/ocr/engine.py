@@ -133,6 +133,13 @@ class TwoStageEngine:
         self._recogniser = recogniser
         self._lock = threading.Lock()
 
+    def share_detector(self, other: TwoStageEngine) -> None:
+        """Take another engine's detector in place of an equal one of its own, and turns with that engine.
+
+        Engines that differ in their recogniser alone so hold one detector in memory. Only before the first reading.
+        """
+        self._detector, self._lock = other._detector, other._lock
+
     def read(self, image: RgbImage) -> Page:
         """Find and read all lines of a page; see :class:`OcrEngine`."""
         height, width = image.shape[:2]

@@ -112,7 +112,7 @@ def build_backend(
     predictions = PredictionService(
         models or SoleModel(reader),
         TaskPredictor(images, metrics),
-        DrawnRegions(getattr(reader, "decode", None), engine, images),
+        DrawnRegions(getattr(reader, "decode", None), lambda _: engine, images),
         queue,
         metrics,
         budget_seconds=settings.predict_budget_seconds,

@@ -1,0 +1,111 @@
+"""Settings to OCR engines, and to what learning to read works with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ml_backend.joint_version import recogniser_of
+from ml_backend.learning_assembly import LearningServices, build_collector, build_images
+from ml_backend.line_crops import LineCrops
+from ml_backend.recogniser_training import RecogniserServices
+from ml_backend.sample_files import SampleFolder
+from ml_backend.settings import Settings
+from model.errors import EngineError
+from model.line_promotion import LineGate
+from model.ocr import OcrEngine, build_engine
+from model.ocr.files import find_models
+from model.page_reading import PageReading
+from model.recognition.backbone import Backbone
+from model.recognition.lines import FeatureLine
+from model.recognition.replay import LEARNING, MEASURING, load_replay
+from model.recognition.shipped import head_for, shipped_head
+from model.recognition.training import HeadPlan
+from model.rereading import load_steps
+
+
+def build_engine_of(settings: Settings, recogniser: Path | None = None) -> OcrEngine:
+    """Return the engine of the settings with a head of a model version's, or with the one that ships.
+
+    Raises:
+        EngineError: If models are missing or damaged, or the head belongs to another recogniser.
+    """
+    return build_engine(
+        settings.ocr_engine,
+        models_dir=settings.ocr_models_dir,
+        threads=settings.inference_threads,
+        recogniser=recogniser,
+        languages=settings.languages,
+    )
+
+
+def build_reading(settings: Settings, learning: LearningServices, folder: Path) -> PageReading:
+    """Return what reads pages as a model version does, and keeps them.
+
+    Raises:
+        ModelError: If the engine's models or the version's recogniser are missing or damaged.
+    """
+    return PageReading(
+        build_engine_of(settings, recogniser_of(folder)),
+        max_image_bytes=settings.max_image_bytes,
+        max_image_pixels=settings.max_image_pixels,
+        cache=learning.store,
+        steps=load_steps(folder),
+    )
+
+
+def build_recogniser(settings: Settings, learning: LearningServices, shipped: PageReading) -> RecogniserServices:
+    """Return what learning to read works with; nothing is loaded before it is needed.
+
+    Args:
+        settings: Where models and images are.
+        learning: The store, and Label Studio.
+        shipped: Reads pages as versions without a recogniser of their own do.
+    """
+    crops = LineCrops(
+        settings.run_dir / "lines",
+        build_images(settings, learning.label_studio),
+        SampleFolder(settings.training_data_dir).fetch,
+        max_image_bytes=settings.max_image_bytes,
+        max_image_pixels=settings.max_image_pixels,
+    )
+    return RecogniserServices(
+        crops,
+        lambda: build_backbone(settings),
+        lambda backbone, recogniser: head_for(backbone, recogniser, settings.languages),
+        rendered_lines,
+        lambda folder: build_reading(settings, learning, folder) if recogniser_of(folder) else shipped,
+        lambda reading: build_collector(settings, learning.store, learning.label_studio, reading),
+        settings.languages,
+        HeadPlan(budget_seconds=settings.recogniser_budget_seconds),
+        LineGate(
+            settings.recogniser_gate_margin,
+            settings.recogniser_forgetting_margin,
+            settings.recogniser_gate_min_lines,
+        ),
+    )
+
+
+def build_backbone(settings: Settings) -> Backbone:
+    """Load the layers of the engine's recogniser that are kept.
+
+    Raises:
+        EngineError: If OCR_MODELS_DIR lacks what is needed, or the library's own models are in use.
+        RecogniserError: If the recogniser has no CTC head.
+    """
+    models = find_models(settings.ocr_models_dir)
+    if models is None:
+        raise EngineError("The library's own recogniser cannot be taught: install rapidocr, or set OCR_MODELS_DIR.")
+    files = models.recogniser
+    alphabet = files.charset() if files.description else None
+    return Backbone(files.onnx, threads=settings.inference_threads, alphabet=alphabet)
+
+
+def rendered_lines(backbone: Backbone) -> tuple[list[FeatureLine], list[FeatureLine]]:
+    """Return the shipped lines to learn from and to measure with; none for a backbone that is not the shipped one.
+
+    Raises:
+        RecogniserError: If they are missing or damaged.
+    """
+    if shipped_head().backbone != backbone.digest:
+        return [], []
+    return load_replay(LEARNING, backbone.digest), load_replay(MEASURING, backbone.digest)
