@@ -189,6 +189,21 @@ class Settings(BaseSettings):
         default="NAME,PHONE,EMAIL",
         description="Fields that a document must have, unless a project has critical fields of its own.",
     )
+    very_low_confidence_threshold: float = Field(
+        default=0.5, ge=0, le=1, description="Below this a document's average reading confidence is very low."
+    )
+    classifier_confidence_threshold: float = Field(
+        default=0.6, ge=0, le=1, description="Below this the fields of a document are unsure on average."
+    )
+    low_block_share: float = Field(
+        default=0.3, ge=0, le=1, description="More lines of low confidence than this share are many."
+    )
+    min_blocks: int = Field(default=3, ge=0, description="A document with fewer lines is looked at.")
+    max_blocks: int = Field(default=30, ge=1, description="A document with more lines is looked at.")
+    critical_fields: str = Field(
+        default="NAME,PHONE,EMAIL",
+        description="Fields that a document must have, unless a project has critical fields of its own.",
+    )
 
     # Serving versions, and the order of tasks
     model_poll_seconds: float = Field(
@@ -227,6 +242,10 @@ class Settings(BaseSettings):
             raise ValueError("set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY together, or neither")
         if self.label_studio_url and urlsplit(self.label_studio_url).scheme not in {"http", "https"}:
             raise ValueError("LABEL_STUDIO_URL must begin with http:// or https://")
+        if self.very_low_confidence_threshold > self.confidence_threshold:
+            raise ValueError("VERY_LOW_CONFIDENCE_THRESHOLD must not lie above CONFIDENCE_THRESHOLD")
+        if self.min_blocks > self.max_blocks:
+            raise ValueError("MIN_BLOCKS must not lie above MAX_BLOCKS")
         if self.very_low_confidence_threshold > self.confidence_threshold:
             raise ValueError("VERY_LOW_CONFIDENCE_THRESHOLD must not lie above CONFIDENCE_THRESHOLD")
         if self.min_blocks > self.max_blocks:
@@ -273,6 +292,11 @@ class Settings(BaseSettings):
     def public_url(self) -> str:
         """The address under which Label Studio reaches this backend."""
         return self.backend_url.rstrip("/") or f"http://127.0.0.1:{self.port}"
+
+    @cached_property
+    def critical_field_names(self) -> tuple[str, ...]:
+        """Fields that a document must have, in capitals."""
+        return tuple(name.strip().upper() for name in self.critical_fields.split(",") if name.strip())
 
     @cached_property
     def critical_field_names(self) -> tuple[str, ...]:
