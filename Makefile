@@ -52,7 +52,7 @@ run: $(RUN_STAMP)
 	@exec $(PY) -m ml_backend run
 
 # Two processes: the end-to-end tests mostly wait, and the others compute meanwhile. Empty: one after the other.
-TEST_PROCESSES ?= -n 2 --dist loadgroup --no-loadscope-reorder
+TEST_PROCESSES ?= -n 2 --no-loadscope-reorder
 
 test: $(DEV_STAMP)
 	@$(PY) -m ml_backend.launch.environment

@@ -7,29 +7,36 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 from redis import Redis
 from redis.exceptions import RedisError
+from xdist.scheduler import LoadScopeScheduling
 
 from ml_backend.settings import Settings
 from model.extraction.extractor import Extractor
 from model.ocr import OcrEngine, build_engine
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
 
-ROOT = Path(__file__).resolve().parents[1]
 FIELDS = ("NAME", "POSITION", "COMPANY", "PHONE", "FAX", "EMAIL", "WEBSITE", "ADDRESS")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # With several processes (pytest -n), the tests of a file stay together, and all that share one running system do:
-    # fixtures are then made once, as without.
-    for item in items:
-        whole = "e2e" in item.path.relative_to(ROOT / "tests").parts
-        item.add_marker(pytest.mark.xdist_group("e2e" if whole else str(item.path)))
+class _ByFixtures(LoadScopeScheduling):
+    """With several processes (``pytest -n``), fixtures are made once, as without.
+
+    The tests of a file stay together, and all those that share one running system do.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "e2e" if nodeid.startswith("tests/e2e/") else nodeid.split("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _ByFixtures(config, log)
 
 
 @pytest.fixture
