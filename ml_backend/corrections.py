@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ml_backend.annotation_records import Correction, CorrectionKind
@@ -34,8 +34,11 @@ def diff(
     Returns:
         In the order of the annotation's regions; what was deleted comes last.
     """
-    before = list(read_result(prediction, config).regions)
-    after = list(read_result(annotation, config).regions)
+    return diff_regions(read_result(prediction, config).regions, read_result(annotation, config).regions)
+
+
+def diff_regions(before: Sequence[Region], after: Sequence[Region]) -> tuple[Correction, ...]:
+    """Return what was changed between two lists of regions; see :func:`diff`."""
     origin = _origins(before, after)
     corrections: list[Correction] = []
     for region in after:

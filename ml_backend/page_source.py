@@ -9,6 +9,7 @@ from ml_backend.annotation_records import StoredAnnotation
 from ml_backend.errors import ImageFetchError, ImageRefusedError
 from ml_backend.predictor import ImageFetcher
 from ml_backend.rescoring_store import RescoringStore, TaskImage
+from ml_backend.sample_files import SCHEME
 from model.document import Page
 from model.images import image_key
 
@@ -100,7 +101,9 @@ class ProjectPages:
             page = source.reader.kept(known.image_key)
             if page is not None:
                 return known.image_key, page
-        data = source.imported(url) if annotation.source == "import" else self._fetch(url, annotation.task_id)
+        # Whoever may edit tasks in Label Studio must not read files here: only what was kept here names them.
+        is_ours = annotation.source != "label_studio" and url.startswith(SCHEME)
+        data = source.imported(url) if is_ours else self._fetch(url, annotation.task_id)
         page, key = source.reader.read_file(data), image_key(data)
         source.memory.remember_images(annotation.project_id, annotation.task_id, {name: TaskImage(url, key)})
         return key, page

@@ -1,0 +1,156 @@
+"""A document to a contact: each value checked, split, with how sure it is and where it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from ml_backend.cards.names import PersonName, split_name
+from ml_backend.cards.net import EmailAddress, WebAddress, parse_email, parse_website
+from ml_backend.cards.phones import Phone, country_of, parse_phone, split_numbers
+from model.document import Box, Document
+from model.values import FieldValue, field_values
+
+Value = TypeVar("Value")
+
+#: Fields that have a type of their own; all others are plain text.
+_TYPED = frozenset({"NAME", "PHONE", "FAX", "EMAIL", "WEBSITE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[Value]):
+    """One value of a card.
+
+    Attributes:
+        value: Checked and split.
+        field: The field that it is of.
+        text: As it was read.
+        confidence: Probability that its field is right, in ``[0, 1]``.
+        boxes: Where its lines stand, in pixels of the upright image, from top to bottom.
+        valid: Whether it is what its field should be: a number that exists, an address that can be written to.
+    """
+
+    value: Value
+    field: str
+    text: str
+    confidence: float
+    boxes: tuple[Box, ...]
+    valid: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What a card says of its owner.
+
+    Attributes:
+        width: Width of the upright image in pixels.
+        height: Its height.
+        names: Names of persons; the first is the card's owner.
+        positions: What they do.
+        companies: Where.
+        phones: Telephone and fax numbers.
+        emails: Mail addresses.
+        websites: Pages of the web.
+        addresses: Postal addresses.
+        others: Values of a project's own fields.
+        confidence: How sure the models are of the whole card, in ``[0, 1]``.
+        model_version: Who named the fields.
+    """
+
+    width: int
+    height: int
+    names: tuple[Found[PersonName], ...]
+    positions: tuple[Found[str], ...]
+    companies: tuple[Found[str], ...]
+    phones: tuple[Found[Phone], ...]
+    emails: tuple[Found[EmailAddress], ...]
+    websites: tuple[Found[WebAddress], ...]
+    addresses: tuple[Found[str], ...]
+    others: tuple[Found[str], ...]
+    confidence: float
+    model_version: str
+
+
+def contact_of(document: Document, *, country: str | None = None) -> Contact:
+    """Return what a card says of its owner.
+
+    Args:
+        document: What was read.
+        country: Two letters of the country that numbers without a country code belong to; ``None`` to take that of the
+            card's other numbers, else that of its addresses in the net.
+    """
+    values = field_values(document)
+    of_field = {field: [value for value in values if value.field == field] for field in {v.field for v in values}}
+    numbers = [value for value in values if value.field in ("PHONE", "FAX")]
+    emails = [found for value in of_field.get("EMAIL", ()) for found in _emails(value)]
+    websites = [_website(value) for value in of_field.get("WEBSITE", ())]
+    home = country or country_of(value.text for value in numbers) or _country_of_net(emails, websites)
+    phones = [found for value in numbers for found in _phones(value, document, home)]
+    plain = {field: _texts(of_field.get(field, ())) for field in ("POSITION", "COMPANY", "ADDRESS")}
+    others = [value for value in values if value.field not in _TYPED and value.field not in plain]
+    return Contact(
+        document.page.width,
+        document.page.height,
+        tuple(_found(value, split_name(value.text)) for value in of_field.get("NAME", ())),
+        plain["POSITION"],
+        plain["COMPANY"],
+        tuple(phones),
+        tuple(emails),
+        tuple(websites),
+        plain["ADDRESS"],
+        _texts(others),
+        document.score,
+        document.model_version,
+    )
+
+
+def _found(value: FieldValue, content: Value, *, valid: bool = True) -> Found[Value]:
+    return Found(content, value.field, value.text, value.score, value.boxes, valid)
+
+
+def _texts(values: Iterable[FieldValue]) -> tuple[Found[str], ...]:
+    return tuple(_found(value, " ".join(value.text.split())) for value in values)
+
+
+def _phones(value: FieldValue, document: Document, country: str | None) -> Sequence[Found[Phone]]:
+    label = _label_before(value, document)
+    parsed = [parse_phone(part, field=value.field, label=label, country=country) for part in split_numbers(value.text)]
+    return [_found(value, phone, valid=phone.e164 is not None) for phone in parsed]
+
+
+def _emails(value: FieldValue) -> Sequence[Found[EmailAddress]]:
+    parts = [part for part in re.split(r"[,;|]|\s/\s|\s+(?=\S+@)", value.text) if part.strip()] or [value.text]
+    found = [parse_email(part) for part in parts]
+    return [_found(value, email, valid=email.address is not None) for email in found]
+
+
+def _website(value: FieldValue) -> Found[WebAddress]:
+    found = parse_website(value.text)
+    return _found(value, found, valid=found.url is not None)
+
+
+def _label_before(value: FieldValue, document: Document) -> str:
+    """Return the two words before a value on its line: «Mob.» says what the number is."""
+    for (start, stop), line in zip(document.page.line_spans(), document.page.lines, strict=True):
+        for entity in document.entities:
+            if entity.field == value.field and entity.box == value.boxes[0] and start <= entity.start < stop:
+                return " ".join(
+                    word.text for word in line.words[max(0, entity.start - start - 2) : entity.start - start]
+                )
+    return ""
+
+
+def _country_of_net(emails: Iterable[Found[EmailAddress]], websites: Iterable[Found[WebAddress]]) -> str | None:
+    """Return the country that the card's addresses in the net end with, such as DE for ``.de``."""
+    import phonenumbers
+
+    hosts = [each.value.address.rpartition("@")[2] for each in emails if each.value.address]
+    hosts += [each.value.host for each in websites if each.value.host]
+    for host in hosts:
+        ending = host.rpartition(".")[2].upper()
+        ending = {"UK": "GB"}.get(ending, ending)
+        if ending in phonenumbers.SUPPORTED_REGIONS:
+            return ending
+    return None

@@ -1,0 +1,111 @@
+"""Settings to the services of the self-learning API."""
+
+from __future__ import annotations
+
+from ml_backend.exchange import ImageLimits, SampleWriter
+from ml_backend.label_studio.client import LabelStudio
+from ml_backend.learning_assembly import build_due, build_synchroniser
+from ml_backend.learning_store import LearningStore
+from ml_backend.predictor import ImageFetcher, ModelSource
+from ml_backend.run_store import RunStore
+from ml_backend.sample_files import SampleFolder
+from ml_backend.self_learning.contact_store import ContactStore
+from ml_backend.self_learning.custom_fields import CustomFields
+from ml_backend.self_learning.extracting import Extraction
+from ml_backend.self_learning.feedback import FeedbackService
+from ml_backend.self_learning.feedback_store import FeedbackStore
+from ml_backend.self_learning.initialising import Initialiser
+from ml_backend.self_learning.options import ProjectOptions
+from ml_backend.self_learning.patterns import Patterns
+from ml_backend.self_learning.projects import Projects
+from ml_backend.self_learning.sending import Sender
+from ml_backend.self_learning.services import RecommendationSource, SelfLearning
+from ml_backend.self_learning.status import Statuses
+from ml_backend.self_learning.steering import Steering
+from ml_backend.settings import Settings
+from ml_backend.store import Store
+from ml_backend.versions import Versions
+from model.registry import Registry
+from model.tracking import Tracking
+
+
+def build_projects(settings: Settings, store: Store, label_studio: LabelStudio | None) -> Projects:
+    """Return what knows projects."""
+    return Projects(
+        label_studio,
+        LearningStore(store.engine),
+        ProjectOptions(store.engine),
+        title=settings.label_studio_project,
+        launched=settings.run_dir / "project.json",
+    )
+
+
+def build_feedback(settings: Settings, store: Store, projects: Projects, images: ImageFetcher) -> FeedbackService:
+    """Return what takes feedback; it needs no model."""
+    return FeedbackService(
+        FeedbackStore(store.engine),
+        ContactStore(store.engine),
+        LearningStore(store.engine),
+        build_due(settings, store),
+        projects,
+        SampleFolder(settings.training_data_dir),
+        images,
+        _limits(settings),
+    )
+
+
+def build_self_learning(
+    settings: Settings,
+    store: Store,
+    label_studio: LabelStudio | None,
+    images: ImageFetcher,
+    models: ModelSource,
+    recommender: RecommendationSource | None = None,
+) -> SelfLearning:
+    """Return the services of the self-learning API; nobody is asked anything yet.
+
+    Args:
+        settings: Limits, folders, addresses.
+        store: The open store.
+        label_studio: ``None`` where none is set.
+        images: Gets images by address.
+        models: Who answers for which project.
+        recommender: Says what to look at next.
+    """
+    learning, runs, due = LearningStore(store.engine), RunStore(store.engine), build_due(settings, store)
+    options, contacts = ProjectOptions(store.engine), ContactStore(store.engine)
+    folder = SampleFolder(settings.training_data_dir)
+    registry = Registry(Tracking(settings.tracking_uri, settings.models_dir))
+    projects = build_projects(settings, store, label_studio)
+    feedback = build_feedback(settings, store, projects, images)
+    statuses = Statuses(projects, learning, runs, due, registry, required=settings.min_training_samples)
+    steering = Steering(
+        projects,
+        build_synchroniser(settings, store, label_studio) if label_studio is not None else None,
+        feedback,
+        SampleWriter(learning, images, folder),
+        due,
+        runs,
+        statuses,
+        registry,
+        Versions(registry, runs),
+        options,
+    )
+    return SelfLearning(
+        projects,
+        statuses,
+        steering,
+        feedback,
+        Sender(projects, contacts, models, images, folder, _limits(settings)),
+        contacts,
+        Initialiser(settings, projects, learning),
+        CustomFields(projects, options),
+        options,
+        Patterns(learning, feedback.store),
+        Extraction(models),
+        recommender,
+    )
+
+
+def _limits(settings: Settings) -> ImageLimits:
+    return ImageLimits(settings.max_image_bytes, settings.max_image_pixels)

@@ -1,0 +1,76 @@
+"""Blocks of text as applications know them, and what was changed between two readings of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ml_backend.annotation_records import Correction
+from ml_backend.corrections import diff_regions
+from ml_backend.label_studio.convert import to_parts
+from ml_backend.label_studio.label_config import Target
+from ml_backend.label_studio.regions import Region
+from model.document import Box
+
+
+@dataclass(frozen=True, slots=True)
+class TextBlock:
+    """A piece of text on an image.
+
+    Attributes:
+        id: The application's name of it; the same block has the same name before and after.
+        text: What it says.
+        box: Where, in pixels of the upright image.
+        field: Its field; ``None`` for text of no field.
+    """
+
+    id: str
+    text: str
+    box: Box
+    field: str | None = None
+
+    def record(self) -> dict[str, Any]:
+        """Return the block as JSON."""
+        bbox = [self.box.x0, self.box.y0, self.box.x1, self.box.y1]
+        return {"block_id": self.id, "text": self.text, "bbox": bbox, "field": self.field}
+
+    @staticmethod
+    def of_record(record: Mapping[str, Any]) -> TextBlock:
+        """Return the block that :meth:`record` has described."""
+        return TextBlock(record["block_id"], record["text"], Box(*record["bbox"]), record["field"])
+
+
+def compare(original: Iterable[TextBlock], corrected: Iterable[TextBlock]) -> tuple[Correction, ...]:
+    """Return what was changed, block by block.
+
+    Blocks are the same if they have the same name, else if they cover about the same place: see
+    :func:`ml_backend.corrections.diff_regions`.
+    """
+    return diff_regions([_region(block) for block in original], [_region(block) for block in corrected])
+
+
+def to_result(blocks: Sequence[TextBlock], target: Target, width: int, height: int) -> list[dict[str, Any]]:
+    """Return blocks as Label Studio stores regions; a block outside the image is left out.
+
+    Args:
+        blocks: In pixels of the image.
+        target: Where they go.
+        width: Width of the image in pixels.
+        height: Height of the image in pixels.
+    """
+    parts: list[dict[str, Any]] = []
+    for index, block in enumerate(blocks):
+        box = block.box
+        if box.x0 >= width or box.y0 >= height or box.x1 <= 0 or box.y1 <= 0:
+            continue
+        name = block.id or f"block-{index}"
+        parts += to_parts(
+            block.field, block.text, box.polygon(), target, region_id=name, width=width, height=height
+        )  # fmt: skip
+    return parts
+
+
+def _region(block: TextBlock) -> Region:
+    # Only what is compared matters: name, text, field and outline.
+    return Region(block.id, "image", block.box.polygon(), 0.0, block.field, block.text, 1, 1)

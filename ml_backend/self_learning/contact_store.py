@@ -1,0 +1,98 @@
+"""Which task shows which contact's image: a contact has one, however often and from wherever it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from sqlalchemy import ColumnElement, Engine, delete, insert, select, update
+
+from ml_backend.database import lock_for_writing, reading, writing
+from ml_backend.tables import ContactRow
+
+#: Whoever has claimed a contact for longer without making its task has died.
+CLAIM_SECONDS = 120
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What asking for a contact's task came to.
+
+    Attributes:
+        task_id: The task; ``None`` where there is none yet.
+        mine: Whether the caller is the one to make it.
+        again: Whether somebody before has died while making it, so that the task may be there all the same.
+    """
+
+    task_id: int | None
+    mine: bool = False
+    again: bool = False
+
+
+class ContactStore:
+    """Keeps contacts and their tasks; threads and processes may share it.
+
+    Every method raises :class:`ml_backend.database.StoreError` if the store cannot be read or written.
+
+    Args:
+        engine: The open database.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def task_of(self, project_id: int, contact_id: str) -> int | None:
+        """Return a contact's task; ``None`` where it has none."""
+        with reading(self._engine) as connection:
+            return connection.scalar(select(ContactRow.task_id).where(*_same(project_id, contact_id)))
+
+    def contacts_of(self, project_id: int, task_ids: Iterable[int]) -> dict[int, str]:
+        """Return the contacts that tasks were made for, by task; tasks that nobody sent are missing."""
+        wanted = list(task_ids)
+        found: dict[int, str] = {}
+        with reading(self._engine) as connection:
+            for start in range(0, len(wanted), _CHUNK):
+                chosen = select(ContactRow.task_id, ContactRow.contact_id).where(
+                    ContactRow.project_id == project_id, ContactRow.task_id.in_(wanted[start : start + _CHUNK])
+                )
+                found |= {row.task_id: row.contact_id for row in connection.execute(chosen)}
+        return found
+
+    def claim(self, project_id: int, contact_id: str) -> Claim:
+        """Ask to make a contact's task; of several that ask at the same time one may.
+
+        Whoever may has :data:`CLAIM_SECONDS` for it, and ends it with :meth:`settle` or :meth:`release`.
+        """
+        now = datetime.now(timezone.utc)
+        same = _same(project_id, contact_id)
+        with writing(self._engine) as connection:
+            lock_for_writing(connection, project_id)
+            row = connection.execute(select(ContactRow.task_id, ContactRow.claimed_at).where(*same)).one_or_none()
+            if row is None:
+                values = {"project_id": project_id, "contact_id": contact_id, "claimed_at": now}
+                connection.execute(insert(ContactRow).values(values))
+                return Claim(None, mine=True)
+            if row.task_id is not None:
+                return Claim(row.task_id)
+            if now - row.claimed_at < timedelta(seconds=CLAIM_SECONDS):
+                return Claim(None)
+            connection.execute(update(ContactRow).where(*same).values(claimed_at=now))
+            return Claim(None, mine=True, again=True)
+
+    def settle(self, project_id: int, contact_id: str, task_id: int) -> None:
+        """Note the task that was made."""
+        with writing(self._engine) as connection:
+            connection.execute(update(ContactRow).where(*_same(project_id, contact_id)).values(task_id=task_id))
+
+    def release(self, project_id: int, contact_id: str, task_id: int | None = None) -> None:
+        """Forget a contact whose task could not be made, or whose task ``task_id`` is gone."""
+        gone = ContactRow.task_id.is_(None) if task_id is None else ContactRow.task_id == task_id
+        with writing(self._engine) as connection:
+            connection.execute(delete(ContactRow).where(*_same(project_id, contact_id), gone))
+
+
+def _same(project_id: int, contact_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return ContactRow.project_id == project_id, ContactRow.contact_id == contact_id

@@ -1,0 +1,209 @@
+"""Contacts to tasks: an application's image, shown to people in Label Studio with what the models read on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ml_backend.errors import BackendError, NotFoundError, RequestError
+from ml_backend.exchange import ImageLimits
+from ml_backend.label_studio.convert import to_prediction
+from ml_backend.label_studio.label_config import LabelConfig
+from ml_backend.label_studio.records import Prediction
+from ml_backend.logs import get_logger
+from ml_backend.predictor import ImageFetcher, ModelSource
+from ml_backend.sample_files import SampleFolder
+from ml_backend.self_learning.blocks import TextBlock
+from ml_backend.self_learning.contact_store import Claim, ContactStore
+from ml_backend.self_learning.projects import Projects
+from ml_backend.self_learning.uploading import create_task, find_task, upload
+from model.document import Document, Line, Page, Word
+from model.images import RgbImage, load_image
+
+#: How long a request waits for another one that is making the same contact's task.
+PATIENCE_SECONDS = 20.0
+
+_log = get_logger(__name__)
+
+
+class BusyError(BackendError):
+    """Another request is doing the same."""
+
+    status = 409
+
+
+class PageNamer(Protocol):
+    """Names the fields of a page that somebody else has read; :class:`model.pipeline.Pipeline` is one."""
+
+    def extract(self, page: Page, image: RgbImage | None = None) -> Document:
+        """Return the document."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SentImage:
+    """An image, in one of three ways.
+
+    Attributes:
+        data: The file itself.
+        url: Its address, which Label Studio shows it from.
+        stored: Address of an image that is kept here already, as feedback gives it.
+    """
+
+    data: bytes | None = None
+    url: str = ""
+    stored: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The task of a contact.
+
+    Attributes:
+        task_id: Its number.
+        contact_id: The contact.
+        created: Whether it was made just now.
+    """
+
+    task_id: int
+    contact_id: str
+    created: bool
+
+
+class Sender:
+    """Makes tasks of contacts; threads may share it.
+
+    Args:
+        projects: Label Studio, and labelling configurations.
+        contacts: Which contact has which task.
+        models: Who answers for which project.
+        images: Gets images by address.
+        folder: Where images are kept that came with feedback.
+        limits: Largest image that is taken.
+    """
+
+    def __init__(
+        self,
+        projects: Projects,
+        contacts: ContactStore,
+        models: ModelSource,
+        images: ImageFetcher,
+        folder: SampleFolder,
+        limits: ImageLimits,
+    ) -> None:
+        self._projects = projects
+        self._contacts = contacts
+        self._models = models
+        self._images = images
+        self._folder = folder
+        self._limits = limits
+
+    def send(
+        self, project_id: int, contact_id: str, image: SentImage, blocks: Sequence[TextBlock] | None = None
+    ) -> Sent:
+        """Make the task of a contact, unless it has one.
+
+        Args:
+            project_id: The project.
+            contact_id: The contact.
+            image: Its image.
+            blocks: What another engine has read; ``None`` to have it read here.
+
+        Raises:
+            BackendError: If Label Studio or the store does not answer, or the image may not be fetched.
+            ModelError: If the image cannot be used.
+        """
+        claim = self._claim(project_id, contact_id)
+        if claim.task_id is not None:
+            return Sent(claim.task_id, contact_id, created=False)
+        try:
+            task_id = find_task(self._projects.label_studio, project_id, contact_id) if claim.again else None
+            created = task_id is None
+            if task_id is None:
+                task_id = self._create(project_id, contact_id, image, blocks)
+        except BaseException:
+            # Whatever it was: the next request must not wait for this one.
+            self._contacts.release(project_id, contact_id)
+            raise
+        self._contacts.settle(project_id, contact_id, task_id)
+        _log.info("contact_sent", project=project_id, task=task_id, created=created)
+        return Sent(task_id, contact_id, created)
+
+    def _claim(self, project_id: int, contact_id: str) -> Claim:
+        """Return the task that the contact has, or the right to make it.
+
+        Raises:
+            BusyError: If another request has not made it in :data:`PATIENCE_SECONDS`.
+        """
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            claim = self._contacts.claim(project_id, contact_id)
+            if claim.task_id is not None and not self._exists(claim.task_id):
+                self._contacts.release(project_id, contact_id, claim.task_id)
+                continue
+            if claim.task_id is not None or claim.mine:
+                return claim
+            if time.monotonic() > deadline:
+                raise BusyError("Another request is sending this contact.", "Ask again in a while.")
+            time.sleep(0.2)
+
+    def _exists(self, task_id: int) -> bool:
+        try:
+            self._projects.label_studio.task(task_id)
+        except NotFoundError:
+            return False
+        return True
+
+    def _create(self, project_id: int, contact_id: str, image: SentImage, blocks: Sequence[TextBlock] | None) -> int:
+        client, config = self._projects.label_studio, self._projects.config(project_id)
+        data = self._file(image)
+        prediction = self._prediction(project_id, data, config, blocks)
+        url = image.url or upload(client, project_id, data)
+        content = {config.targets[0].value_key: url, "contact_id": contact_id}
+        return create_task(client, project_id, content, prediction)
+
+    def _file(self, image: SentImage) -> bytes:
+        if image.data is not None:
+            return image.data
+        if image.stored:
+            return self._folder.fetch(image.stored)
+        if image.url:
+            return self._images.fetch(image.url)
+        raise RequestError("There is no image.", "Send a file, or name a url or a stored document.")
+
+    def _prediction(
+        self, project_id: int, data: bytes, config: LabelConfig, blocks: Sequence[TextBlock] | None
+    ) -> Prediction:
+        lineup = self._models.lineup(project_id)
+        # The task has no number yet: where a challenger has a share, its pre-label is the champion's for once.
+        reader = lineup.champion
+        if blocks is None:
+            document = reader.predict(data)
+        else:
+            picture = load_image(data, max_bytes=self._limits.max_bytes, max_pixels=self._limits.max_pixels)
+            namer: PageNamer = reader  # type: ignore[assignment]
+            document = namer.extract(page_of(blocks, picture.shape[1], picture.shape[0]), picture)
+        made = to_prediction({config.targets[0].image: document}, config, model_version=reader.version)
+        return Prediction(0, reader.version, made["result"], made["score"])
+
+
+def page_of(blocks: Sequence[TextBlock], width: int, height: int) -> Page:
+    """Return what another engine has read as a page: a block a line, its words as wide as they have characters.
+
+    Blocks without text, and blocks that do not touch the image, are left out.
+    """
+    lines = []
+    for block in sorted(blocks, key=lambda block: (block.box.y0, block.box.x0)):
+        box, texts = block.box, block.text.split()
+        if not texts or box.x0 >= width or box.y0 >= height or box.x1 <= 0 or box.y1 <= 0:
+            continue
+        whole = " ".join(texts)
+        step, at, words = box.width / len(whole), 0, []
+        for text in texts:
+            left = box.x0 + at * step
+            words.append(Word(text, type(box)(left, box.y0, left + len(text) * step, box.y1), 1.0))
+            at += len(text) + 1
+        lines.append(Line(whole, box.polygon(), 1.0, tuple(words)))
+    return Page(width, height, tuple(lines))

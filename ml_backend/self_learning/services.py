@@ -1,0 +1,84 @@
+"""All that an application, or the panel, may ask of the learning loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ml_backend.self_learning.contact_store import ContactStore
+from ml_backend.self_learning.custom_fields import CustomFields
+from ml_backend.self_learning.extracting import Extraction
+from ml_backend.self_learning.feedback import FeedbackService
+from ml_backend.self_learning.initialising import Initialiser
+from ml_backend.self_learning.options import ProjectOptions
+from ml_backend.self_learning.patterns import Patterns
+from ml_backend.self_learning.projects import Projects
+from ml_backend.self_learning.sending import Sender
+from ml_backend.self_learning.status import Statuses
+from ml_backend.self_learning.steering import Steering
+
+
+class Recommended(Protocol):
+    """One document that a person should look at."""
+
+    @property
+    def task_id(self) -> int: ...  # noqa: D102
+    @property
+    def contact_id(self) -> str | None: ...  # noqa: D102
+    @property
+    def priority(self) -> int: ...  # noqa: D102 - 0 to 3, the higher the sooner
+    @property
+    def confidence(self) -> float: ...  # noqa: D102 - in [0, 1]
+    @property
+    def words(self) -> Sequence[str]: ...  # noqa: D102 - the reasons, in plain English
+
+
+class RecommendedList(Protocol):
+    """The documents that people should look at first."""
+
+    @property
+    def total_candidates(self) -> int: ...  # noqa: D102
+    @property
+    def items(self) -> Sequence[Recommended]: ...  # noqa: D102
+
+
+class RecommendationSource(Protocol):
+    """Says what to look at next."""
+
+    def recommendations(self, project_id: int, limit: int) -> RecommendedList:
+        """Return the documents that are worth a person's look, the most worth first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SelfLearning:
+    """The services, one a concern.
+
+    Attributes:
+        projects: Which project is meant, and how Label Studio is.
+        statuses: How a project stands.
+        steering: Collects, trains, promotes, rolls back.
+        feedback: Takes what applications correct.
+        sender: Makes tasks of contacts.
+        contacts: Which contact has which task.
+        initialiser: Makes or repairs the project.
+        fields: A project's own fields.
+        options: What is set for projects.
+        patterns: What corrections have in common.
+        extraction: Images to contacts, without Label Studio.
+        recommender: Says what to look at next; ``None`` where nothing does.
+    """
+
+    projects: Projects
+    statuses: Statuses
+    steering: Steering
+    feedback: FeedbackService
+    sender: Sender
+    contacts: ContactStore
+    initialiser: Initialiser
+    fields: CustomFields
+    options: ProjectOptions
+    patterns: Patterns
+    extraction: Extraction
+    recommender: RecommendationSource | None = None
