@@ -17,6 +17,7 @@ from ml_backend.learning_assembly import build_images
 from ml_backend.learning_store import LearningStore
 from ml_backend.run_store import RunStore
 from ml_backend.sample_files import SampleFolder
+from ml_backend.self_learning.options import ProjectOptions
 from ml_backend.settings import Settings
 from ml_backend.syncing import Synchroniser
 from ml_backend.versions import Versions
@@ -27,6 +28,8 @@ Deed = Callable[[int, Mapping[str, str]], Sequence[Words]]
 """Takes the project and the form."""
 
 BY = "panel"
+#: A score below all others, and clusters that no other task is in.
+FIRST, OWN_CLUSTER = -1.0, 1_000_000_000
 
 
 class OvertakenError(BackendError):
@@ -48,6 +51,7 @@ class Deeds:
         versions: Moves the champion.
         label_studio: ``None`` where none is set.
         synchroniser: ``None`` where no Label Studio is set.
+        options: What is set for projects.
     """
 
     settings: Settings
@@ -58,6 +62,7 @@ class Deeds:
     versions: Versions
     label_studio: LabelStudio | None
     synchroniser: Synchroniser | None
+    options: ProjectOptions
 
     @property
     def by_name(self) -> Mapping[str, Deed]:
@@ -70,6 +75,8 @@ class Deeds:
             "rescore": self.rescore,
             "promote": self.promote,
             "rollback": self.roll_back,
+            "send": self.send,
+            "share": self.share,
         }
 
     def initialise(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
@@ -152,6 +159,34 @@ class Deeds:
         if number is None:
             return [say("The weights that ship serve again; open tasks are scored again in the background.")]
         return [say("Version {number} serves again; open tasks are scored again in the background.", number=number)]
+
+    def send(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
+        """Have Label Studio serve a task next, before all others.
+
+        It serves the cluster with the fewest solved tasks first, and in it the lowest score. A cluster of the task's
+        own has none solved, and no other score is below 0.
+        """
+        client, task = self._client(), form.get("task", "")
+        if not task.isdecimal():
+            raise RequestError("No task was chosen.")
+        version = client.project(project_id).model_version
+        mine = [item for item in client.predictions(task_id=int(task)) if item.model_version == version]
+        if not mine or client.task(int(task)).project != project_id:
+            raise RequestError(f"Task {task} has no prediction of the version that serves.", "Press «Rescore» first.")
+        with client.session.explained(f"put task {task} first"):
+            changes = {"score": FIRST, "cluster": OWN_CLUSTER + int(task)}
+            client.session.request("PATCH", f"api/predictions/{mine[-1].id}/", json=changes)
+        return [say("Task {task} is the next that Label Studio gives to an annotator.", task=task)]
+
+    def share(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
+        """Give the challenger a share of the tasks."""
+        percent = form.get("percent", "")
+        if not percent.isdecimal() or int(percent) > 100:
+            raise RequestError("The share must lie between 0 and 100 %.")
+        self.options.set_challenger_share(project_id, int(percent) / 100)
+        if percent == "0":
+            return [say("The champion pre-labels all tasks.")]
+        return [say("The challenger pre-labels {percent} % of the tasks from now on.", percent=int(percent))]
 
     def _see_unchanged(self, project_id: int, form: Mapping[str, str]) -> None:
         champion = self.registry.champion(project_id)

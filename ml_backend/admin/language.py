@@ -19,6 +19,7 @@ from babel.numbers import format_decimal, format_percent
 from babel.support import NullTranslations, Translations
 from flask import Request
 
+from active_learning.reasons import Language
 from ml_backend.words import Words
 
 #: Languages by code, as they call themselves. English is what the sentences are written in.
@@ -39,6 +40,11 @@ class Speaker:
         self.code = code
         self._locale = Locale.parse(code)
         self._catalogue = _catalogue(code)
+
+    @property
+    def reasons(self) -> Language:
+        """The language, as active learning's reasons know it."""
+        return "ru" if self.code == "ru" else "en"
 
     def __call__(self, what: str | Words, **values: object) -> str:
         """Say a sentence; values that are sentences themselves are said in the same language."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, Response, abort, g, redirect, render_template, request, stream_template, url_for
 from flask.typing import ResponseReturnValue
 
+from active_learning.reasons import explain
 from ml_backend.admin import views
 from ml_backend.admin.parts import Panel
-from ml_backend.admin.plots import draw
+from ml_backend.admin.plots import draw, draw_weeks, queue_of_reasons
 from ml_backend.admin.progress import progress_of
 from ml_backend.admin.version_table import compare_versions
 from ml_backend.doctor.examination import Examined, examine_everything
@@ -17,7 +18,9 @@ from ml_backend.words import say
 #: The pages of a project, in the order of the menu.
 PAGES = (
     ("overview", say("Overview")),
+    ("recommendations", say("Recommendations")),
     ("corrections", say("Corrections")),
+    ("patterns", say("Patterns")),
     ("plots", say("Plots")),
     ("versions", say("Versions")),
     ("doctor", say("Doctor")),
@@ -31,9 +34,12 @@ ACTION_NAMES = {
     "promote": say("Promote"),
     "rollback": say("Roll back"),
     "send": say("Send for annotation"),
+    "share": say("A/B share"),
 }
 #: Corrections of as many documents on one page.
 PAGE = 8
+#: Recommendations on one page.
+SHOWN = 12
 #: A crop changes when the correction does, and then its address does too.
 _PICTURE_SECONDS = 600
 
@@ -107,7 +113,11 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
 
     @blueprint.get("/projects/<int:project_id>/plots")
     def plots(project_id: int) -> ResponseReturnValue:
-        return render_template("plots.html", page="plots", plots=draw(desk, project_id, g.speaker))
+        return render_template(
+            "plots.html",
+            page="plots",
+            plots=[*draw(desk, project_id, g.speaker), queue_of_reasons(panel.recommender, project_id, g.speaker)],
+        )
 
     @blueprint.get("/projects/<int:project_id>/corrections")
     def corrections(project_id: int) -> ResponseReturnValue:
@@ -139,10 +149,44 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
         config = parse_label_config(desk.label_studio.project(project_id).label_config)
         return _picture(panel.pictures.thumbnail(task_id, task.data, config))
 
+    @blueprint.get("/projects/<int:project_id>/recommendations")
+    def recommendations(project_id: int) -> ResponseReturnValue:
+        found = panel.recommender.recommendations(project_id, SHOWN)
+        reasons = [[explain(reason, g.speaker.reasons) for reason in each.reasons] for each in found.items]
+        return render_template(
+            "recommendations.html",
+            page="recommendations",
+            found=found,
+            items=list(zip(found.items, reasons, strict=True)),
+            label_studio=panel.settings.label_studio_url.rstrip("/"),
+        )
+
+    @blueprint.get("/projects/<int:project_id>/patterns")
+    def patterns(project_id: int) -> ResponseReturnValue:
+        field, version = (request.args.get(name, "") or None for name in ("field", "version"))
+        everything = panel.patterns.analyse(project_id)
+        report = panel.patterns.analyse(project_id, field=field, version=version, limit=15)
+        return render_template(
+            "patterns.html",
+            page="patterns",
+            report=report,
+            everything=everything,
+            field=field,
+            version=version,
+            weeks=draw_weeks(report.by_week, g.speaker),
+        )
+
     @blueprint.get("/projects/<int:project_id>/versions")
     def versions(project_id: int) -> ResponseReturnValue:
         table = compare_versions(desk, project_id, request.args.getlist("v", type=int))
-        return render_template("versions.html", page="versions", table=table, settings=panel.settings)
+        share = panel.deeds.options.challenger_share(project_id)
+        return render_template(
+            "versions.html",
+            page="versions",
+            table=table,
+            settings=panel.settings,
+            share=panel.settings.challenger_share if share is None else share,
+        )
 
     @blueprint.get("/projects/<int:project_id>/doctor")
     def doctor(project_id: int) -> ResponseReturnValue:

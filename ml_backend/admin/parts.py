@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -11,14 +12,22 @@ from ml_backend.admin.actions import Actions
 from ml_backend.admin.deeds import Deeds
 from ml_backend.admin.desk import Desk
 from ml_backend.admin.pictures import Pictures
+from ml_backend.candidates import CandidateSource
 from ml_backend.errors import BackendError
 from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.label_config import Label, parse_label_config
 from ml_backend.learning_assembly import build_due, build_images, build_synchroniser
 from ml_backend.learning_store import LearningStore
 from ml_backend.logs import get_logger
+from ml_backend.recommending import Recommender, thresholds_of
 from ml_backend.run_store import RunStore
+from ml_backend.self_learning.contact_store import ContactStore
+from ml_backend.self_learning.feedback_store import FeedbackStore
+from ml_backend.self_learning.options import ProjectOptions
+from ml_backend.self_learning.patterns import Patterns
 from ml_backend.settings import Settings
 from ml_backend.store import Store
+from ml_backend.task_scores import TaskScores
 from ml_backend.versions import Versions
 from model.registry import Registry
 from model.tracking import Tracking
@@ -40,6 +49,8 @@ class Panel:
         actions: Runs what buttons set going.
         deeds: What the buttons do.
         pictures: Thumbnails and crops.
+        recommender: Says what to look at next.
+        patterns: Finds what corrections have in common.
     """
 
     settings: Settings
@@ -48,6 +59,8 @@ class Panel:
     actions: Actions
     deeds: Deeds
     pictures: Pictures
+    recommender: Recommender
+    patterns: Patterns
 
 
 def build_panel(settings: Settings, store: Store) -> Panel:
@@ -65,6 +78,7 @@ def build_panel(settings: Settings, store: Store) -> Panel:
         Versions(registry, runs),
         label_studio,
         build_synchroniser(settings, store, label_studio) if label_studio else None,
+        ProjectOptions(store.engine),
     )
     return Panel(
         settings,
@@ -77,7 +91,28 @@ def build_panel(settings: Settings, store: Store) -> Panel:
             max_bytes=settings.max_image_bytes,
             max_pixels=settings.max_image_pixels,
         ),
+        build_recommender(settings, store, label_studio),
+        Patterns(learning, FeedbackStore(store.engine)),
     )
+
+
+def build_recommender(settings: Settings, store: Store, label_studio: LabelStudio | None) -> Recommender:
+    """Return what applies the rules to open tasks."""
+
+    def labels(project_id: int) -> Sequence[Label]:
+        if label_studio is None:
+            return ()
+        try:
+            config = parse_label_config(label_studio.project(project_id).label_config)
+        except BackendError:
+            # Without a Label Studio the fields go by the model's names.
+            return ()
+        return [label for target in config.targets for label in target.labels]
+
+    scores = TaskScores(store.engine)
+    source = CandidateSource(scores, LearningStore(store.engine), labels)
+    contact_of = ContactStore(store.engine).contacts_of
+    return Recommender(source, scores, thresholds_of(settings), contact_of=contact_of)
 
 
 def _label_studio(settings: Settings) -> LabelStudio | None:

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
 
-from ml_backend.admin.charts import Point, Series, plot
+from active_learning.reasons import ReasonCode
+from ml_backend.admin.charts import Point, Series, bars, plot
 from ml_backend.admin.desk import Desk
 from ml_backend.admin.history import Bin, Cost, LiveScore, costs, live_scores, moving_average, reliability
 from ml_backend.admin.language import Speaker
 from ml_backend.lineup import SHIPPED
+from ml_backend.recommending import Recommender
+from ml_backend.self_learning.patterns import Period
 from ml_backend.words import say
 from model.errors import ModelError
 from model.registry import Version
+
+#: Documents whose reasons are counted.
+MOST = 10_000
+REASONS = {
+    ReasonCode.NOTHING_READ: say("nothing was read"),
+    ReasonCode.VERY_LOW_CONFIDENCE: say("hardly legible"),
+    ReasonCode.LOW_CONFIDENCE: say("read with doubt"),
+    ReasonCode.MANY_LOW_BLOCKS: say("many doubtful lines"),
+    ReasonCode.CRITICAL_MISSING: say("an important field is missing"),
+    ReasonCode.TOO_FEW_BLOCKS: say("very few lines"),
+    ReasonCode.TOO_MANY_BLOCKS: say("very many lines"),
+    ReasonCode.LOW_CLASSIFIER_CONFIDENCE: say("fields named with doubt"),
+    ReasonCode.DISAGREEMENT: say("opinions are divided"),
+    ReasonCode.USUAL_MISSING: say("a usual field is missing"),
+    ReasonCode.CONFUSED_FIELDS: say("two fields are hard to tell apart"),
+    ReasonCode.UNLIKE_ANNOTATED: say("unlike what was annotated"),
+    ReasonCode.CONTROL: say("chosen by chance, to measure"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +196,45 @@ def course_of_cost(found: Sequence[Cost], speaker: Speaker) -> Plot:
         for each in found[-50:]
     ]
     return Plot(title, said, picture, [(each.style, each.name) for each in series], head, rows)
+
+
+def queue_of_reasons(recommender: Recommender, project_id: int, speaker: Speaker) -> Plot:
+    """Draw why documents wait for a person.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    title = speaker(say("Why documents wait"))
+    found = recommender.recommendations(project_id, MOST)
+    counts = Counter(reason.code for each in found.items for reason in each.reasons)
+    if not counts:
+        return Plot(title, speaker(say("No open document needs a person at the moment.")))
+    said = speaker(say("Reasons of the documents that the rules send to a person; one may have several."))
+    rows = [(speaker(REASONS[code]), count) for code, count in counts.most_common()]
+    picture = bars(title, said, [(name, float(count), speaker.number(count)) for name, count in rows])
+    head = [speaker(say(name)) for name in ("Reason", "Documents")]
+    return Plot(title, said, picture, (), head, [(name, speaker.number(count)) for name, count in rows])
+
+
+def draw_weeks(weeks: Sequence[Period], speaker: Speaker) -> Plot:
+    """Draw how many corrections a document needed, week by week."""
+    title = speaker(say("Week by week"))
+    if len(weeks) < 2:
+        return Plot(title, speaker(say("There is a course from the second week on.")))
+    said = speaker(say("Corrections a document."))
+    points = [Point(i, week.cost, label=f"{week.name}: {week.cost:.2f}") for i, week in enumerate(weeks)]
+    step = max(1, len(weeks) // 6)
+    picture = plot(
+        title,
+        said,
+        [Series(speaker(say("corrections a document")), points, 1)],
+        x_label=speaker(say("week")),
+        y_label=speaker(say("corrections")),
+        x_ticks=[(i, week.name) for i, week in enumerate(weeks) if i % step == 0],
+    )
+    head = [speaker(say(name)) for name in ("Week from", "Documents", "Corrections")]
+    rows = [(week.name, speaker.number(week.documents), speaker.number(week.cost, 2)) for week in weeks]
+    return Plot(title, said, picture, (), head, rows)
 
 
 def calibration(bins: Sequence[Bin], speaker: Speaker) -> Plot:
