@@ -73,6 +73,7 @@ class Candidates:
         tasks: What is kept of them, in order of their numbers.
         pool: The same in numbers.
         labelled: What was annotated already, as that version sees it.
+        names: What the project calls the model's fields; a field that it has no label for is missing.
         novelty: Distance of each from the nearest annotated document, as a multiple of the median; ``None`` where too
             little is annotated to say.
         history: What was learned from annotated documents.
@@ -82,6 +83,7 @@ class Candidates:
     tasks: tuple[TaskScore, ...]
     pool: Pool
     labelled: Labelled
+    names: Mapping[str, str]
     novelty: NDArray[np.floating[Any]] | None
     history: History
 
@@ -110,7 +112,7 @@ class CandidateSource:
         Where its labels are not known, all fields are taken to be labels.
         """
         labels = self._labels(project_id)
-        wanted = list(fields)
+        wanted = sorted(fields)
         return match_labels(wanted, labels) if labels else {field: field for field in wanted}
 
     def history(self, project_id: int) -> History:
@@ -124,21 +126,9 @@ class CandidateSource:
             if score is not None and annotation.cost is not None and score.version == annotation.model_version:
                 met.append(Met(annotation.task_id, score.version, score.control, annotation.cost, score.signals))
         usual = UsualFields.of(fields)
-        signals = [self.cost_signals(project_id, each.signals, usual) for each in met]
+        names = self.names(project_id, _fields(each.signals for each in met))
+        signals = [cost_signals(each.signals, usual, names) for each in met]
         return History(len(heads), usual, tuple(met), ExpectedCost.fit(signals, [each.cost for each in met]))
-
-    def cost_signals(self, project_id: int, signals: Signals, usual: UsualFields) -> cost.Signals:
-        """Return what the expected cost is worked out from."""
-        found = self.names(project_id, signals.fields).values()
-        return cost.Signals(
-            expected_corrections=signals.expected_corrections,
-            least_confidence=signals.least_confidence.total,
-            margin=signals.margin.total,
-            entropy=signals.entropy.total,
-            disagreement=signals.disagreement.total,
-            reading=sum(1.0 - score for score in signals.line_scores),
-            missing=usual.expected_missing(set(found)),
-        )
 
     def candidates(self, project_id: int, *, among: Iterable[int] | None = None) -> Candidates:
         """Return the open tasks that were scored.
@@ -154,9 +144,10 @@ class CandidateSource:
         history = self.history(project_id)
         known = self._scores.embeddings(project_id, version, [head.task_id for head in self._annotated(project_id)])
         own = self._scores.embeddings(project_id, version, [task.task_id for task in tasks])
-        pool = self._pool(project_id, tasks, own, history)
+        names = self.names(project_id, _fields(task.signals for task in tasks))
+        pool = _pool(tasks, own, history, names)
         labelled = Labelled(_table(list(known), known))
-        return Candidates(version, tasks, pool, labelled, _novelty(pool, labelled), history)
+        return Candidates(version, tasks, pool, labelled, names, _novelty(pool, labelled), history)
 
     def unplaced(self, project_id: int, version: str) -> list[int]:
         """Return the annotated tasks, of the latest, that a version has no embedding of."""
@@ -169,22 +160,24 @@ class CandidateSource:
         chosen = sorted(choose(self._learning.heads(project_id)).values(), key=lambda head: head.updated_at)
         return chosen[-LATEST:]
 
-    def _pool(
-        self,
-        project_id: int,
-        tasks: Sequence[TaskScore],
-        embeddings: Mapping[int, NDArray[np.float16]],
-        history: History,
-    ) -> Pool:
-        signals = [task.signals for task in tasks]
-        expected = history.cost.predict([self.cost_signals(project_id, each, history.usual) for each in signals])
-        columns = ([getattr(each, name).mean for each in signals] for name in ("least_confidence", "margin", "entropy"))
-        return Pool(
-            _table([task.task_id for task in tasks], embeddings),
-            *(np.array(column, dtype=np.float64) for column in columns),
-            disagreement=np.array([each.disagreement.mean for each in signals], dtype=np.float64),
-            cost=np.asarray(expected, dtype=np.float64),
-        )
+
+def cost_signals(signals: Signals, usual: UsualFields, names: Mapping[str, str]) -> cost.Signals:
+    """Return what the expected cost is worked out from.
+
+    Args:
+        signals: What the models say of a document.
+        usual: How often annotated documents have each label.
+        names: What the project calls the model's fields.
+    """
+    return cost.Signals(
+        expected_corrections=signals.expected_corrections,
+        least_confidence=signals.least_confidence.total,
+        margin=signals.margin.total,
+        entropy=signals.entropy.total,
+        disagreement=signals.disagreement.total,
+        reading=sum(1.0 - score for score in signals.line_scores),
+        missing=usual.expected_missing({names[field] for field in signals.fields if field in names}),
+    )
 
 
 def labels_of(annotation: StoredAnnotation) -> set[str]:
@@ -207,6 +200,31 @@ def arms(met: Iterable[Met]) -> tuple[list[int], list[int]]:
         by_version[each.version][each.control].append(each.cost)
     both = [pair for pair in by_version.values() if all(pair)]
     return [cost for active, _ in both for cost in active], [cost for _, control in both for cost in control]
+
+
+def _pool(
+    tasks: Sequence[TaskScore],
+    embeddings: Mapping[int, NDArray[np.float16]],
+    history: History,
+    names: Mapping[str, str],
+) -> Pool:
+    signals = [task.signals for task in tasks]
+    expected = history.cost.predict([cost_signals(each, history.usual, names) for each in signals])
+    columns = ([getattr(each, name).mean for each in signals] for name in ("least_confidence", "margin", "entropy"))
+    return Pool(
+        _table([task.task_id for task in tasks], embeddings),
+        *(np.array(column, dtype=np.float64) for column in columns),
+        disagreement=np.array([each.disagreement.mean for each in signals], dtype=np.float64),
+        cost=np.asarray(expected, dtype=np.float64),
+    )
+
+
+def _fields(signals: Iterable[Signals]) -> set[str]:
+    """Return all fields that are named or in doubt."""
+    found: set[str] = set()
+    for each in signals:
+        found |= each.fields | {name for one, other, _ in each.rivals for name in (one, other) if name}
+    return found
 
 
 def _novelty(pool: Pool, labelled: Labelled) -> NDArray[np.floating[Any]] | None:

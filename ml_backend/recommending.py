@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from active_learning.criteria import DocumentFacts, Thresholds, Verdict, should_send_for_annotation
@@ -88,7 +88,7 @@ class Recommender:
         thresholds = self.thresholds(project_id)
         judged = []
         for row, task in enumerate(candidates.tasks):
-            verdict = should_send_for_annotation(self._facts(project_id, candidates, row, task), thresholds)
+            verdict = should_send_for_annotation(_facts(candidates, row, task), thresholds)
             if verdict.priority:
                 judged.append((verdict, float(candidates.pool.cost[row]), task))
         judged.sort(key=lambda item: (-item[0].priority, -item[1], item[2].task_id))
@@ -105,7 +105,8 @@ class Recommender:
             StoreError: If the store cannot be read.
         """
         usual = self._source.history(project_id).usual
-        facts = replace(facts_of(signals, self._names(project_id, signals)), usual=usual)
+        fields = signals.fields | {name for one, other, _ in signals.rivals for name in (one, other) if name}
+        facts = replace(facts_of(signals, self._source.names(project_id, fields)), usual=usual)
         return should_send_for_annotation(facts, self.thresholds(project_id))
 
     def thresholds(self, project_id: int) -> Thresholds:
@@ -120,17 +121,8 @@ class Recommender:
         fields = tuple(known[name] for name in self._thresholds.critical_fields if name in known)
         return replace(self._thresholds, critical_fields=fields)
 
-    def _facts(self, project_id: int, candidates: Candidates, row: int, task: TaskScore) -> DocumentFacts:
-        novelty = None if candidates.novelty is None else float(candidates.novelty[row])
-        facts = facts_of(task.signals, self._names(project_id, task.signals))
-        return replace(facts, novelty=novelty, usual=candidates.history.usual)
 
-    def _names(self, project_id: int, signals: Signals) -> dict[str, str]:
-        fields = signals.fields | {name for one, other, _ in signals.rivals for name in (one, other) if name}
-        return self._source.names(project_id, fields)
-
-
-def facts_of(signals: Signals, names: dict[str, str]) -> DocumentFacts:
+def facts_of(signals: Signals, names: Mapping[str, str]) -> DocumentFacts:
     """Return what the rules look at.
 
     Args:
@@ -166,6 +158,11 @@ def thresholds_of(settings: Settings) -> Thresholds:
         disagreement=settings.disagreement_threshold,
         critical_fields=settings.critical_field_names,
     )
+
+
+def _facts(candidates: Candidates, row: int, task: TaskScore) -> DocumentFacts:
+    novelty = None if candidates.novelty is None else float(candidates.novelty[row])
+    return replace(facts_of(task.signals, candidates.names), novelty=novelty, usual=candidates.history.usual)
 
 
 def _recommendation(verdict: Verdict, cost: float, task: TaskScore, contact: str | None) -> Recommendation:

@@ -9,7 +9,7 @@ import pytest
 from active_learning.criteria import Thresholds
 from active_learning.reasons import ReasonCode
 from ml_backend.annotation_records import StoredAnnotation
-from ml_backend.candidates import CandidateSource, arms
+from ml_backend.candidates import CandidateSource, arms, cost_signals
 from ml_backend.label_studio.label_config import Label
 from ml_backend.learning_store import LearningStore
 from ml_backend.recommending import Recommender
@@ -130,6 +130,6 @@ def test_expected_cost_is_learned_from_what_people_corrected(store: Store) -> No
     history = world.source.history(3)
     assert history.cost.learned
     low, high = (replace(FINE, expected_corrections=value) for value in (1.0, 9.0))
-    predicted = history.cost.predict([world.source.cost_signals(3, each, history.usual) for each in (low, high)])
+    predicted = history.cost.predict([cost_signals(each, history.usual, {}) for each in (low, high)])
     assert predicted[0] < 8 < 28 < predicted[1]
     assert arms(history.met) == ([], []), "no task was drawn by chance"
