@@ -54,7 +54,7 @@ def simulate_reading(
     if noise is None:
         # Some pages are read without fault, some badly.
         noise = ReadingNoise().scaled(float(rng.choice([0.0, 0.4, 1.0, 1.0, 1.8, 3.0])))
-        noise = replace(noise, break_gap=0.8, merge=0.6, jitter=1.0, lose_cyrillic=0.35)
+        noise = replace(noise, break_gap=0.8, merge=0.6, jitter=1.0)
     blind = bool(rng.random() < noise.lose_cyrillic)
     rows = _rows(page, tags)
     rows = [row for row in rows if rng.random() >= noise.drop_line] or rows[:1]
