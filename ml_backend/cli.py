@@ -79,6 +79,7 @@ def predict(arguments: argparse.Namespace, settings: Settings) -> int:
         threads=settings.inference_threads,
         max_image_bytes=settings.max_image_bytes,
         max_image_pixels=settings.max_image_pixels,
+        languages=settings.languages,
     )
     return _each_image(arguments, settings, lambda data: _values(pipeline.predict(data)))
 

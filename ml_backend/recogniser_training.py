@@ -27,8 +27,8 @@ from model.rereading import ReadTwice, Step, chained, learn_step, load_steps, sa
 
 #: With fewer lines to learn from, nothing is learned.
 LEAST_LINES = 10
-#: So many features are computed for changed copies of lines, and so many copies a line at most.
-_COPIES, _MOST_COPIES = 240, 8
+#: So many changed copies are made of a line at most.
+_MOST_COPIES = 8
 #: From so many lines on, some only tell when to stop; and that share of them, with as many rendered ones.
 _ENOUGH, _VALID_SHARE = 60, 0.15
 
@@ -71,6 +71,7 @@ class RecogniserServices:
         languages: Whose characters a head knows whatever is corrected.
         plan: How long and how fast.
         gate: What is allowed.
+        copies: Changed copies of lines that are made in all; each costs as much time as reading a line.
     """
 
     crops: LineCrops
@@ -82,6 +83,7 @@ class RecogniserServices:
     languages: Sequence[str]
     plan: HeadPlan
     gate: LineGate
+    copies: int = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ def teach_recogniser(
         return None
     order = rng.permutation(len(taught))
     aside = round(_VALID_SHARE * len(taught)) if len(taught) >= _ENOUGH else 0
-    copies = min(_MOST_COPIES, _COPIES // (len(taught) - aside))
+    copies = min(_MOST_COPIES, services.copies // (len(taught) - aside))
     kept = [taught[i] for i in order[aside:]]
     batch = [plain[i] for i in order[aside:]]
     for done, line in enumerate(kept):

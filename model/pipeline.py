@@ -11,6 +11,8 @@ from model.extraction.extractor import Extraction, Extractor
 from model.images import RgbImage, image_key
 from model.ocr import OcrEngine, build_engine
 from model.page_reading import PageCache, PageReading
+from model.recognition.charset import DEFAULT_LANGUAGES
+from model.recognition.head import FILE
 from model.rereading import Step
 from model.segmentation import segment
 
@@ -151,16 +153,20 @@ def build_pipeline(
     max_image_bytes: int,
     max_image_pixels: int,
     cache: PageCache | None = None,
+    languages: Sequence[str] = DEFAULT_LANGUAGES,
 ) -> Pipeline:
-    """Load the models and return a pipeline over them.
+    """Load the models and return a pipeline over them; a model version's folder brings its own recogniser.
 
     Raises:
         EngineError: If the engine's models are missing or damaged.
         WeightsError: If the extractor's weights are missing or damaged.
     """
+    folder = extractor_dir or SHIPPED_WEIGHTS
+    own = folder / FILE
+    recogniser = own if own.is_file() else None
     return Pipeline(
-        build_engine(engine, models_dir=ocr_models_dir, threads=threads),
-        Extractor.load(extractor_dir or SHIPPED_WEIGHTS, threads=threads),
+        build_engine(engine, models_dir=ocr_models_dir, threads=threads, recogniser=recogniser, languages=languages),
+        Extractor.load(folder, threads=threads),
         max_image_bytes=max_image_bytes,
         max_image_pixels=max_image_pixels,
         cache=cache,

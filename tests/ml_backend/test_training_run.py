@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from ml_backend import training_run
 from ml_backend.due import DueCheck
 from ml_backend.errors import LabelStudioUnreachableError
 from ml_backend.learning_store import LearningStore
+from ml_backend.recogniser_training import TaughtHead
 from ml_backend.run_store import RunStore
 from ml_backend.samples import Collected, LabelledDocument
 from ml_backend.store import Store
@@ -19,8 +22,11 @@ from ml_backend.training_run import TrainingServices, split, train
 from ml_backend.versions import NothingBeforeError, Versions, served_before
 from model.extraction import finetune
 from model.extraction.augment import Augmentation
-from model.promotion import GateSettings, held_out
+from model.promotion import Decision, GateSettings, held_out
+from model.recognition.head import FILE, Head
+from model.recognition.measuring import LineScore
 from model.registry import Registry
+from model.rereading import Step, load_steps
 from model.tracking import RUN_TAG, Tracking
 from tests.ml_backend.backend import RECTANGLES
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
@@ -40,8 +46,9 @@ PLAN = finetune.FinetunePlan(
 class Annotated:
     """Collects the same documents each time, or raises."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, damage: int = 0) -> None:
         self.count = count
+        self.damage = damage
         self.problem: Exception | None = None
 
     def collect(self, project_id, config, fields, on_progress) -> Collected:
@@ -51,6 +58,8 @@ class Annotated:
         documents = []
         for task in range(1, self.count + 1):
             example = invoice(task)
+            if task <= self.damage:
+                example = replace(example, tags=tuple("B-Total" for _ in example.tags))
             documents.append(LabelledDocument(task, task, "image", str(task), example.page, example.tags, ()))
         names = FieldNames({"Total": "Total"}, {})
         return Collected(tuple(documents), (), dict.fromkeys(range(1, self.count + 1), "0" * 64), names)
@@ -119,6 +128,73 @@ def test_a_run_that_makes_a_better_version_promotes_it_and_the_next_one_no_bette
     assert challenger is not None
     assert challenger.number == 2
     assert bench.registry.champion(PROJECT) == champion
+
+
+@pytest.fixture
+def taught(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    """Let a run's recogniser come out as a test wants it, and what is read with it as well."""
+
+    def taught(promote: bool, *, damage: int = 0) -> TrainingServices:
+        read_with: list[Path] = []
+
+        def collector(reading: SimpleNamespace) -> Annotated:
+            read_with.append(reading.folder)
+            return Annotated(bench.annotated.count, damage=damage if len(read_with) > 1 else 0)
+
+        def teach(services, project_id, documents, kept, base, engine_version, rng, on_progress) -> TaughtHead:
+            on_progress(None, 1, 2)
+            assert len(kept) >= 5
+            score = LineScore(1, 100, 9, 10)
+            decision = Decision(promote, "CER 1.00 % after 3.00 %", ())
+            return TaughtHead(
+                Head(np.zeros((2, 3), np.float32), np.zeros(3, np.float32), ("a", " "), "0" * 12),
+                (Step(engine_version, frozenset("a"), 0.5),),
+                decision,
+                LineScore(3, 100, 7, 10),
+                score,
+                {"en": (score, score)},
+                (),
+                40,
+                9,
+            )
+
+        monkeypatch.setattr(training_run, "teach_recogniser", teach)
+        recogniser = SimpleNamespace(
+            reading=lambda folder: SimpleNamespace(folder=folder, engine=SimpleNamespace(version="engine-1")),
+            collector=collector,
+        )
+        return replace(bench.brief, recogniser=recogniser)  # type: ignore[arg-type]
+
+    return taught
+
+
+def test_recogniser_and_extractor_are_promoted_each_by_itself_or_not_at_all(bench: Bench, taught) -> None:
+    services = taught(True)
+    assert train(services, bench.due(), only_recogniser=True) == "promoted"
+    champion = bench.registry.champion(PROJECT)
+    assert champion is not None
+    assert (champion.tags["extractor"], champion.tags["recogniser"]) == ("as before", "new")
+    assert (champion.tags["cer"], champion.tags["line_accuracy"]) == ("0.0100", "0.9000")
+    folder = bench.registry.folder_of(champion)
+    assert load_steps(folder) == (Step("engine-1", frozenset("a"), 0.5),)
+    assert (folder / "model.safetensors").read_bytes() == (bench.services.shipped / "model.safetensors").read_bytes()
+    metrics = bench.services.tracking.client().get_run(champion.mlflow_run_id).data.metrics
+    assert (metrics["champion_cer"], metrics["challenger_cer"]) == (0.03, 0.01)
+    assert bench.clean()
+
+    # What a version reads with stays, whatever its successors learn to name.
+    services = replace(taught(False), plan=PLAN)
+    assert train(services, bench.due()) == "promoted"
+    successor = bench.registry.champion(PROJECT)
+    assert successor is not None
+    assert (successor.tags["extractor"], successor.tags["recogniser"]) == ("new", "as before")
+    assert (bench.registry.folder_of(successor) / FILE).read_bytes() == (folder / FILE).read_bytes()
+
+    # Nor does a recogniser serve with whose readings fields are named worse.
+    assert train(taught(True, damage=80), bench.due(), only_recogniser=True) == "kept"
+    challenger = bench.registry.challenger(PROJECT)
+    assert challenger is not None
+    assert "with the new readings F1 changes" in challenger.tags["reason"]
 
 
 def test_what_another_process_has_or_had_is_not_done_again(bench: Bench) -> None:
