@@ -17,10 +17,12 @@ from model.ocr.files import find_models
 from model.page_reading import PageReading
 from model.recognition.backbone import Backbone
 from model.recognition.lines import FeatureLine
-from model.recognition.replay import LEARNING, MEASURING, load_replay
+from model.recognition.replay import LEARNING, MEASURING, load_replay, replay_file
 from model.recognition.shipped import head_for, shipped_head
 from model.recognition.training import HeadPlan
 from model.rereading import load_steps
+
+_KINDS = (LEARNING, MEASURING)
 
 
 def build_engine_of(settings: Settings, recogniser: Path | None = None) -> OcrEngine:
@@ -104,8 +106,8 @@ def rendered_lines(backbone: Backbone) -> tuple[list[FeatureLine], list[FeatureL
     """Return the shipped lines to learn from and to measure with; none for a backbone that is not the shipped one.
 
     Raises:
-        RecogniserError: If they are missing or damaged.
+        RecogniserError: If they are damaged.
     """
-    if shipped_head().backbone != backbone.digest:
+    if shipped_head().backbone != backbone.digest or not all(replay_file(kind).is_file() for kind in _KINDS):
         return [], []
     return load_replay(LEARNING, backbone.digest), load_replay(MEASURING, backbone.digest)

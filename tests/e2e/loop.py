@@ -15,7 +15,7 @@ from ml_backend.lineup import number_of
 from ml_backend.run_store import Run, RunStore
 from ml_backend.store import Store
 from tests.e2e.annotator import corrected, entity_f1
-from tests.e2e.badges import LABEL_CONFIG, Badge, draw_badges
+from tests.e2e.badges import LABEL_CONFIG, SIGN, Badge, draw_badges
 from tests.e2e.projects import new_title
 
 Found = TypeVar("Found")
@@ -55,14 +55,17 @@ def play(
     badges: int,
     annotated: int,
     patience: float,
+    sign: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Played:
     """Label ``annotated`` of ``badges`` badges, and wait for what the system makes of it.
 
+    With ``sign``, a sign that the recogniser does not know stands on each badge (:data:`tests.e2e.badges.SIGN`).
+
     Raises:
         TimeoutError: If that takes longer than ``patience`` seconds.
     """
-    drawn = {badge.path.name: badge for badge in draw_badges(folder, badges)}
+    drawn = {badge.path.name: badge for badge in draw_badges(folder, badges, sign=sign)}
     project_id = client.create_project(new_title("Badges"), LABEL_CONFIG).id
     plan = ProjectPlan("", "", project_id=project_id, images=tuple(badge.path for badge in drawn.values()))
     report = ensure_project(client, plan, backend)
@@ -98,6 +101,18 @@ def play(
     after = _f1(new, tasks, untouched)
     say(f"the tasks are in the order of {version} after {ordered:.0f} s; entity F1 {before:.3f} → {after:.3f}")
     return Played(project_id, run, version, before, after, started, ran, ordered)
+
+
+def signs_read(client: LabelStudio, project_id: int, version: str, *, annotated: bool = False) -> tuple[int, int]:
+    """Return on how many badges a version's pre-labels have the sign in one of their texts, and of how many."""
+    chosen = {task.id for task in client.tasks(project_id, annotated=annotated)}
+    made = [
+        item
+        for item in client.predictions(project_id=project_id)
+        if item.task in chosen and item.model_version == version
+    ]
+    texts = [[part["value"]["text"] for part in item.result if part["type"] == "textarea"] for item in made]
+    return sum(any(SIGN in line for text in page for line in text) for page in texts), len(texts)
 
 
 def _badge(drawn: dict[str, Badge], address: str) -> Badge:
