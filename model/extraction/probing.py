@@ -60,7 +60,7 @@ def fit_new_rows(
         torch.autograd.backward(value)
         return value
 
-    optimiser.step(loss)
+    optimiser.step(loss)  # type: ignore[no-untyped-call]
     with torch.no_grad():
         rows.weight[known:] = new[:, :-1]
         rows.bias[known:] = new[:, -1]
