@@ -110,9 +110,14 @@ def explain(reason: Reason, language: Language = "en", names: Mapping[str, str] 
         language: In which language.
         names: Field to what the project calls it; otherwise the usual word, or the field's name in lower case.
     """
-    known = _FIELDS[language] | dict(names or {})
-    fields = [known.get(name, name.lower().replace("_", " ")) for name in reason.fields]
+    fields = [field_word(name, language, names) for name in reason.fields]
     listed = _AND[language].join(([", ".join(fields[:-1])] if len(fields) > 1 else []) + fields[-1:])
     value = reason.value or 0.0
     said = f"{value:.0f}" if _KINDS.get(reason.code, _SHARE) == _COUNT else f"{100 * value:.0f} %"
     return _WORDS[language][reason.code].format(fields=listed, value=said)
+
+
+def field_word(field: str, language: Language = "en", names: Mapping[str, str] | None = None) -> str:
+    """Return what a field is called: by the project, else by the language, else its name in lower case."""
+    known = _FIELDS[language] | dict(names or {})
+    return known.get(field, field.lower().replace("_", " "))

@@ -1,0 +1,246 @@
+"""When to stop annotating: what the next documents will probably gain, and how much predictions still change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from active_learning.pool import FloatArray
+from active_learning.reasons import Language, field_word
+
+#: Versions that a curve is fitted to, at least.
+LEAST_POINTS = 4
+_DRAWS, _COVER = 200, 0.95
+#: How far a curve through few points may stray from them at the least, in F1: that of a few held-out documents does.
+_NOISE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """A version's place on the learning curve.
+
+    Attributes:
+        documents: Annotated documents that it learned from, 1 or more.
+        score: Its F1 on held-out documents, in ``[0, 1]``.
+    """
+
+    documents: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What more documents will probably gain.
+
+    Attributes:
+        documents: How many more.
+        gain: F1 more than the curve has now, 0 or more.
+        low: Lower end of its interval of 95 %.
+        high: Upper end.
+        ceiling: F1 that the curve nears with ever more documents, in ``[0, 1]``.
+    """
+
+    documents: int
+    gain: float
+    low: float
+    high: float
+    ceiling: float
+
+
+def forecast(curve: Sequence[CurvePoint], documents: int, rng: np.random.Generator) -> Forecast | None:
+    """Fit a power law (Cortes et al., «Learning Curves», NIPS 1993) and follow it.
+
+    ``F1 = ceiling - b × documents ** -c``; the interval is that of the bootstrap over residuals, which are taken to be
+    at least 0.01, as a few held-out documents leave them.
+
+    Args:
+        curve: One point a version, in any order.
+        documents: How many more than the most of ``curve``, 1 or more.
+        rng: Where chance comes from.
+
+    Returns:
+        None with fewer than :data:`LEAST_POINTS` versions, or if all learned from equally many.
+    """
+    sizes = np.array([point.documents for point in curve], dtype=np.float64)
+    scores = np.array([point.score for point in curve], dtype=np.float64)
+    if len(curve) < LEAST_POINTS or np.ptp(sizes) == 0:
+        return None
+    fitted = _fit(sizes, scores)
+    expected = _power_law(fitted, sizes)
+    # Three numbers are fitted, so residuals are smaller than what they stand for.
+    spread = max(_NOISE, float(np.sqrt(((scores - expected) ** 2).sum() / max(1, len(scores) - 3))))
+    here, there = sizes.max(), sizes.max() + documents
+
+    def gain(parameters: FloatArray) -> float:
+        ends = _power_law(parameters, np.array([here, there]))
+        return float(ends[1] - ends[0])
+
+    gains = [
+        gain(_fit(sizes, np.clip(expected + rng.normal(0, spread, len(sizes)), 0, 1), fitted)) for _ in range(_DRAWS)
+    ]
+    low, high = (float(x) for x in np.quantile(gains, ((1 - _COVER) / 2, (1 + _COVER) / 2)))
+    return Forecast(documents, gain(fitted), low, max(high, gain(fitted)), float(fitted[0]))
+
+
+def stability(before: Sequence[str], after: Sequence[str]) -> float:
+    """Return how much two versions agree on the words of documents that nobody annotated: Cohen's kappa.
+
+    Bloodgood and Vijay-Shanker, «A Method for Stopping Active Learning Based on Stabilizing Predictions» (CoNLL 2009),
+    stop at 0.99 three times in a row.
+
+    Args:
+        before: A label for each word by one version.
+        after: By the next.
+
+    Returns:
+        1 where they agree on all; 0 where no more than chance would.
+
+    Raises:
+        ValueError: If the lengths differ.
+    """
+    if len(before) != len(after):
+        raise ValueError(f"{len(before)} labels before, {len(after)} after")
+    if not before:
+        return 1.0
+    labels = {label: number for number, label in enumerate(sorted({*before, *after}))}
+    one, other = (np.array([labels[label] for label in row]) for row in (before, after))
+    agreed = float((one == other).mean())
+    chance = float(
+        (np.bincount(one, minlength=len(labels)) * np.bincount(other, minlength=len(labels))).sum() / len(one) ** 2
+    )
+    return 1.0 if chance == 1 else (agreed - chance) / (1 - chance)
+
+
+class AdviceKind(str, Enum):
+    """What to do."""
+
+    CONTINUE = "continue"
+    PAUSE = "pause"
+    LOOK_AT_FIELD = "look_at_field"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldState:
+    """How well a field is known.
+
+    Attributes:
+        score: Its F1 on held-out documents, in ``[0, 1]``.
+        examples: Values of it in annotated documents.
+    """
+
+    score: float
+    examples: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceLimits:
+    """When to say what.
+
+    Attributes:
+        worth: F1 that the next documents must gain to be worth it.
+        stable: Agreement from which predictions count as stable.
+        behind: F1 by which a field may fall behind the mean of all before it is pointed out.
+        few: Fewer examples than this explain that a field is behind.
+    """
+
+    worth: float = 0.01
+    stable: float = 0.99
+    behind: float = 0.15
+    few: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do next, and why.
+
+    Attributes:
+        kind: What to do.
+        forecast: What it is based on; None where there are too few versions.
+        stability: Agreement of the latest two versions; None where unknown.
+        field: The field to look at.
+        few_examples: Whether that field has few examples, rather than many that contradict one another.
+    """
+
+    kind: AdviceKind
+    forecast: Forecast | None = None
+    stability: float | None = None
+    field: str | None = None
+    few_examples: bool = False
+
+
+def advise(
+    forecasted: Forecast | None,
+    stable: float | None,
+    fields: Mapping[str, FieldState],
+    limits: AdviceLimits | None = None,
+) -> Advice:
+    """Say what to do.
+
+    A field far behind comes first: more documents of all kinds are a dear way to mend it. Then pause, if the upper end
+    of the gain is not worth it, or if the gain is not and predictions are stable.
+
+    Args:
+        forecasted: See :func:`forecast`.
+        stable: See :func:`stability`.
+        fields: How well each field is known; those that nobody annotated are left out of the comparison.
+        limits: When to say what.
+    """
+    at = limits or AdviceLimits()
+    seen = {name: state for name, state in fields.items() if state.examples}
+    mean = float(np.mean([state.score for state in seen.values()])) if seen else 0.0
+    worst = min(seen, key=lambda name: (seen[name].score, name), default=None)
+    if worst is not None and len(seen) > 1 and seen[worst].score < mean - at.behind:
+        return Advice(AdviceKind.LOOK_AT_FIELD, forecasted, stable, worst, seen[worst].examples < at.few)
+    if forecasted is None:
+        return Advice(AdviceKind.WAIT, None, stable)
+    settled = stable is not None and stable >= at.stable
+    if forecasted.high < at.worth or (forecasted.gain < at.worth and settled):
+        return Advice(AdviceKind.PAUSE, forecasted, stable)
+    return Advice(AdviceKind.CONTINUE, forecasted, stable)
+
+
+def in_words(advice: Advice, language: Language = "en", names: Mapping[str, str] | None = None) -> str:
+    """Return an advice as a sentence or two.
+
+    Args:
+        advice: What to say.
+        language: In which language.
+        names: Field to what the project calls it.
+    """
+    if advice.kind is AdviceKind.LOOK_AT_FIELD and advice.field is not None:
+        word = field_word(advice.field, language, names)
+        if language == "ru":
+            why = "примеров мало: размечайте документы, где оно есть" if advice.few_examples else "проверьте разметку"
+            return f"Обратите внимание на поле «{word}»: оно заметно отстаёт, {why}."
+        why = "it has few examples: annotate documents that have it" if advice.few_examples else "check its labels"
+        return f"Look at the field «{word}»: it is far behind the others; {why}."
+    if advice.forecast is None:
+        if language == "ru":
+            return "Пока рано судить: для прогноза нужно больше версий. Продолжайте размечать."
+        return "Too early to say: a forecast needs more versions. Go on annotating."
+    seen = advice.forecast
+    gain, low, high = (f"{100 * value:.1f}" for value in (seen.gain, seen.low, seen.high))
+    pause = advice.kind is AdviceKind.PAUSE
+    if language == "ru":
+        start = "Можно сделать паузу" if pause else "Продолжайте"
+        return f"{start}: ещё {seen.documents} документов дадут около {gain} пункта F1 (от {low} до {high})."
+    start = "You may pause" if pause else "Go on"
+    return f"{start}: the next {seen.documents} documents will gain about {gain} points of F1 ({low} to {high})."
+
+
+def _power_law(parameters: FloatArray, sizes: FloatArray) -> FloatArray:
+    ceiling, b, c = parameters
+    return np.asarray(ceiling - b * sizes**-c)
+
+
+def _fit(sizes: FloatArray, scores: FloatArray, start: FloatArray | None = None) -> FloatArray:
+    """Return ceiling, factor and power; the curve never falls and never passes 1."""
+    begin = np.array([min(0.99, scores.max() + 0.02), 0.5, 0.5]) if start is None else start
+    bounds = ([0.0, 0.0, 0.05], [1.0, 2.0, 2.0])
+    found = least_squares(lambda p: _power_law(p, sizes) - scores, np.clip(begin, *bounds), bounds=bounds)
+    return np.asarray(found.x)
