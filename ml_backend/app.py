@@ -11,6 +11,7 @@ from flask import Flask, Response, g, request
 
 from ml_backend.admin.parts import build_panel
 from ml_backend.admin.views import add_panel
+from ml_backend.api import learning
 from ml_backend.api.failures import register_error_handlers
 from ml_backend.api.protocol import MAX_REQUEST_BYTES, create_blueprint
 from ml_backend.auth import Credentials
@@ -63,6 +64,8 @@ def create_app(settings: Settings, services: Services) -> Flask:
 
     register_error_handlers(app)
     app.register_blueprint(create_blueprint(services, credentials))
+    if services.learning is not None:
+        app.register_blueprint(learning.create_blueprint(services.learning, settings))
     token = settings.api_token.get_secret_value()
     panel = build_panel(settings, services.store) if token else None
     add_panel(app, panel, token=token, secure=settings.public_url.startswith("https://"))

@@ -68,6 +68,32 @@ class Credentials:
         return user_matches and password_matches
 
 
+class BearerToken:
+    """The token of the self-learning API.
+
+    Args:
+        token: What a caller must send; empty admits nobody.
+    """
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __repr__(self) -> str:
+        """Show nothing: this must be safe to log."""
+        return "BearerToken(…)"
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a token at all."""
+        return bool(self._token)
+
+    def admits(self, request: Request) -> bool:
+        """Return whether the request carries the token; the time that takes does not depend on what it carries."""
+        sent = request.authorization
+        carried = sent.token if sent is not None and sent.type == "bearer" else None
+        return _same(carried or "", self._token) and self.is_set
+
+
 def _same(sent: str, expected: str) -> bool:
     # Digests are of one length, so that not even the length of the expected value shows in the time.
     return hmac.compare_digest(hashlib.sha256(sent.encode()).digest(), hashlib.sha256(expected.encode()).digest())

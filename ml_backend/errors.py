@@ -32,9 +32,14 @@ class RequestError(BackendError):
 
 
 class CredentialsError(BackendError):
-    """A request without the credentials or the secret that the backend demands."""
+    """A request without the credentials or the secret that the backend demands.
+
+    Attributes:
+        scheme: What the caller is asked to authenticate by.
+    """
 
     status = 401
+    scheme = "Basic"
 
 
 class LabelConfigError(BackendError):

@@ -19,6 +19,7 @@ from ml_backend.lineup import Lineup
 from ml_backend.logs import get_logger
 from ml_backend.metrics import Metrics
 from ml_backend.predictor import JsonObject, ModelSource, NoImageError, Reader, TaskPredictor
+from ml_backend.self_learning.services import SelfLearning
 from ml_backend.store import Store
 from model.errors import EngineError, ImageError, ModelError
 
@@ -249,6 +250,7 @@ class Services:
     predictions: PredictionService
     store: Store
     metrics: Metrics
+    learning: SelfLearning | None = None
 
     def close(self) -> None:
         """Let go of threads and connections."""

@@ -34,5 +34,9 @@ class VersionError(TrackingError):
     """A model version that does not exist, or whose files are missing or damaged."""
 
 
+class UnknownVersionError(VersionError):
+    """A model version that does not exist."""
+
+
 class RecogniserError(ModelError):
     """A recogniser that cannot be used or trained: no CTC head, unknown characters, damaged weights."""

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from model.errors import VersionError
+from model.errors import UnknownVersionError, VersionError
 from model.tracking import RUN_TAG, TrackedRun, Tracking, telling
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Registry:
             return known
         found = next((each for each in self.versions(project_id) if each.number == number), None)
         if found is None:
-            raise VersionError(f"Project {project_id} has no version {number}.")
+            raise UnknownVersionError(f"Project {project_id} has no version {number}.")
         return found
 
     def versions(self, project_id: int) -> list[Version]:

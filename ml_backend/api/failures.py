@@ -8,8 +8,17 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from ml_backend.errors import BackendError, CredentialsError
 from ml_backend.logs import get_logger
+from model.errors import ImageError, ModelError, TrackingError, UnknownVersionError, VersionError
 
 _log = get_logger(__name__)
+
+# The most special first.
+_MODELS: tuple[tuple[type[ModelError], int, str], ...] = (
+    (ImageError, 422, "Send a PNG, JPEG, WebP, TIFF or BMP file."),
+    (UnknownVersionError, 404, "GET /api/self-learning/versions lists them."),
+    (VersionError, 409, "Its files are gone or changed: choose another version."),
+    (TrackingError, 503, "Check MLFLOW_TRACKING_URI and MODELS_DIR."),
+)
 
 
 def register_error_handlers(app: Flask) -> None:
@@ -19,14 +28,21 @@ def register_error_handlers(app: Flask) -> None:
     def expected(error: BackendError) -> ResponseReturnValue:
         if error.status >= 500:
             _log.error("request_failed", error=str(error), exc_info=error)
-        headers = {"WWW-Authenticate": "Basic"} if isinstance(error, CredentialsError) else {}
+        headers = {"WWW-Authenticate": error.scheme} if isinstance(error, CredentialsError) else {}
         return {"error": error.message, "hint": error.hint}, error.status, headers
+
+    @app.errorhandler(ModelError)
+    def of_models(error: ModelError) -> ResponseReturnValue:
+        status, hint = next((each[1:] for each in _MODELS if isinstance(error, each[0])), (500, ""))
+        if status >= 500:
+            _log.error("request_failed", error=str(error), exc_info=error)
+        return {"error": str(error), "hint": hint}, status
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> ResponseReturnValue:
         hint = error.description or ""
         if isinstance(error, RequestEntityTooLarge):
-            hint = "The request is larger than the backend takes: select fewer tasks."
+            hint = "The request is larger than the backend takes: select fewer tasks, or send a smaller image."
         # What the exception says for the caller besides the page, such as «Allow» for a wrong method.
         headers = [(key, value) for key, value in error.get_headers() if key.lower() != "content-type"]
         return {"error": error.name, "hint": hint}, error.code or 500, headers

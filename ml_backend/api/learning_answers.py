@@ -1,0 +1,239 @@
+"""What services return, as the self-learning API says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ml_backend.annotation_records import Correction
+from ml_backend.api import learning_schemas as out
+from ml_backend.cards.contact import Contact, Found
+from ml_backend.lineup import SHIPPED
+from ml_backend.run_store import Promotion, Run
+from ml_backend.self_learning.feedback import Taken
+from ml_backend.self_learning.patterns import PatternReport, Period
+from ml_backend.self_learning.status import Status, TrainingState, VersionState
+
+
+def status_out(found: Status) -> out.StatusOut:
+    """Say how a project stands."""
+    state = found.label_studio
+    return out.StatusOut(
+        label_studio=out.LabelStudioOut(
+            available=state.available,
+            project_id=found.project_id,
+            total_tasks=state.total_tasks,
+            completed_tasks=state.completed_tasks,
+            problem=state.problem,
+        ),
+        training=_training(found.training),
+        champion=None if found.champion is None else version_out(found.champion),
+        problem=found.registry_problem,
+    )
+
+
+def _training(state: TrainingState) -> out.TrainingOut:
+    run = state.run if state.running else None
+    return out.TrainingOut(
+        total_training_samples=state.samples,
+        new_samples=state.changed,
+        ready_for_training=state.ready,
+        reason=state.reason,
+        min_samples_required=state.required,
+        model_versions=list(state.versions),
+        running=state.running,
+        run_id=None if state.run is None else state.run.id,
+        progress=None if run is None else _progress(run),
+    )
+
+
+def version_out(state: VersionState) -> out.VersionOut:
+    """Say what a version is."""
+    measured = state.measured
+    return out.VersionOut(
+        version=state.number,
+        name=state.name,
+        role=state.role,
+        created_at=state.created_at,
+        decision=state.decision,
+        reason=state.reason,
+        metrics=out.MeasuredOut(
+            f1=measured.f1,
+            documents=measured.documents,
+            cost=measured.cost,
+            live_f1=measured.live_f1,
+            confidence=measured.confidence,
+        ),
+        tags=dict(state.tags),
+    )
+
+
+def run_out(run: Run) -> out.RunOut:
+    """Say how a run is."""
+    return out.RunOut(
+        run_id=run.id,
+        project_id=run.project_id,
+        state=run.state,
+        reason=run.reason,
+        asked=run.asked,
+        documents=run.documents,
+        attempt=run.attempt,
+        progress=_progress(run) if run.stage else None,
+        loss=run.loss,
+        created_at=run.created_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        version=run.version,
+        decision=run.decision,
+        message=run.message,
+        mlflow_run_id=run.mlflow_run_id,
+    )
+
+
+def _progress(run: Run) -> out.ProgressOut:
+    share = min(1.0, (run.step or 0) / run.steps) if run.steps else None
+    return out.ProgressOut(stage=run.stage, step=run.step, steps=run.steps, share=share, eta_seconds=run.eta_seconds)
+
+
+def promotion_out(promotion: Promotion) -> out.PromotionOut:
+    """Say who serves since when."""
+    return out.PromotionOut(
+        version=promotion.version or SHIPPED,
+        previous=promotion.previous or SHIPPED,
+        at=promotion.at,
+        by=promotion.by,
+        reason=promotion.reason,
+    )
+
+
+def feedback_out(taken: Taken) -> out.FeedbackOut:
+    """Say what was corrected, and what became of it."""
+    feedback = taken.feedback
+    of_kind: dict[str, list[Correction]] = {}
+    for item in feedback.corrections:
+        of_kind.setdefault(item.kind, []).append(item)
+    return out.FeedbackOut(
+        feedback_id=feedback.id,
+        contact_id=feedback.contact_id,
+        received_at=feedback.received_at,
+        standing=taken.standing,
+        problem=taken.problem,
+        model_version=feedback.model_version,
+        document=feedback.image,
+        text_corrections=[
+            out.TextCorrection(
+                block_id=item.region_id,
+                original=item.text_before or "",
+                corrected=item.text_after or "",
+                bbox=_box(item),
+            )
+            for item in of_kind.get("text", ())
+        ],
+        field_corrections=[
+            out.FieldCorrection(
+                block_id=item.region_id,
+                original_field=item.field_before,
+                corrected_field=item.field_after,
+                text=item.text_after or "",
+            )
+            for item in of_kind.get("field", ())
+        ],
+        deleted_blocks=[
+            out.WholeBlock(
+                block_id=item.region_id, text=item.text_before or "", field=item.field_before, bbox=_box(item)
+            )
+            for item in of_kind.get("deleted", ())
+        ],
+        added_blocks=[
+            out.WholeBlock(block_id=item.region_id, text=item.text_after or "", field=item.field_after, bbox=_box(item))
+            for item in of_kind.get("added", ())
+        ],
+        moved_blocks=[out.MovedBlock(block_id=item.region_id, bbox=_box(item)) for item in of_kind.get("moved", ())],
+    )
+
+
+def _box(correction: Correction) -> list[float]:
+    return list(correction.box or ())
+
+
+def patterns_out(report: PatternReport) -> out.PatternsOut:
+    """Say what corrections have in common."""
+    return out.PatternsOut(
+        documents=report.documents,
+        corrections=dict(report.kinds),
+        misreadings=[
+            out.MisreadingOut(read=one.read, meant=one.meant, field=one.field, script=one.script, count=one.count)
+            for one in report.misreadings
+        ],
+        misread_texts=report.misread_texts,
+        fields_confused=[
+            out.ConfusionOut(named=one.named, meant=one.meant, count=one.count) for one in report.confusions
+        ],
+        fields_added=[out.CountOut(field=one.field, count=one.count) for one in report.added],
+        fields_deleted=[out.CountOut(field=one.field, count=one.count) for one in report.deleted],
+        by_version=_periods(report.by_version),
+        by_week=_periods(report.by_week),
+    )
+
+
+def _periods(periods: Iterable[Period]) -> list[out.PeriodOut]:
+    return [
+        out.PeriodOut(name=one.name, documents=one.documents, corrections=dict(one.corrections), cost=one.cost)
+        for one in periods
+    ]
+
+
+def contact_out(contact: Contact) -> out.ContactOut:
+    """Say what a card says of its owner."""
+    return out.ContactOut(
+        width=contact.width,
+        height=contact.height,
+        confidence=contact.confidence,
+        model_version=contact.model_version,
+        names=[
+            out.PersonOut(
+                name=out.NameOut(
+                    full=one.value.full,
+                    prefix=one.value.prefix,
+                    given=one.value.given,
+                    additional=one.value.additional,
+                    family=one.value.family,
+                    suffix=one.value.suffix,
+                ),
+                **_value(one),
+            )
+            for one in contact.names
+        ],
+        positions=_texts(contact.positions),
+        companies=_texts(contact.companies),
+        phones=[
+            out.PhoneOut(
+                e164=one.value.e164,
+                extension=one.value.extension,
+                type=one.value.kind,
+                country=one.value.country,
+                **_value(one),
+            )
+            for one in contact.phones
+        ],
+        emails=[out.EmailOut(address=one.value.address, **_value(one)) for one in contact.emails],
+        websites=[out.WebsiteOut(url=one.value.url, **_value(one)) for one in contact.websites],
+        addresses=_texts(contact.addresses),
+        others=_texts(contact.others),
+    )
+
+
+def _texts(found: Iterable[Found[str]]) -> list[out.TextOut]:
+    return [out.TextOut(field=one.field, value=one.value, **_value(one)) for one in found]
+
+
+def _value(found: Found[Any]) -> dict[str, Any]:
+    boxes = [[box.x0, box.y0, box.x1, box.y1] for box in found.boxes]
+    around = [min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)]
+    return {
+        "text": found.text,
+        "confidence": found.confidence,
+        "bbox": around,
+        "boxes": boxes,
+        "valid": found.valid,
+    }
