@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from prometheus_client import CollectorRegistry
 
+from ml_backend.admin.parts import build_recommender
+from ml_backend.candidates import CandidateSource
 from ml_backend.comparison import VersionScores
 from ml_backend.engines import Engines
 from ml_backend.errors import LabelStudioError
@@ -21,21 +23,26 @@ from ml_backend.jobs.ticker import Ticker
 from ml_backend.joint_version import recogniser_of
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.images import ImageSource
+from ml_backend.label_studio.kept_labels import KeptLabels
 from ml_backend.learning_assembly import build_synchroniser
 from ml_backend.learning_store import LearningStore
+from ml_backend.looking_again import LookingAgain
 from ml_backend.measured import MeasuredPipeline
 from ml_backend.metrics import Metrics
 from ml_backend.ocr_assembly import build_engine_of
+from ml_backend.ordering import ORDER_QUIET, REORDER_AFTER, Orderer, policy_of
 from ml_backend.predictor import TaskPredictor
 from ml_backend.pushing import Pusher
 from ml_backend.rescoring import Rescorer
 from ml_backend.rescoring_store import RescoringStore
 from ml_backend.run_store import RunStore
+from ml_backend.self_learning.assembly import build_self_learning
 from ml_backend.services import PredictionService, Services
 from ml_backend.serving import Choice, Models
 from ml_backend.settings import Settings
 from ml_backend.store import Store
 from ml_backend.syncing import Synchroniser
+from ml_backend.task_scores import TaskScores
 from ml_backend.versions import served_before
 from model.extraction.extractor import Extractor
 from model.ocr import OcrEngine
@@ -59,6 +66,7 @@ class Parts:
     label_studio: LabelStudio | None
     images: ImageSource
     predictor: TaskPredictor
+    scores: TaskScores
 
 
 def build_parts(settings: Settings) -> Parts:
@@ -115,8 +123,11 @@ def build_parts(settings: Settings) -> Parts:
     )
     models.prepare(state.id for state in learning.projects())
     models.watch(settings.model_poll_seconds, lambda: [state.id for state in learning.projects()])
-    predictor = TaskPredictor(images, metrics, rescorings)
-    return Parts(store, metrics, engine, pipeline, models, learning, rescorings, label_studio, images, predictor)
+    scores = TaskScores(store.engine)
+    predictor = TaskPredictor(images, metrics, rescorings, scores)
+    return Parts(
+        store, metrics, engine, pipeline, models, learning, rescorings, label_studio, images, predictor, scores
+    )
 
 
 def build_services(settings: Settings) -> Services:
@@ -140,7 +151,15 @@ def build_services(settings: Settings) -> Services:
         parts.metrics,
         budget_seconds=settings.predict_budget_seconds,
     )
-    return Services(predictions, parts.store, parts.metrics)
+    learning = build_self_learning(
+        settings,
+        parts.store,
+        parts.label_studio,
+        parts.images,
+        parts.models,
+        build_recommender(settings, parts.store, parts.label_studio),
+    )
+    return Services(predictions, parts.store, parts.metrics, learning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,16 +188,24 @@ def build_worker_services(settings: Settings) -> WorkerServices:
     label_studio = parts.label_studio
     assert label_studio is not None
     queue = JobQueue.at(settings.queue_url)
+    source = CandidateSource(parts.scores, parts.learning, KeptLabels(parts.store.engine))
     rescorer = Rescorer(
         label_studio,
         parts.models,
         parts.predictor,
         parts.rescorings,
         parts.learning,
-        Pusher(label_studio, parts.predictor, parts.rescorings, queue),
+        Pusher(label_studio, parts.predictor, parts.rescorings, queue, parts.scores),
         queue,
         Chunks(queue),
         keep_old=settings.keep_old_predictions,
+        orderer=Orderer(
+            label_studio,
+            source,
+            parts.scores,
+            policy_of(settings),
+            look_again=LookingAgain(parts.models, parts.rescorings, source, parts.scores).look,
+        ),
     )
     ticker = Ticker(
         lambda: waiting_events(parts.store.engine),
@@ -188,6 +215,7 @@ def build_worker_services(settings: Settings) -> WorkerServices:
         parts.pipeline.version,
         queue,
         sync_seconds=settings.sync_seconds,
+        to_order=lambda: parts.scores.to_order(ORDER_QUIET, REORDER_AFTER),
     )
     scoring = ScoringServices(label_studio, parts.models, parts.predictor)
     return WorkerServices(scoring, rescorer, build_synchroniser(settings, parts.store, label_studio), ticker)

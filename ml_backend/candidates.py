@@ -117,6 +117,7 @@ class CandidateSource:
 
     def history(self, project_id: int) -> History:
         """Learn from the latest annotated documents."""
+        documents = len(choose(self._learning.heads(project_id)))
         heads = self._annotated(project_id)
         scores = self._scores.scores(project_id, [head.task_id for head in heads])
         fields, met = [], []
@@ -128,7 +129,7 @@ class CandidateSource:
         usual = UsualFields.of(fields)
         names = self.names(project_id, _fields(each.signals for each in met))
         signals = [cost_signals(each.signals, usual, names) for each in met]
-        return History(len(heads), usual, tuple(met), ExpectedCost.fit(signals, [each.cost for each in met]))
+        return History(documents, usual, tuple(met), ExpectedCost.fit(signals, [each.cost for each in met]))
 
     def candidates(self, project_id: int, *, among: Iterable[int] | None = None) -> Candidates:
         """Return the open tasks that were scored.
@@ -210,11 +211,16 @@ def _pool(
 ) -> Pool:
     signals = [task.signals for task in tasks]
     expected = history.cost.predict([cost_signals(each, history.usual, names) for each in signals])
-    columns = ([getattr(each, name).mean for each in signals] for name in ("least_confidence", "margin", "entropy"))
+
+    def column(name: str) -> NDArray[np.float64]:
+        return np.array([getattr(each, name).mean for each in signals], dtype=np.float64)
+
     return Pool(
         _table([task.task_id for task in tasks], embeddings),
-        *(np.array(column, dtype=np.float64) for column in columns),
-        disagreement=np.array([each.disagreement.mean for each in signals], dtype=np.float64),
+        least_confidence=column("least_confidence"),
+        margin=column("margin"),
+        entropy=column("entropy"),
+        disagreement=column("disagreement"),
         cost=np.asarray(expected, dtype=np.float64),
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
 import numpy as np
@@ -23,12 +23,16 @@ from ml_backend.fewest_moves import scores_in_order
 from ml_backend.label_studio.client import Sampling
 from ml_backend.label_studio.records import Prediction
 from ml_backend.logs import get_logger
+from ml_backend.settings import Settings
 from ml_backend.task_board import TaskBoard
 from ml_backend.task_scores import Placed, TaskOrder, TaskScore, TaskScores
 
 #: Tasks whose order is the strategy's exactly; those behind them follow by score, and are put into order when
 #: people come near them. Each change of a score is a request to Label Studio.
 HEAD = 100
+#: Tasks are put into order when none was scored for this long, and again after so many annotated documents.
+ORDER_QUIET = timedelta(seconds=3)
+REORDER_AFTER = 10
 RANDOM = "random"
 UNCERTAINTY: Sampling = "Uncertainty sampling"
 
@@ -180,6 +184,13 @@ def arrange(project_id: int, candidates: Candidates, strategy: str, control_shar
         Placed(tasks[row].task_id, float(candidates.pool.cost[row]), place, bool(drawn[row]))
         for place, row in enumerate(rows)
     ]
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return the policy of the settings."""
+    return Policy(
+        settings.active_learning_strategy, settings.active_learning_control_share, settings.active_learning_fallback
+    )
 
 
 def labels_saved(history: History) -> LabelsSaved:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from ml_backend.errors import BackendError
@@ -13,6 +13,8 @@ from ml_backend.lineup import Lineup
 from ml_backend.logs import get_logger
 from ml_backend.metrics import Metrics
 from ml_backend.rescoring_store import TaskImage
+from ml_backend.signals import embedding_of, signals_of
+from ml_backend.task_scores import Scored
 from model.document import Document
 from model.images import image_key
 
@@ -83,6 +85,14 @@ class ImageMemory(Protocol):
         ...
 
 
+class ScoreMemory(Protocol):
+    """Keeps what the models say of tasks; :class:`ml_backend.task_scores.TaskScores` is one."""
+
+    def remember(self, project_id: int, scored: Iterable[Scored]) -> None:
+        """Keep it in place of what was kept before."""
+        ...
+
+
 class TaskPredictor:
     """Predicts single tasks; threads may share it, the models behind it take turns.
 
@@ -90,12 +100,20 @@ class TaskPredictor:
         images: Gets the image files.
         metrics: Where the time of each stage is counted.
         memory: Keeps which files were read, for a later version to find their readings; ``None`` keeps nothing.
+        scores: Keeps what the models are unsure of, for the order of tasks; ``None`` keeps nothing.
     """
 
-    def __init__(self, images: ImageFetcher, metrics: Metrics, memory: ImageMemory | None = None) -> None:
+    def __init__(
+        self,
+        images: ImageFetcher,
+        metrics: Metrics,
+        memory: ImageMemory | None = None,
+        scores: ScoreMemory | None = None,
+    ) -> None:
         self._images = images
         self._metrics = metrics
         self._memory = memory
+        self._scores = scores
 
     def fetch(self, task: Task, config: LabelConfig) -> dict[str, bytes]:
         """Return the image files of a task by the name of the ``Image`` tag each belongs to.
@@ -124,6 +142,8 @@ class TaskPredictor:
         for reader, version in lineup.of_task(task.id):
             documents = self.read(files, reader)
             predictions.append(self.convert(documents, task, config, version))
+            if version == lineup.version:
+                self.note(documents, task, version, lineup.project_id or task.project, predictions[-1]["score"])
         self._remember(files, task, config, lineup.project_id or task.project)
         return predictions
 
@@ -173,6 +193,28 @@ class TaskPredictor:
         """Return the prediction that the documents of a task make."""
         with self._metrics.stage("conversion"):
             return to_prediction(documents, config.for_task(task.data), model_version=version)
+
+    def note(
+        self, documents: Mapping[str, Document], task: Task, version: str, project_id: int, confidence: float
+    ) -> None:
+        """Keep what a version says of a task, for the order of tasks.
+
+        Args:
+            documents: By the name of the ``Image`` tag.
+            task: The task.
+            version: The model version, as the prediction carries it.
+            project_id: Its project; nothing is kept where it is 0.
+            confidence: The prediction's score.
+        """
+        if self._scores is None or not project_id or not task.id:
+            return
+        pages = list(documents.values())
+        scored = Scored(task.id, version, confidence, signals_of(pages), embedding_of(pages))
+        try:
+            self._scores.remember(project_id, [scored])
+        except BackendError as error:
+            # The next rescoring keeps it; until then the task has no place in the order.
+            _log.warning("task_score_not_kept", task=task.id, error=str(error))
 
     def _remember(self, files: Mapping[str, bytes], task: Task, config: LabelConfig, project_id: int) -> None:
         if self._memory is None or not project_id or not task.id:

@@ -1,39 +1,30 @@
 """After a promotion: what every open task says by the new version, so that the next task is the right one.
 
-It goes in steps that can each be repeated: the beginning (find the tasks that lack the version, group their documents),
-the parts (predict and push), and the end (set the project's version and order, remove what is older). Nothing is pushed
+It goes in steps that can each be repeated: the beginning (find the tasks that lack the version), the parts (predict and
+push), and the end (put the tasks into order, set the project's version, remove what is older). Nothing is pushed
 twice, since each step asks Label Studio which tasks lack the version; nothing is forgotten, since the ticker begins
 again until the store says that the version is done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
-from active_learning.clusters import find_centroids
-from ml_backend.errors import BackendError
 from ml_backend.jobs.chunks import Chunks
 from ml_backend.jobs.queue import JobQueue
-from ml_backend.label_studio.client import Sampling
-from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
 from ml_backend.learning_store import LearningStore
 from ml_backend.lineup import Lineup, is_ours
 from ml_backend.logs import get_logger
+from ml_backend.ordering import UNCERTAINTY, Orderer
 from ml_backend.predictor import ModelSource, Reader, TaskPredictor
 from ml_backend.pushing import Pusher
-from ml_backend.rescoring_store import RescoringStore, TaskImage
+from ml_backend.rescoring_store import RescoringStore
 from ml_backend.task_board import TaskBoard
-from model.errors import ModelError
 
 #: Tasks in one part: a few seconds with cached readings, so that more urgent jobs need not wait long.
 CHUNK = 50
-#: Documents that the groups are found with, and how many of them are taken from one place of the project.
-SAMPLE, WINDOW = 200, 20
-UNCERTAINTY: Sampling = "Uncertainty sampling"
 
 _log = get_logger(__name__)
 
@@ -54,12 +45,13 @@ class Rescorer:
         board: Label Studio.
         models: Says who answers for a project.
         predictor: Predicts single tasks.
-        memory: Keeps which files the tasks' images are, and the groups of documents.
+        memory: Keeps which files the tasks' images are, and how far a rescoring is.
         learning: Is told when a version is done.
         pusher: Does a part.
         queue: Where the end waits for its worker.
         chunks: Hands out the parts.
         keep_old: Whether the predictions of versions that no longer serve stay.
+        orderer: Puts the tasks into order before the project is switched over; ``None`` leaves that to the scores.
     """
 
     board: TaskBoard
@@ -71,8 +63,9 @@ class Rescorer:
     queue: JobQueue
     chunks: Chunks
     keep_old: bool = False
+    orderer: Orderer | None = None
 
-    def rescore(self, project_id: int, *, rng: np.random.Generator | None = None) -> str:
+    def rescore(self, project_id: int) -> str:
         """See to it that all open tasks get predictions of who serves the project now; safe to repeat.
 
         Returns:
@@ -96,10 +89,7 @@ class Rescorer:
         known = self.memory.task_images(project_id)
         rescoring = self.memory.rescoring(project_id)
         if rescoring is None or rescoring.version != version:
-            config = parse_label_config(self.board.project(project_id).label_config)
-            centroids = self._centroids(lacking, config, lineup, known, rng or np.random.default_rng())
-            self.memory.begin_rescoring(project_id, version, centroids)
-        # Else the groups stay: new tasks in groups of their own would all come first.
+            self.memory.begin_rescoring(project_id, version)
         # What was read before goes first: it takes a twentieth of the time.
         order = [number for number in lacking if number in known] + [
             number for number in lacking if number not in known
@@ -147,6 +137,8 @@ class Rescorer:
         project = self.board.project(project_id)
         there = self.board.version_counts(project_id)
         if version in there:
+            if self.orderer is not None:
+                self.orderer.order(project_id, version=version)
             if project.sampling != UNCERTAINTY:
                 self.board.update_project(project_id, sampling=UNCERTAINTY)
             if project.model_version != version:
@@ -162,26 +154,3 @@ class Rescorer:
         for name in () if self.keep_old else sorted(set(there).difference(spared)):
             if is_ours(name):
                 self.board.delete_version(project_id, name)
-
-    def _centroids(
-        self,
-        task_ids: Sequence[int],
-        config: LabelConfig,
-        lineup: Lineup[Reader],
-        known: Mapping[int, Mapping[str, TaskImage]],
-        rng: np.random.Generator,
-    ) -> tuple[tuple[float, ...], ...]:
-        """Find the groups of documents on a sample of those that were read before."""
-        project_id = lineup.project_id
-        assert project_id is not None
-        ids = [number for number in task_ids if number in known]
-        starts = rng.permutation(np.arange(0, len(ids), WINDOW))[: SAMPLE // WINDOW]
-        embeddings = []
-        for start in starts:
-            for task in self.board.open_tasks(project_id, ids[start : start + WINDOW]):
-                try:
-                    documents = self.predictor.read_again(task, config, lineup.champion, known[task.id], project_id)
-                except (ModelError, BackendError):
-                    continue  # its own part says why
-                embeddings += [document.embedding for document in documents.values() if document.embedding is not None]
-        return find_centroids(embeddings, rng)

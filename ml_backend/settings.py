@@ -205,6 +205,28 @@ class Settings(BaseSettings):
         description="Fields that a document must have, unless a project has critical fields of its own.",
     )
 
+    # Active learning
+    active_learning_strategy: Literal[
+        "diverse_uncertainty",
+        "diverse_cost",
+        "expected_cost",
+        "least_confidence",
+        "margin",
+        "entropy",
+        "bald",
+        "k_means",
+        "core_set",
+        "badge",
+        "typical",
+        "random",
+    ] = Field(default="diverse_uncertainty", description="What chooses the next tasks.")
+    active_learning_control_share: float = Field(
+        default=0.1, ge=0, le=1, description="Share of the tasks that chance puts into the order, to measure with."
+    )
+    active_learning_fallback: bool = Field(
+        default=False, description="Let chance order the tasks where active learning is measured not to win."
+    )
+
     # Serving versions, and the order of tasks
     model_poll_seconds: float = Field(
         default=3.0, gt=0, le=60, description="How often a serving process looks for a promoted version, in seconds."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from sqlalchemy import Engine, RowMapping, and_, func, select, update
 
 from ml_backend.database import reading, upsert, writing
 from ml_backend.signals import Signals
-from ml_backend.tables import ProjectFieldRow, TaskOrderRow, TaskScoreRow
+from ml_backend.tables import AnnotationRow, ProjectFieldRow, TaskOrderRow, TaskScoreRow
 
 # Some builds of SQLite take no more than 999 parameters in a statement.
 _CHUNK = 500
@@ -126,9 +126,9 @@ class TaskScores:
                 "embedding": _packed(each.embedding),
                 "embedding_version": each.version,
                 "scored_at": now,
-                # Another prediction, whose number and score are not known yet.
+                # Another prediction, whose number is not known yet.
                 "prediction_id": None,
-                "shown_score": None,
+                "shown_score": each.confidence,
             }
             for each in scored
         ]
@@ -200,6 +200,36 @@ class TaskScores:
         with reading(self._engine) as connection:
             row = connection.execute(chosen).mappings().one_or_none()
         return None if row is None else TaskOrder(**row)
+
+    def to_order(self, quiet: timedelta, after: int) -> list[int]:
+        """Return the projects whose tasks are to be put into order.
+
+        Those are the projects with tasks that were scored since the last time, although none has been for a while, and
+        those with so many more, or fewer, annotated documents.
+
+        Args:
+            quiet: The while.
+            after: So many documents.
+        """
+        newest = select(TaskScoreRow.project_id, func.max(TaskScoreRow.scored_at).label("at"))
+        newest = newest.group_by(TaskScoreRow.project_id)
+        counts = select(AnnotationRow.project_id, func.count(AnnotationRow.task_id.distinct()).label("documents"))
+        counts = counts.where(AnnotationRow.deleted_at.is_(None), AnnotationRow.was_cancelled.is_(False))
+        orders = select(TaskOrderRow.project_id, TaskOrderRow.ordered_at, TaskOrderRow.annotated)
+        with reading(self._engine) as connection:
+            scored = {row[0]: row[1] for row in connection.execute(newest)}
+            annotated = {row[0]: row[1] for row in connection.execute(counts.group_by(AnnotationRow.project_id))}
+            ordered = {row[0]: (row[1], row[2]) for row in connection.execute(orders)}
+        over = datetime.now(timezone.utc) - quiet
+        due = []
+        for project_id, at in sorted(scored.items()):
+            before, documents = ordered.get(project_id, (None, 0))
+            if before is None or at > before:
+                if at <= over:
+                    due.append(project_id)
+            elif abs(annotated.get(project_id, 0) - documents) >= after:
+                due.append(project_id)
+        return due
 
     def critical_fields(self, project_id: int) -> tuple[str, ...]:
         """Return the fields that a project itself has called critical."""

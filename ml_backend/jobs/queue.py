@@ -44,6 +44,7 @@ _SYNC = "ml_backend.jobs.sync.sync_project"
 _TRAIN = "ml_backend.jobs.training.train"
 _RESCORE = "ml_backend.jobs.rescoring.rescore_project"
 _RESCORE_CHUNK = "ml_backend.jobs.rescoring.rescore_chunk"
+_ORDER = "ml_backend.jobs.rescoring.order_project"
 _FINISH_RESCORING = "ml_backend.jobs.rescoring.finish_rescoring"
 
 
@@ -132,6 +133,10 @@ class JobQueue:
         """Have a rescoring ended whose parts are all done; return whether that was added."""
         name, what = f"rescored-{project_id}", f"end the rescoring of project {project_id}"
         return self._add(RESCORING_QUEUE, _FINISH_RESCORING, (project_id, version), name, what, retry=True)
+
+    def enqueue_ordering(self, project_id: int) -> bool:
+        """Have a project's open tasks put into order; return whether that was added."""
+        return self._add(RESCORING_QUEUE, _ORDER, (project_id,), f"order-{project_id}", f"order project {project_id}")
 
     def _add(
         self,

@@ -29,6 +29,13 @@ def finish_rescoring(project_id: int, version: str) -> str:
     return _ready().finish(project_id, version)
 
 
+def order_project(project_id: int) -> str:
+    """Run :meth:`ml_backend.ordering.Orderer.order` with the worker's services."""
+    orderer = _ready().orderer
+    order = None if orderer is None else orderer.order(project_id)
+    return "nothing to order" if order is None else f"{order.tasks} in order, {order.moved} moved"
+
+
 def _ready() -> Rescorer:
     if _rescorer is None:
         raise WorkerNotReadyError("This worker has no models.", WorkerNotReadyError.hint)

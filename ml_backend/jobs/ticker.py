@@ -54,6 +54,8 @@ class Queue(Protocol):
 
     def enqueue_rescoring(self, project_id: int) -> bool: ...  # noqa: D102
 
+    def enqueue_ordering(self, project_id: int) -> bool: ...  # noqa: D102
+
 
 class Ticker:
     """Puts into the queue what the store says is due.
@@ -66,6 +68,7 @@ class Ticker:
         shipped: The version that answers where a project has none of its own.
         queue: Where jobs wait.
         sync_seconds: How often a project is synced without an event.
+        to_order: Asked for the projects whose tasks are to be put into order.
         clock: The time, in UTC.
     """
 
@@ -79,6 +82,7 @@ class Ticker:
         queue: Queue,
         *,
         sync_seconds: float,
+        to_order: Callable[[], Sequence[int]] = lambda: (),
         clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         self._events = events
@@ -88,9 +92,11 @@ class Ticker:
         self._shipped = shipped
         self._queue = queue
         self._sync_every = timedelta(seconds=sync_seconds)
+        self._to_order = to_order
         self._clock = clock
         self._begun = clock()
         self._rescored: dict[tuple[int, str], datetime] = {}
+        self._ordered: dict[int, datetime] = {}
         self._stop = threading.Event()
 
     def start(self) -> None:
@@ -113,6 +119,7 @@ class Ticker:
             self._look_for_stale_runs,
             self._look_for_due_runs,
             self._look_for_rescorings,
+            self._look_for_orders,
         ):
             try:
                 look()
@@ -159,6 +166,14 @@ class Ticker:
             if asked is None or (now - asked).total_seconds() >= RESCORE_SECONDS:
                 self._queue.enqueue_rescoring(state.id)
                 self._rescored[(state.id, version)] = now
+
+    def _look_for_orders(self) -> None:
+        now = self._clock()
+        for project_id in self._to_order():
+            asked = self._ordered.get(project_id)
+            if asked is None or (now - asked).total_seconds() >= RESCORE_SECONDS:
+                self._queue.enqueue_ordering(project_id)
+                self._ordered[project_id] = now
 
     def _run(self) -> None:
         while not self._stop.wait(TICK_SECONDS):

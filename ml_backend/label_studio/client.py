@@ -199,6 +199,14 @@ class LabelStudio:
             stored.append(int(raw.id))
         return stored
 
+    def rescore_prediction(self, prediction_id: int, score: float) -> None:
+        """Change a prediction's score; one that is gone is no error."""
+        try:
+            with self.session.explained(f"change the score of prediction {prediction_id}", reveal=False):
+                self.session.request("PATCH", f"api/predictions/{prediction_id}", json={"score": score})
+        except NotFoundError:
+            return
+
     def delete_predictions(self, prediction_ids: Iterable[int]) -> None:
         """Delete predictions; one that is gone already is no error."""
         for prediction_id in prediction_ids:

@@ -131,7 +131,7 @@ class Extractor:
 
     def _calibrated(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         scaled = logits / self._temperature
-        return np.exp(scaled - np.logaddexp.reduce(scaled, axis=-1, keepdims=True))
+        return np.asarray(np.exp(scaled - np.logaddexp.reduce(scaled, axis=-1, keepdims=True)))
 
     def _expected_corrections(
         self, page: Page, probabilities: NDArray[np.float64], entities: Sequence[Entity]

@@ -1,11 +1,16 @@
 """After a promotion every open task gets the new version's prediction, once, and then the project is switched over."""
 
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 from redis import Redis
 from rq.job import Job
 
+from ml_backend.annotation_records import StoredAnnotation
+from ml_backend.candidates import CandidateSource
 from ml_backend.errors import ImageFetchError, LabelStudioUnreachableError
 from ml_backend.jobs.chunks import Chunks
 from ml_backend.jobs.queue import JobQueue
@@ -14,12 +19,15 @@ from ml_backend.jobs.worker import build_worker
 from ml_backend.label_studio.records import Prediction, Project, Task
 from ml_backend.learning_store import LearningStore
 from ml_backend.lineup import Lineup
+from ml_backend.looking_again import LookingAgain
 from ml_backend.metrics import Metrics
+from ml_backend.ordering import Orderer, Policy
 from ml_backend.predictor import TaskPredictor
 from ml_backend.pushing import Pusher
 from ml_backend.rescoring import CHUNK, UNCERTAINTY, Rescorer
 from ml_backend.rescoring_store import RescoringStore
 from ml_backend.store import Store
+from ml_backend.task_scores import TaskScores
 from model.document import Box, Document, Line, Page, Word
 from model.images import image_key
 from tests.ml_backend.backend import RECTANGLES, ImageTable
@@ -35,12 +43,23 @@ class Board:
         self.annotated, self.predictions = set(), []
         self.model_version, self.sampling = version, "Sequential sampling"
         self.fails_after = None
+        self.made, self.rescored, self.scores_at_switch = 0, 0, None
 
     def project(self, project_id):
         return Project(3, "cards", RECTANGLES, self.model_version, self.sampling, len(self.tasks))
 
     def update_project(self, project_id, *, model_version=None, sampling=None):
+        if model_version:
+            self.scores_at_switch = self.scores(model_version)
         self.model_version, self.sampling = model_version or self.model_version, sampling or self.sampling
+
+    def scores(self, version):
+        return {item.task: item.score for item in self.predictions if item.model_version == version}
+
+    def order(self, version):
+        """The open tasks as Label Studio serves them."""
+        scores = self.scores(version)
+        return sorted(self.open_ids(3), key=lambda task: scores[task])
 
     def has(self, task, version):
         return any(item.task == task and item.model_version == version for item in self.predictions)
@@ -57,8 +76,14 @@ class Board:
         for item in made:
             if self.fails_after == len(self.predictions):
                 raise LabelStudioUnreachableError("Label Studio does not answer.")
-            self.predictions.append(item)
-        return list(range(len(made)))
+            self.made += 1
+            self.predictions.append(replace(item, id=self.made))
+        return list(range(self.made - len(made) + 1, self.made + 1))
+
+    def rescore_prediction(self, prediction_id, score):
+        (place,) = [at for at, item in enumerate(self.predictions) if item.id == prediction_id]
+        self.predictions[place] = replace(self.predictions[place], score=score)
+        self.rescored += 1
 
     def version_counts(self, project_id):
         names = [item.model_version for item in self.predictions]
@@ -81,6 +106,8 @@ class KindReader:
         page = Page(100, 50, (Line(kind, box.polygon(), 0.9, (Word(kind, box, 0.9),)),))
         embedding = np.zeros(8, dtype=np.float32)
         embedding[ord(kind) % 8] = 1
+        # Of one kind, and yet not the same.
+        embedding[2 + int(number) % 5] = 0.1 + int(number) / 50
         document = Document(page, (), 1 / int(number), "text", self.version, embedding)
         self.pages[image_key(data)] = data
         return document
@@ -107,7 +134,7 @@ class Switch:
 
 
 class World:
-    def __init__(self, redis_url, count, **options):
+    def __init__(self, redis_url, count, control_share=0.1, **options):
         self.store = Store("sqlite://")
         self.board = Board(count)
         self.pages = {}
@@ -118,16 +145,25 @@ class World:
         self.connection = self.queue.connection
         self.learning = LearningStore(self.store.engine)
         memory = RescoringStore(self.store.engine)
-        predictor = TaskPredictor(self.images, Metrics(CollectorRegistry()), memory)
+        self.scores = TaskScores(self.store.engine)
+        predictor = TaskPredictor(self.images, Metrics(CollectorRegistry()), memory, self.scores)
+        source = CandidateSource(self.scores, self.learning)
         self.rescorer = Rescorer(
             self.board,
             self.switch,
             predictor,
             memory,
             self.learning,
-            Pusher(self.board, predictor, memory, self.queue),
+            Pusher(self.board, predictor, memory, self.queue, self.scores),
             self.queue,
             Chunks(self.queue),
+            orderer=Orderer(
+                self.board,
+                source,
+                self.scores,
+                Policy("diverse_uncertainty", control_share, fallback=False),
+                look_again=LookingAgain(self.switch, memory, source, self.scores).look,
+            ),
             **options,
         )
         provide(self.rescorer)
@@ -136,7 +172,7 @@ class World:
         build_worker(Redis.from_url(self.url)).work(burst=True, logging_level="ERROR")
 
     def rescore(self):
-        said = self.rescorer.rescore(3, rng=np.random.default_rng(0))
+        said = self.rescorer.rescore(3)
         self.work()
         return said
 
@@ -158,6 +194,14 @@ def make(redis_url):
     provide(None)
     for world in made:
         world.store.close()
+
+
+def annotate(world, number):
+    moment = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    world.board.annotated.add(number)
+    world.learning.save(
+        [(StoredAnnotation(number, 3, number, 1, [], False, False, moment, moment, {}, {"result": []}, NEW, 1), ())]
+    )
 
 
 def test_every_open_task_gets_one_prediction_and_then_the_project_is_switched_over(make):
@@ -189,25 +233,61 @@ def test_what_was_read_before_is_neither_fetched_nor_read_again(make):
     assert world.images.asked == []
 
 
-def test_documents_of_one_kind_share_a_cluster_and_later_clusters_have_larger_numbers(make, monkeypatch):
-    world = make(20)
+def test_tasks_are_in_the_strategys_order_before_the_project_is_switched_over(make):
+    world = make(30, control_share=0.2)
     world.rescore()
-    world.switch.now = Lineup(3, KindReader("p3-v2-00000002.aaaaaa", world.pages))
-    world.rescore()
-    clusters = {item.task: item.cluster for item in world.board.predictions if item.model_version.startswith("p3-v2")}
-    assert len(set(clusters.values())) == 2
-    assert len({clusters[n] for n in range(1, 21, 2)}) == 1
-    assert all(cluster >= 0 for cluster in clusters.values())
+    placed = sorted(world.scores.scores(3).values(), key=lambda task: task.place)
+    assert [task.task_id for task in placed] == world.board.order(NEW)
+    assert world.board.order(NEW) != sorted(world.board.tasks, reverse=True), "not that of the scores alone"
+    assert [place for place, task in enumerate(placed) if task.control][:2] == [4, 9]
+    order = world.scores.order(3)
+    assert (order.tasks, order.strategy, order.moved) == (30, "diverse_uncertainty", world.board.rescored)
+    assert world.board.scores_at_switch == world.board.scores(NEW)
 
 
-def test_tasks_that_are_imported_later_join_the_groups_that_there_are(make):
+def test_putting_tasks_into_order_again_changes_nothing(make):
     world = make(20)
-    late = {number: world.board.tasks.pop(number) for number in (19, 20)}
     world.rescore()
-    world.board.tasks |= late
+    changed = world.board.rescored
+    assert world.rescorer.orderer.order(3).moved == 0
+    assert world.board.rescored == changed
+
+
+def test_a_task_that_is_imported_later_is_put_among_the_others(make):
+    world = make(20)
+    late = world.board.tasks.pop(20)
     world.rescore()
-    clusters = {item.task: item.cluster for item in world.board.predictions}
-    assert (clusters[19], clusters[20]) == (clusters[1], clusters[2])
+    assert world.scores.to_order(timedelta(0), 10) == []
+    world.board.tasks[20] = late
+    world.rescore()
+    placed = sorted(world.scores.scores(3).values(), key=lambda task: task.place)
+    assert [task.task_id for task in placed] == world.board.order(NEW)
+    assert len(placed) == 20
+
+
+def test_what_was_annotated_has_no_place_and_its_embedding_is_renewed(make):
+    world = make(20)
+    world.rescore()
+    for number in range(1, 13):
+        annotate(world, number)
+    assert world.scores.to_order(timedelta(0), 10) == [3]
+    newer = KindReader("p3-v2-00000002.aaaaaa", world.pages)
+    world.switch.now = Lineup(3, newer)
+    world.rescore()
+    assert world.scores.scores(3)[1].place is None
+    assert world.scores.scores(3)[1].version == NEW, "what the person met"
+    assert set(world.scores.embeddings(3, newer.version)) == set(range(1, 21))
+    assert world.scores.order(3).annotated == 12
+
+
+def test_an_order_that_is_not_the_projects_version_stays_in_the_store(make):
+    world = make(10)
+    world.rescore()
+    world.board.model_version, world.board.rescored = "somebody else's", 0
+    for prediction in world.board.predictions:
+        world.scores.shown(3, {prediction.task: (prediction.id, 0.5)})
+    assert world.rescorer.orderer.order(3).moved == 0
+    assert world.board.rescored == 0
 
 
 def test_a_crash_half_way_is_taken_up_without_pushing_twice(make):
@@ -281,13 +361,13 @@ def test_nothing_is_done_while_the_version_that_should_serve_is_out_of_reach(mak
     assert world.board.predictions == []
 
 
-def test_where_both_predict_each_task_gets_both_in_one_cluster(make):
+def test_where_both_predict_each_task_gets_both(make):
     world = make(6)
     challenger = KindReader("p3-v2-00000002.aaaaaa", world.pages)
     world.switch.now = Lineup(3, world.new, challenger, both=True)
     world.rescore()
     assert world.made_by() == world.made_by(challenger.version) == [1, 2, 3, 4, 5, 6]
-    assert len({(item.task, item.cluster) for item in world.board.predictions}) == 6
+    assert [task.version for task in world.scores.scores(3).values()] == [NEW] * 6, "the champion's order counts"
     assert world.board.model_version == NEW
 
 
