@@ -189,21 +189,6 @@ class Settings(BaseSettings):
         default="NAME,PHONE,EMAIL",
         description="Fields that a document must have, unless a project has critical fields of its own.",
     )
-    very_low_confidence_threshold: float = Field(
-        default=0.5, ge=0, le=1, description="Below this a document's average reading confidence is very low."
-    )
-    classifier_confidence_threshold: float = Field(
-        default=0.6, ge=0, le=1, description="Below this the fields of a document are unsure on average."
-    )
-    low_block_share: float = Field(
-        default=0.3, ge=0, le=1, description="More lines of low confidence than this share are many."
-    )
-    min_blocks: int = Field(default=3, ge=0, description="A document with fewer lines is looked at.")
-    max_blocks: int = Field(default=30, ge=1, description="A document with more lines is looked at.")
-    critical_fields: str = Field(
-        default="NAME,PHONE,EMAIL",
-        description="Fields that a document must have, unless a project has critical fields of its own.",
-    )
 
     # Active learning
     active_learning_strategy: Literal[
@@ -268,10 +253,6 @@ class Settings(BaseSettings):
             raise ValueError("VERY_LOW_CONFIDENCE_THRESHOLD must not lie above CONFIDENCE_THRESHOLD")
         if self.min_blocks > self.max_blocks:
             raise ValueError("MIN_BLOCKS must not lie above MAX_BLOCKS")
-        if self.very_low_confidence_threshold > self.confidence_threshold:
-            raise ValueError("VERY_LOW_CONFIDENCE_THRESHOLD must not lie above CONFIDENCE_THRESHOLD")
-        if self.min_blocks > self.max_blocks:
-            raise ValueError("MIN_BLOCKS must not lie above MAX_BLOCKS")
         if self.challenger_share and self.serve_both:
             raise ValueError("set CHALLENGER_SHARE or SERVE_BOTH: a task has its prediction from one, or from both")
         return self
@@ -314,11 +295,6 @@ class Settings(BaseSettings):
     def public_url(self) -> str:
         """The address under which Label Studio reaches this backend."""
         return self.backend_url.rstrip("/") or f"http://127.0.0.1:{self.port}"
-
-    @cached_property
-    def critical_field_names(self) -> tuple[str, ...]:
-        """Fields that a document must have, in capitals."""
-        return tuple(name.strip().upper() for name in self.critical_fields.split(",") if name.strip())
 
     @cached_property
     def critical_field_names(self) -> tuple[str, ...]:
