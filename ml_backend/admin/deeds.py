@@ -91,7 +91,7 @@ class Deeds:
         )
         report = ensure_project(self._client(), plan, address)
         self.learning.ask_sync(report.project_id)
-        done = [say("{change}.", change=say(change)) for change in report.changes]
+        done = [say("{change}.", change=change[0].upper() + change[1:]) for change in report.changes]
         return done or [say("Everything was in place already; nothing was changed.")]
 
     def sync(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:

@@ -17,7 +17,7 @@ from ml_backend.admin.language import Speaker
 from ml_backend.lineup import SHIPPED
 from ml_backend.recommending import Recommender
 from ml_backend.self_learning.patterns import Period
-from ml_backend.words import say
+from ml_backend.words import Words, say
 from model.errors import ModelError
 from model.registry import Version
 
@@ -124,7 +124,7 @@ def quality(versions: Sequence[Version], live: Sequence[LiveScore], speaker: Spe
         y_range=(0.0, 1.0),
         x_ticks=[(place[n], names[n]) for n in numbers],
     )
-    head = [speaker(say(name)) for name in ("Version", "Held-out F1", "Live F1", "95 % interval", "Documents")]
+    head = _said(speaker, say("Version"), say("Held-out F1"), say("Live F1"), say("95 % interval"), say("Documents"))
     return Plot(title, said, picture, [(each.style, each.name) for each in series], head, rows)
 
 
@@ -160,7 +160,7 @@ def learning_curve(versions: Sequence[Version], speaker: Speaker) -> Plot:
             )
         )
     picture = plot(title, said, series, x_label=speaker(say("documents")), y_label="F1", y_range=(0.0, 1.0))
-    head = [speaker(say(name)) for name in ("Documents", "Held-out F1", "Version")]
+    head = _said(speaker, say("Documents"), say("Held-out F1"), say("Version"))
     rows = [(speaker.number(x), speaker.number(y, 3), f"v{n}") for x, y, n in points]
     return Plot(title, said, picture, [(s.style, s.name) for s in series if s.name], head, rows)
 
@@ -190,7 +190,7 @@ def course_of_cost(found: Sequence[Cost], speaker: Speaker) -> Plot:
     picture = plot(
         title, said, series, x_label=speaker(say("annotated documents")), y_label=speaker(say("corrections"))
     )
-    head = [speaker(say(name)) for name in ("Annotated", "Corrections", "Version")]
+    head = _said(speaker, say("Annotated"), say("Corrections"), say("Version"))
     rows = [
         (speaker.moment(each.at), speaker.number(each.cost), "–" if each.version is None else f"v{each.version}")
         for each in found[-50:]
@@ -212,7 +212,7 @@ def queue_of_reasons(recommender: Recommender, project_id: int, speaker: Speaker
     said = speaker(say("Reasons of the documents that the rules send to a person; one may have several."))
     rows = [(speaker(REASONS[code]), count) for code, count in counts.most_common()]
     picture = bars(title, said, [(name, float(count), speaker.number(count)) for name, count in rows])
-    head = [speaker(say(name)) for name in ("Reason", "Documents")]
+    head = _said(speaker, say("Reason"), say("Documents"))
     return Plot(title, said, picture, (), head, [(name, speaker.number(count)) for name, count in rows])
 
 
@@ -232,7 +232,7 @@ def draw_weeks(weeks: Sequence[Period], speaker: Speaker) -> Plot:
         y_label=speaker(say("corrections")),
         x_ticks=[(i, week.name) for i, week in enumerate(weeks) if i % step == 0],
     )
-    head = [speaker(say(name)) for name in ("Week from", "Documents", "Corrections")]
+    head = _said(speaker, say("Week from"), say("Documents"), say("Corrections"))
     rows = [(week.name, speaker.number(week.documents), speaker.number(week.cost, 2)) for week in weeks]
     return Plot(title, said, picture, (), head, rows)
 
@@ -261,6 +261,10 @@ def calibration(bins: Sequence[Bin], speaker: Speaker) -> Plot:
         x_ticks=[(v / 5, f"{v / 5:.1f}") for v in range(6)],
         diagonal=True,
     )
-    head = [speaker(say(name)) for name in ("Confidence", "Left unchanged", "Documents")]
+    head = _said(speaker, say("Confidence"), say("Left unchanged"), say("Documents"))
     rows = [(speaker.percent(b.confidence), speaker.percent(b.accuracy), speaker.number(b.documents)) for b in bins]
     return Plot(title, said, picture, [(1, series[0].name)], head, rows)
+
+
+def _said(speaker: Speaker, *words: Words) -> list[str]:
+    return [speaker(each) for each in words]

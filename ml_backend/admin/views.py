@@ -84,6 +84,7 @@ def create_blueprint(panel: Panel, entrance: Entrance, *, secure: bool) -> Bluep
         theme = request.cookies.get(THEME_COOKIE, "auto")
         return {
             "_": speaker,
+            "n_": speaker.count,
             "speaker": speaker,
             "languages": LANGUAGES,
             "themes": THEMES,
