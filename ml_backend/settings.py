@@ -163,7 +163,7 @@ class Settings(BaseSettings):
         default=0.005, ge=0, le=1, description="Rise of the CER that must be ruled out (95 %) before a promotion."
     )
     recogniser_forgetting_margin: float = Field(
-        default=0.001, ge=0, le=1, description="Rise of the CER that is allowed on rendered lines of any language."
+        default=0.001, ge=0, le=1, description="Rise of the CER that is allowed on rendered lines."
     )
     recogniser_gate_min_lines: int = Field(
         default=20, ge=2, description="Held-out lines without which no recogniser is promoted."

@@ -40,17 +40,22 @@ def test_one_lucky_document_does_not_outweigh_nine_that_are_read_worse() -> None
     assert set(failed(decide(old, new))) >= {"accuracy", "bootstrap"}
 
 
+def test_forgetting_is_found_however_small_where_there_are_many_lines() -> None:
+    old, new = [document(3)] * 10, [document(1)] * 10
+    assert decide(old, new, {"en": (LineScore(100, 100_000, 0, 1), LineScore(200, 100_000, 0, 1))}).promote
+    decision = decide(old, new, {"en": (LineScore(100, 100_000, 0, 1), LineScore(201, 100_000, 0, 1))})
+    assert failed(decision) == ["forgetting"]
+    assert decision.reason == "CER on rendered lines 0.201 % after 0.100 %"
+
+
 def test_forgetting_in_one_language_is_found_though_the_others_gain() -> None:
     old, new = [document(3)] * 10, [document(1)] * 10
-    forgetting = {
-        "latin": (LineScore(20, 1000, 80, 100), LineScore(5, 1000, 95, 100)),
-        "cyrillic": (LineScore(10, 1000, 90, 100), LineScore(12, 1000, 89, 100)),
-    }
-    decision = decide(old, new, forgetting)
-    assert failed(decision) == ["forgetting"]
-    assert "cyrillic changes worst: CER 1.20 % after 1.00 %" in decision.reason
-    allowed = {"latin": (LineScore(10, 1000, 90, 100), LineScore(11, 1000, 90, 100))}
-    assert decide(old, new, allowed).promote
+    gain = (LineScore(300, 20_000, 80, 100), LineScore(100, 20_000, 95, 100))
+    decision = decide(old, new, {"en": gain, "ru": (LineScore(10, 2_000, 90, 100), LineScore(40, 2_000, 70, 100))})
+    assert failed(decision) == ["languages"]
+    assert decision.reason == "CER on rendered lines, ru, 2.000 % after 0.500 %"
+    # Four more edits in two thousand characters may be chance.
+    assert decide(old, new, {"en": gain, "ru": (LineScore(10, 2_000, 90, 100), LineScore(14, 2_000, 87, 100))}).promote
 
 
 def test_the_bound_is_exact_where_every_document_changes_alike() -> None:
