@@ -1,4 +1,4 @@
-"""A backend whose self-learning API works, without Label Studio: real services, store and views, a reader of one card."""
+"""A backend with the self-learning API, without Label Studio: real services, store and views, a reader of one card."""
 
 from collections.abc import Sequence
 
@@ -79,7 +79,7 @@ class ApiClient:
 
 
 def build_api(settings: Settings, images: ImageTable | None = None, *, config: str | None = RECTANGLES):
-    """Return an application with the API over the store of the settings; ``config`` was seen before Label Studio died."""
+    """Return an application with the API; ``config`` is what was seen of the project before Label Studio died."""
     reader = CardReader()
     backend = build_backend(settings, reader, None, images or ImageTable())
     store = backend.services.store
