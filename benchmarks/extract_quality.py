@@ -10,7 +10,6 @@ a scorer of field values.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections import Counter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,8 @@ from ml_backend.pushing import Pusher
 from ml_backend.rescoring import Rescorer
 from ml_backend.rescoring_store import RescoringStore
 from ml_backend.run_store import RunStore
-from ml_backend.self_learning.assembly import build_self_learning
+from ml_backend.self_learning.assembly import build_feedback, build_projects, build_self_learning
+from ml_backend.self_learning.options import ProjectOptions
 from ml_backend.services import PredictionService, Services
 from ml_backend.serving import Choice, Models
 from ml_backend.settings import Settings
@@ -110,7 +112,8 @@ def build_parts(settings: Settings) -> Parts:
         timeout=settings.fetch_timeout_seconds,
     )
     learning, rescorings = LearningStore(store.engine), RescoringStore(store.engine)
-    choice = Choice(settings.challenger_share, settings.serve_both, pinned=learning.pinned)
+    own_share = ProjectOptions(store.engine).challenger_share
+    choice = Choice(settings.challenger_share, settings.serve_both, pinned=learning.pinned, own_share=own_share)
     runs = RunStore(store.engine)
     models = Models(
         pipeline,
@@ -170,6 +173,7 @@ class WorkerServices:
     rescorer: Rescorer
     synchroniser: Synchroniser
     ticker: Ticker
+    absorb: Callable[[int], int]
 
 
 def build_worker_services(settings: Settings) -> WorkerServices:
@@ -205,6 +209,7 @@ def build_worker_services(settings: Settings) -> WorkerServices:
             parts.scores,
             policy_of(settings),
             look_again=LookingAgain(parts.models, parts.rescorings, source, parts.scores).look,
+            remember_config=ProjectOptions(parts.store.engine).remember_label_config,
         ),
     )
     ticker = Ticker(
@@ -218,7 +223,9 @@ def build_worker_services(settings: Settings) -> WorkerServices:
         to_order=lambda: parts.scores.to_order(ORDER_QUIET, REORDER_AFTER),
     )
     scoring = ScoringServices(label_studio, parts.models, parts.predictor)
-    return WorkerServices(scoring, rescorer, build_synchroniser(settings, parts.store, label_studio), ticker)
+    projects = build_projects(settings, parts.store, label_studio)
+    absorb = build_feedback(settings, parts.store, projects, parts.images).absorb
+    return WorkerServices(scoring, rescorer, build_synchroniser(settings, parts.store, label_studio), ticker, absorb)
 
 
 def build_registry(settings: Settings) -> Registry:

@@ -54,11 +54,18 @@ class Choice:
         share: The challenger's share of the tasks, in ``[0, 1]``.
         both: Whether both predict each task.
         pinned: Asked for each project: the registry's number that it is to stay at, or ``None``.
+        own_share: Asked for each project: the share that was set for it, or ``None`` where ``share`` counts.
     """
 
     share: float = 0.0
     both: bool = False
     pinned: Callable[[int], int | None] = lambda _project_id: None
+    own_share: Callable[[int], float | None] = lambda _project_id: None
+
+    def share_of(self, project_id: int) -> float:
+        """Return the challenger's share of a project's tasks; 0 where both predict each."""
+        own = None if self.both else self.own_share(project_id)
+        return self.share if own is None else own
 
 
 def _no_history(_project_id: int) -> Sequence[int | None]:
@@ -192,7 +199,8 @@ class Models(Generic[Model]):
         if pinned is not None:
             return Lineup(project_id, self._model(project_id, self._source.version(project_id, pinned)))
         champion = self._model(project_id, self._source.champion(project_id))
-        if not self._choice.share and not self._choice.both:
+        share = self._choice.share_of(project_id)
+        if not share and not self._choice.both:
             return Lineup(project_id, champion)
         ref = self._source.challenger(project_id)
         try:
@@ -203,7 +211,7 @@ class Models(Generic[Model]):
             challenger = None
         if challenger is None or challenger.version == champion.version:
             return Lineup(project_id, champion)
-        return Lineup(project_id, champion, challenger, self._choice.share, self._choice.both)
+        return Lineup(project_id, champion, challenger, share, self._choice.both)
 
     def _stand_in(self, project_id: int) -> Lineup[Model]:
         """Return the line-up of the latest predecessor that can be loaded, in the end of the weights that ship."""

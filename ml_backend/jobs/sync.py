@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ml_backend.errors import BackendError
 from ml_backend.syncing import Synchroniser
 
@@ -12,13 +14,22 @@ class SyncNotReadyError(BackendError):
     hint = "Start the worker with `python -m ml_backend.jobs.worker`, not with `rq worker`."
 
 
+Absorb = Callable[[int], int]
+"""Makes annotations of a project's feedback that has waited for Label Studio; returns of how many."""
+
+
+def _nothing(_project_id: int) -> int:
+    return 0
+
+
 _synchroniser: Synchroniser | None = None
+_absorb: Absorb = _nothing
 
 
-def provide(synchroniser: Synchroniser | None) -> None:
+def provide(synchroniser: Synchroniser | None, absorb: Absorb = _nothing) -> None:
     """Set what :func:`sync_project` works with in this process; the worker does so before it takes its first job."""
-    global _synchroniser
-    _synchroniser = synchroniser
+    global _synchroniser, _absorb
+    _synchroniser, _absorb = synchroniser, absorb
 
 
 def sync_project(project_id: int) -> str:
@@ -34,4 +45,6 @@ def sync_project(project_id: int) -> str:
     if _synchroniser is None:
         raise SyncNotReadyError("This worker cannot sync.", SyncNotReadyError.hint)
     report = _synchroniser.sync(project_id)
-    return f"{report.changed} changed, {report.deleted} deleted, {report.events} events"
+    absorbed = _absorb(project_id)
+    more = f", {absorbed} from feedback" if absorbed else ""
+    return f"{report.changed} changed, {report.deleted} deleted, {report.events} events{more}"

@@ -52,7 +52,7 @@ def main() -> int:
         return 1
     scoring.provide(services.scoring)
     rescoring.provide(services.rescorer)
-    sync.provide(services.synchroniser)
+    sync.provide(services.synchroniser, services.absorb)
     services.ticker.start()
     _log.info("worker_ready", queues=WORKER_QUEUES)
     build_worker(connection).work(with_scheduler=True, logging_level=settings.log_level)

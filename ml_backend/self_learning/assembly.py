@@ -90,6 +90,7 @@ def build_self_learning(
         registry,
         Versions(registry, runs),
         options,
+        both=settings.serve_both,
     )
     return SelfLearning(
         projects,

@@ -151,8 +151,10 @@ class FeedbackService:
         Raises:
             StoreError: If the store cannot be read or written.
         """
-        done = [self._absorb(feedback).standing for feedback in self.store.waiting(project_id)]
-        return done.count("training_data")
+        done = [self._absorb(feedback).standing for feedback in self.store.waiting(project_id)].count("training_data")
+        if done:
+            self._due.check(project_id)
+        return done
 
     def standing_of(self, feedback: Feedback) -> Taken:
         """Return what became of a feedback that was kept before."""

@@ -27,6 +27,12 @@ class NotReadyError(BackendError):
     status = 409
 
 
+class SharedError(BackendError):
+    """Tasks cannot be shared out."""
+
+    status = 409
+
+
 class NoRunError(BackendError):
     """There is no such run."""
 
@@ -85,6 +91,7 @@ class Steering:
         registry: Versions.
         versions: Moves the champion.
         options: What is set for projects.
+        both: Whether champion and challenger both predict every task.
     """
 
     def __init__(
@@ -99,6 +106,8 @@ class Steering:
         registry: Registry,
         versions: Versions,
         options: ProjectOptions,
+        *,
+        both: bool = False,
     ) -> None:
         self._projects = projects
         self._synchroniser = synchroniser
@@ -110,6 +119,7 @@ class Steering:
         self._registry = registry
         self._versions = versions
         self._options = options
+        self._both = both
 
     def collect(self, project_id: int, *, write: bool = False) -> Collection:
         """Bring annotations and waiting feedback over.
@@ -127,7 +137,8 @@ class Steering:
         report = self._synchroniser.sync(project_id, compare=True)
         config = self._projects.config(project_id)
         absorbed = self._feedback.absorb(project_id)
-        run = report.run or (self._due.check(project_id) if absorbed else None)
+        current = self._statuses.current_run(project_id)
+        run = current if current is not None and current.state == "due" else report.run
         file, written, problems = None, 0, self._statuses.unusable(project_id)
         if write:
             file, tally = self._writer.write(project_id, config)
@@ -211,9 +222,12 @@ class Steering:
         """Give the challenger a share of the tasks, in ``[0, 1]``; with ``None`` CHALLENGER_SHARE counts again.
 
         Raises:
-            RequestError: If both versions predict every task, so that there is nothing to share.
+            RequestError: If the share is none.
+            SharedError: If both versions predict every task, so that there is nothing to share.
             StoreError: If the store cannot be written.
         """
         if share is not None and not 0 <= share <= 1:
             raise RequestError("The share must lie between 0 and 1.")
+        if share is not None and self._both:
+            raise SharedError("Both versions predict every task.", "Switch SERVE_BOTH off to share tasks out.")
         self._options.set_challenger_share(project_id, share)

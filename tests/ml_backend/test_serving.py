@@ -259,3 +259,21 @@ def test_swaps_under_load_give_every_request_a_whole_line_up(make, versions):
         thread.join(10)
     names = ("p3-v1-00000001.aaaaaa", "p3-v2-00000002.aaaaaa")
     assert seen <= {names, names[::-1]}
+
+
+def test_the_share_that_is_set_for_a_project_wins_at_once():
+    shares = {}
+    models = Models(
+        Loaded("shipped-00000000.aaaaaa"),
+        Versions(champions={3: 1}, challengers={3: 2}),
+        lambda folder, name: Loaded(f"{name}.aaaaaa"),
+        Metrics(CollectorRegistry()),
+        choice=Choice(0.0, own_share=shares.get),
+        most=4,
+    )
+    assert models.lineup(3).challenger is None
+    shares[3] = 0.25
+    assert models.refresh(3).share == 0.25
+    shares[3] = 0.0
+    assert models.refresh(3).challenger is None
+    assert models.refresh(3).version == "p3-v1-00000001.aaaaaa"
