@@ -10,6 +10,7 @@ import onnx
 from onnx import numpy_helper
 
 from model.errors import RecogniserError
+from model.recognition.context import DILATION, Context
 from model.recognition.graph import FloatArray, find_head
 from model.recognition.head import Head
 
@@ -49,9 +50,14 @@ def graft(onnx_file: Path, head: Head, folder: Path, *, name: str = "PP-OCRv6_sm
     ]
     del graph.node[:], graph.initializer[:], graph.output[:]
     graph.node.extend(kept)
+    features = old.features
+    if head.context is not None:
+        nodes, tensors, features = _context_nodes(head.context, features)
+        graph.node.extend(nodes)
+        stored += tensors
     graph.node.extend(
         [
-            onnx.helper.make_node("MatMul", [old.features, "head.weights"], ["head.product"]),
+            onnx.helper.make_node("MatMul", [features, "head.weights"], ["head.product"]),
             onnx.helper.make_node("Add", ["head.product", "head.bias"], ["head.logits"]),
             # Lines, columns, classes: the axis by its number, as before opset 13 it means more than one axis.
             onnx.helper.make_node("Softmax", ["head.logits"], [old.output], axis=2),
@@ -75,6 +81,29 @@ def graft(onnx_file: Path, head: Head, folder: Path, *, name: str = "PP-OCRv6_sm
     # JSON is YAML, and quicker to write.
     (folder / DESCRIPTION_FILE).write_text(json.dumps(_description(name, listed)), "utf-8")
     return target
+
+
+def _context_nodes(context: Context, features: str) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto], str]:
+    """Return the layer as nodes: a convolution, what is positive of it, a matrix, and the features themselves."""
+    nodes = [
+        onnx.helper.make_node("MatMul", [features, "context.narrow"], ["context.few"]),
+        onnx.helper.make_node("Transpose", ["context.few"], ["context.across"], perm=[0, 2, 1]),
+        onnx.helper.make_node(
+            "Conv",
+            ["context.across", "context.kernel", "context.inner_bias"],
+            ["context.inner"],
+            dilations=[DILATION],
+            pads=[context.reach, context.reach],
+        ),
+        onnx.helper.make_node("Relu", ["context.inner"], ["context.positive"]),
+        onnx.helper.make_node("Transpose", ["context.positive"], ["context.along"], perm=[0, 2, 1]),
+        onnx.helper.make_node("MatMul", ["context.along", "context.outer"], ["context.product"]),
+        onnx.helper.make_node("Add", ["context.product", "context.outer_bias"], ["context.change"]),
+        onnx.helper.make_node("Add", [features, "context.change"], ["context.features"]),
+    ]
+    names = ("narrow", "kernel", "inner_bias", "outer", "outer_bias")
+    tensors = [_tensor(f"context.{name}", getattr(context, name)) for name in names]
+    return nodes, tensors, "context.features"
 
 
 def _tensor(name: str, values: FloatArray) -> onnx.TensorProto:

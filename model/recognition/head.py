@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from model.errors import RecogniserError
+from model.recognition.context import Context
 from model.recognition.graph import FloatArray
 from model.recognition.lookalikes import lookalikes
 
@@ -21,6 +22,7 @@ FILE = "recogniser.safetensors"
 """Name of a head's file in the folder of a model version."""
 
 _BLANK = 0
+_CONTEXT = tuple(part.name for part in fields(Context))
 # How far a new row may lie from its look-alike's, and how unlikely a character without one is at first.
 _SPREAD = 0.02
 
@@ -53,6 +55,7 @@ class Head:
         characters: What the columns after the first mean; the space comes last.
         backbone: Digest of the backbone that it reads the features of.
         temperature: What logits are divided by, above 0, so that scores are how often they are right.
+        context: A layer before the matrix that looks at neighbours; None for a plain head.
 
     Raises:
         RecogniserError: If shapes and alphabet do not fit.
@@ -63,6 +66,7 @@ class Head:
     characters: tuple[str, ...]
     backbone: str
     temperature: float = 1.0
+    context: Context | None = None
     _index: dict[str, int] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -77,7 +81,7 @@ class Head:
     def digest(self) -> str:
         """Twelve hexadecimal digits that change with anything that changes what is read."""
         hashes = hashlib.sha256()
-        for part in (self.weights, self.bias):
+        for part in self._tensors().values():
             hashes.update(np.ascontiguousarray(part, np.float32).tobytes())
         hashes.update("\n".join((*self.characters, self.backbone, f"{self.temperature:.6f}")).encode())
         return hashes.hexdigest()[:12]
@@ -94,9 +98,13 @@ class Head:
         """
         return [self._index[character] for character in text]
 
+    def seen(self, features: FloatArray) -> FloatArray:
+        """Return what the matrix reads: the backbone's features, with what their neighbours add."""
+        return features if self.context is None else self.context.apply(features)
+
     def probabilities(self, features: FloatArray) -> FloatArray:
         """Return how likely each character is at each column: shape (columns, 1 + characters), rows sum to 1."""
-        logits = (features @ self.weights + self.bias) / self.temperature
+        logits = (self.seen(features) @ self.weights + self.bias) / self.temperature
         logits -= logits.max(axis=1, keepdims=True)
         np.exp(logits, out=logits)
         return np.asarray(logits / logits.sum(axis=1, keepdims=True), np.float32)
@@ -173,8 +181,15 @@ class Head:
             "backbone": self.backbone,
             "temperature": f"{self.temperature:.6f}",
         }
-        tensors = {"weights": np.ascontiguousarray(self.weights, np.float32), "bias": self.bias.astype(np.float32)}
-        target.write_bytes(save(tensors, metadata={"head": json.dumps(described, ensure_ascii=False, sort_keys=True)}))
+        target.write_bytes(
+            save(self._tensors(), metadata={"head": json.dumps(described, ensure_ascii=False, sort_keys=True)})
+        )
+
+    def _tensors(self) -> dict[str, FloatArray]:
+        tensors = {"weights": self.weights, "bias": self.bias}
+        if self.context is not None:
+            tensors |= {f"context.{name}": getattr(self.context, name) for name in _CONTEXT}
+        return {name: np.ascontiguousarray(values, np.float32) for name, values in tensors.items()}
 
     @staticmethod
     def load(path: Path) -> Head:
@@ -189,22 +204,32 @@ class Head:
                 described = json.loads(file.metadata()["head"])
                 weights = np.asarray(file.get_tensor("weights"), np.float32)
                 bias = np.asarray(file.get_tensor("bias"), np.float32)
+                context = None
+                if f"context.{_CONTEXT[0]}" in file.keys():  # noqa: SIM118 - no mapping
+                    context = Context(
+                        *(np.asarray(file.get_tensor(f"context.{name}"), np.float32) for name in _CONTEXT)
+                    )
             characters = tuple(str(c) for c in json.loads(described["characters"]))
-            return Head(weights, bias, characters, str(described["backbone"]), float(described["temperature"]))
+            return Head(weights, bias, characters, str(described["backbone"]), float(described["temperature"]), context)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise RecogniserError(f"{source} is no recogniser's head, or damaged.") from error
 
 
 def _margin(probabilities: FloatArray, path: NDArray[np.intp]) -> float:
-    """Return the smallest difference between a column's winner and what would have changed the text."""
+    """Return by how much what was read leads, at the column where it leads least."""
     rows = np.arange(len(path))
-    others = probabilities.copy()
-    others[rows, path] = 0.0
-    # Within one character's columns, or between it and the blank beside it, another winner changes nothing.
     before = np.concatenate(([_BLANK], path[:-1]))
     after = np.concatenate((path[1:], [_BLANK]))
-    others[rows, before] = np.where(path == before, others[rows, before], 0.0)
-    others[rows, after] = 0.0
+    # Which character beside it a column joins, or whether a repeated one or none, changes nothing.
+    same = np.zeros(probabilities.shape, bool)
+    same[rows, path] = True
+    quiet = path == _BLANK
+    same[rows[quiet], before[quiet]] = True
+    same[rows[quiet], after[quiet]] = True
     repeated = (path == before) | (path == after)
-    others[rows[repeated], _BLANK] = 0.0
-    return float(max(0.0, (probabilities[rows, path] - others.max(axis=1)).min()))
+    same[rows[repeated], _BLANK] = True
+    same[rows[repeated], before[repeated]] = True
+    same[rows[repeated], after[repeated]] = True
+    kept = np.where(same, probabilities, 0).sum(axis=1)
+    rivals = np.where(same, 0, probabilities).max(axis=1)
+    return float(np.clip((kept - rivals).min(), 0.0, 1.0))

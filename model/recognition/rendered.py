@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from model.recognition.augmentation import augment_crop
 from model.recognition.backbone import Backbone
 from model.recognition.charset import DEFAULT_LANGUAGES, charset_of
 from model.recognition.lines import FeatureLine, load_lines, save_lines
+from model.recognition.scripts import settled
 from model.synthetic.fonts import FontSet
 from model.synthetic.text_lines import cyrillic_share, draw_line
 
@@ -28,7 +30,7 @@ def rendered_crop(seed: int, fonts: FontSet) -> tuple[RgbImage, str, str]:
     """Return a drawn and changed line, what it says, and its language."""
     charset = charset_of(DEFAULT_LANGUAGES)
     line = draw_line(seed, fonts=fonts, charset=charset, locales=cyrillic_share(CYRILLIC_SHARE))
-    return augment_crop(line.image, np.random.default_rng((seed, 1))), line.text, line.language
+    return augment_crop(line.image, np.random.default_rng((seed, 1))), settled(line.text), line.language
 
 
 def rendered_lines(backbone: Backbone, fonts: FontSet, seeds: Iterable[int]) -> Iterator[FeatureLine]:
@@ -58,4 +60,4 @@ def prepare(
             path.with_suffix(".part.npz").rename(path)
             found += load_lines(path, backbone=backbone.digest)
         on_progress(len(found))
-    return found
+    return [replace(line, text=settled(line.text)) for line in found]
