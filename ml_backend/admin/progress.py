@@ -68,9 +68,11 @@ def progress_of(run: Run | None, speaker: Speaker) -> RunProgress:
 def _detail(run: Run, speaker: Speaker) -> str:
     said = []
     if run.step is not None and run.steps:
-        said.append(speaker("step {step} of {steps}", step=speaker.number(run.step), steps=speaker.number(run.steps)))
+        said.append(
+            speaker(say("step {step} of {steps}", step=speaker.number(run.step), steps=speaker.number(run.steps)))
+        )
     if run.loss is not None:
-        said.append(speaker("loss {loss}", loss=speaker.number(run.loss, 3)))
+        said.append(speaker(say("loss {loss}", loss=speaker.number(run.loss, 3))))
     if run.eta_seconds is not None:
-        said.append(speaker("about {time} left", time=speaker.span(run.eta_seconds)))
+        said.append(speaker(say("about {time} left", time=speaker.span(run.eta_seconds))))
     return ", ".join(said)
