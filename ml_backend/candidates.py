@@ -15,9 +15,10 @@ from active_learning.cost import ExpectedCost
 from active_learning.geometry import directions, nearest_distance
 from active_learning.missing import UsualFields
 from active_learning.pool import Labelled, Pool
-from ml_backend.annotation_records import AnnotationHead, StoredAnnotation, choose
+from ml_backend.annotation_records import AnnotationHead, choose
 from ml_backend.label_studio.fields import match_labels
 from ml_backend.label_studio.label_config import Label
+from ml_backend.label_studio.results import labels_in
 from ml_backend.learning_store import LearningStore
 from ml_backend.signals import Signals
 from ml_backend.task_scores import TaskScore, TaskScores
@@ -122,7 +123,7 @@ class CandidateSource:
         scores = self._scores.scores(project_id, [head.task_id for head in heads])
         fields, met = [], []
         for annotation in self._learning.annotations(head.id for head in heads):
-            fields.append(labels_of(annotation))
+            fields.append(set(labels_in(annotation.result)))
             score = scores.get(annotation.task_id)
             if score is not None and annotation.cost is not None and score.version == annotation.model_version:
                 met.append(Met(annotation.task_id, score.version, score.control, annotation.cost, score.signals))
@@ -179,16 +180,6 @@ def cost_signals(signals: Signals, usual: UsualFields, names: Mapping[str, str])
         reading=sum(1.0 - score for score in signals.line_scores),
         missing=usual.expected_missing({names[field] for field in signals.fields if field in names}),
     )
-
-
-def labels_of(annotation: StoredAnnotation) -> set[str]:
-    """Return the labels that a person has given."""
-    found: set[str] = set()
-    for part in annotation.result:
-        kind = str(part.get("type", ""))
-        if kind.endswith("labels"):
-            found.update(str(label) for label in (part.get("value") or {}).get(kind) or ())
-    return found
 
 
 def arms(met: Iterable[Met]) -> tuple[list[int], list[int]]:

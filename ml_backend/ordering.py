@@ -76,6 +76,7 @@ class Orderer:
         policy: How.
         look_again: Called with a project before its tasks are put into order, to have annotated documents seen by the
             version that scores the open ones.
+        remember_config: Called with a project and its labelling configuration, so that others need not ask.
     """
 
     def __init__(
@@ -86,12 +87,14 @@ class Orderer:
         policy: Policy,
         *,
         look_again: Callable[[int, str], object] = lambda _project, _version: None,
+        remember_config: Callable[[int, str], object] = lambda _project, _config: None,
     ) -> None:
         self._board = board
         self._source = source
         self._scores = scores
         self._policy = policy
         self._look_again = look_again
+        self._remember_config = remember_config
 
     def order(self, project_id: int, *, version: str | None = None) -> TaskOrder | None:
         """Put the open tasks into order; safe to repeat.
@@ -107,6 +110,8 @@ class Orderer:
         Raises:
             BackendError: If Label Studio or the store does not answer.
         """
+        project = self._board.project(project_id)
+        self._remember_config(project_id, project.label_config)
         candidates = self._source.candidates(project_id, among=self._board.open_ids(project_id))
         if not candidates.tasks:
             return None
@@ -116,7 +121,6 @@ class Orderer:
         placed = arrange(project_id, candidates, strategy, self._policy.control_share)
         moved = 0
         if version is None:
-            project = self._board.project(project_id)
             version = project.model_version if project.sampling == UNCERTAINTY else None
         if version == candidates.version:
             moved = self._show(project_id, candidates, placed)

@@ -201,11 +201,11 @@ class LabelStudio:
 
     def rescore_prediction(self, prediction_id: int, score: float) -> None:
         """Change a prediction's score; one that is gone is no error."""
-        try:
-            with self.session.explained(f"change the score of prediction {prediction_id}", reveal=False):
-                self.session.request("PATCH", f"api/predictions/{prediction_id}", json={"score": score})
-        except NotFoundError:
-            return
+        self._change_prediction(prediction_id, score=score)
+
+    def mark_mislabeling(self, prediction_id: int, mislabeling: float) -> None:
+        """Say how likely the annotation of a prediction's task is wrong; one that is gone is no error."""
+        self._change_prediction(prediction_id, mislabeling=mislabeling)
 
     def delete_predictions(self, prediction_ids: Iterable[int]) -> None:
         """Delete predictions; one that is gone already is no error."""
@@ -278,6 +278,13 @@ class LabelStudio:
         """Delete a webhook."""
         with self.session.explained("delete the webhook"):
             self._sdk.webhooks.delete(webhook_id)
+
+    def _change_prediction(self, prediction_id: int, **values: float) -> None:
+        try:
+            with self.session.explained(f"change prediction {prediction_id}", reveal=False):
+                self.session.request("PATCH", f"api/predictions/{prediction_id}", json=values)
+        except NotFoundError:
+            return
 
     def _read(self, action: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return self.session.read(action, lambda: call(*args, request_options=READ, **kwargs))

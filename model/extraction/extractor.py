@@ -129,6 +129,16 @@ class Extractor:
         doubts = doubts_of(page, probabilities, samples, self.tags, entities)
         return Extraction(entities, probabilities, score, embedding.astype(np.float32), doubts)
 
+    def states(self, page: Page, image: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+        """Return what the classifier's head is given for each word; see :meth:`extract` for the arguments.
+
+        Returns:
+            Shape ``(words, hidden)``.
+        """
+        windows = self._encoder.encode(page)
+        states = [self._forward(window, image)[1] for window in windows]
+        return merge(windows, states, len(page.words)).astype(np.float32)
+
     def _calibrated(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         scaled = logits / self._temperature
         return np.asarray(np.exp(scaled - np.logaddexp.reduce(scaled, axis=-1, keepdims=True)))
