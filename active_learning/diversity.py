@@ -1,6 +1,6 @@
 """Strategies that look at a batch as a whole, so that its documents teach different things.
 
-All compare directions from the pool's middle (:func:`active_learning.geometry.directions`).
+All compare places around the pool's middle (:func:`active_learning.geometry.placed`).
 """
 
 from __future__ import annotations
@@ -8,14 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.cluster import MiniBatchKMeans
+from sklearn.cluster import KMeans, MiniBatchKMeans
 
-from active_learning.geometry import directions, nearest_distance
+from active_learning.geometry import nearest_distance, placed
 from active_learning.pool import SCORES, FloatArray, IntArray, Labelled, Pool
 from active_learning.simple import highest
 
 #: Neighbours that say how typical a document is.
 _NEIGHBOURS = 20
+#: Documents up to which groups are found by full k-means.
+_ALL_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class KMeansCentres:
         """Choose a batch; see :class:`active_learning.pool.QueryStrategy`."""
         if not len(pool) or not count:
             return _none()
-        rows, _ = directions(pool.embeddings)
+        rows, _ = placed(pool.embeddings)
         groups, centres, sizes = _groups(rows, count, rng)
         distances = ((rows - centres[groups]) ** 2).sum(axis=1)
         firsts = [
@@ -47,7 +49,7 @@ class CoreSet:
 
     def choose(self, pool: Pool, labelled: Labelled, count: int, rng: np.random.Generator) -> IntArray:
         """Choose a batch; see :class:`active_learning.pool.QueryStrategy`."""
-        rows, known = directions(pool.embeddings, labelled.embeddings)
+        rows, known = placed(pool.embeddings, labelled.embeddings)
         return _farthest(rows, known, np.ones(len(pool)), count, rng)
 
 
@@ -68,7 +70,7 @@ class Badge:
         if pool.gradients is not None:
             rows = np.asarray(pool.gradients, dtype=np.float32)
         else:
-            rows = directions(pool.embeddings)[0] * np.asarray(pool.least_confidence, dtype=np.float32)[:, None]
+            rows = placed(pool.embeddings)[0] * np.asarray(pool.least_confidence, dtype=np.float32)[:, None]
         chosen = [int(np.einsum("ij,ij->i", rows, rows).argmax())]
         distances = nearest_distance(rows, rows[chosen])
         while len(chosen) < min(count, len(pool)):
@@ -107,7 +109,7 @@ class DiverseUncertainty:
 
     def choose(self, pool: Pool, labelled: Labelled, count: int, rng: np.random.Generator) -> IntArray:
         """Choose a batch; see :class:`active_learning.pool.QueryStrategy`."""
-        rows, known = directions(pool.embeddings, labelled.embeddings)
+        rows, known = placed(pool.embeddings, labelled.embeddings)
         ranks = np.empty(len(pool))
         ranks[highest(pool.column(self.score), rng)] = np.arange(len(pool), 0, -1) / max(1, len(pool))
         return _farthest(rows, known, ranks**self.weight, count, rng)
@@ -127,9 +129,9 @@ class MostTypical:
         """Choose a batch; see :class:`active_learning.pool.QueryStrategy`."""
         if not len(pool) or not count:
             return _none()
-        rows, known = directions(pool.embeddings, labelled.embeddings)
+        rows, known = placed(pool.embeddings, labelled.embeddings)
         groups, centres, sizes = _groups(rows, count + min(len(known), count), rng)
-        taken = np.bincount((known @ centres.T).argmax(axis=1), minlength=len(centres)) if len(known) else 0 * sizes
+        taken = np.bincount(_nearest(known, centres), minlength=len(centres)) if len(known) else 0 * sizes
         firsts = [
             members[_typicality(rows[members], rng).argmax()]
             for group in np.lexsort((-sizes, taken))
@@ -141,15 +143,27 @@ class MostTypical:
 def _groups(rows: FloatArray, count: int, rng: np.random.Generator) -> tuple[IntArray, FloatArray, IntArray]:
     """Return each row's group, the groups' middles, and their sizes."""
     count = max(1, min(count, len(np.unique(rows.round(5), axis=0)) if len(rows) < 10_000 else count))
-    means = MiniBatchKMeans(count, n_init=3, batch_size=2048, random_state=int(rng.integers(2**31))).fit(rows)
+    seed = int(rng.integers(2**31))
+    # Small batches lose small groups, so all documents are looked at each time as long as that takes seconds.
+    means = (
+        KMeans(count, n_init=4, random_state=seed)
+        if len(rows) <= _ALL_AT_ONCE
+        else MiniBatchKMeans(count, n_init=3, batch_size=4096, random_state=seed)
+    ).fit(rows)
     groups = np.asarray(means.labels_, dtype=np.int64)
     return groups, np.asarray(means.cluster_centers_, dtype=np.float32), np.bincount(groups, minlength=count)
+
+
+def _nearest(rows: FloatArray, centres: FloatArray) -> IntArray:
+    """Return the centre that each row is nearest to."""
+    return np.asarray(((centres**2).sum(axis=1)[None] - 2 * rows @ centres.T).argmin(axis=1), dtype=np.int64)
 
 
 def _typicality(rows: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Return one over the mean distance to the nearest neighbours; of a large group, among some drawn by chance."""
     others = rows if len(rows) <= 1000 else rows[rng.choice(len(rows), 1000, replace=False)]
-    distances = np.maximum(2 - 2 * rows @ others.T, 0)
+    squares = (rows**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)[None]
+    distances = np.maximum(squares - 2 * rows @ others.T, 0)
     near = np.partition(distances, min(_NEIGHBOURS, len(others) - 1), axis=1)[:, : _NEIGHBOURS + 1]
     return np.asarray(1 / (1e-6 + near.mean(axis=1)))
 

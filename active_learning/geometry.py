@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from active_learning.pool import BoolArray, FloatArray
+from active_learning.pool import FloatArray
 
 #: Rows whose distances are worked out together.
 _BLOCK = 4096
@@ -14,24 +14,29 @@ _BLOCK = 4096
 _SAMPLE = 512
 
 
-def directions(embeddings: FloatArray, others: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
-    """Return embeddings as directions from their common middle, length 1, and ``others`` likewise.
+def placed(embeddings: FloatArray, others: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+    """Return embeddings as places around their common middle, at a mean squared distance of 1, and ``others`` likewise.
 
     The mean of a network's hidden states has a large part that all documents share; it says nothing of their
-    differences (Mu and Viswanath, «All-but-the-Top», ICLR 2018). Rows of zeros stay zeros.
+    differences (Mu and Viswanath, «All-but-the-Top», ICLR 2018). Lengths are kept: where most documents are of one
+    kind, they lie near the middle, and their directions from there would be chance. Rows of zeros lie in the middle.
 
     Args:
         embeddings: Shape ``(documents, hidden)``.
-        others: Shape ``(others, hidden)``; measured from the middle of ``embeddings``, so that both compare.
+        others: Shape ``(others, hidden)``; placed around the middle of ``embeddings``, so that both compare.
     """
     rows = np.asarray(embeddings, dtype=np.float32)
     there = (rows != 0).any(axis=1)
-    middle = rows[there].mean(axis=0, dtype=np.float64).astype(np.float32) if there.any() else np.float32(0)
-    result = _unit(rows, middle, there)
+    if not there.any():
+        return rows, np.zeros((0, rows.shape[1]), dtype=np.float32)
+    middle = rows[there].mean(axis=0, dtype=np.float64).astype(np.float32)
+    result = _around(rows, middle)
+    spread = float(np.sqrt((result[there] ** 2).sum(axis=1).mean(dtype=np.float64)))
+    # Documents that differ by rounding alone are equal.
+    scale = np.float32(1 / spread if spread > 1e-6 * float(np.linalg.norm(middle)) else 0)
     if others is None or not len(others):
-        return result, np.zeros((0, rows.shape[1]), dtype=np.float32)
-    rows = np.asarray(others, dtype=np.float32)
-    return result, _unit(rows, middle, (rows != 0).any(axis=1))
+        return result * scale, np.zeros((0, rows.shape[1]), dtype=np.float32)
+    return result * scale, _around(np.asarray(others, dtype=np.float32), middle) * scale
 
 
 def nearest_distance(rows: FloatArray, to: FloatArray) -> FloatArray:
@@ -54,7 +59,8 @@ def typical_distance(rows: FloatArray, rng: np.random.Generator) -> float:
     if len(rows) < 2:
         return 0.0
     drawn = rows[rng.choice(len(rows), size=min(_SAMPLE, len(rows)), replace=False)]
-    distances = 2 - 2 * drawn @ drawn.T
+    squares = (drawn**2).sum(axis=1)
+    distances = squares[:, None] + squares[None] - 2 * drawn @ drawn.T
     return float(np.median(distances[np.triu_indices(len(drawn), 1)]))
 
 
@@ -62,7 +68,8 @@ def _blocks(count: int) -> Iterator[slice]:
     return (slice(start, start + _BLOCK) for start in range(0, count, _BLOCK))
 
 
-def _unit(rows: FloatArray, middle: FloatArray | np.float32, there: BoolArray) -> FloatArray:
-    result = np.where(there[:, None], rows - middle, np.float32(0))
-    lengths = np.linalg.norm(result, axis=1, keepdims=True)
-    return np.asarray(np.divide(result, lengths, out=np.zeros_like(result), where=lengths > 1e-12))
+def _around(rows: FloatArray, middle: FloatArray) -> FloatArray:
+    return np.where((rows != 0).any(axis=1)[:, None], rows - middle, np.float32(0))
+
+
+directions = placed

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from cleanlab.token_classification.filter import find_label_issues
 
 from active_learning.pool import FloatArray, IntArray
 
@@ -88,6 +87,9 @@ def find_label_errors(documents: Sequence[Annotated], limit: int | None = None) 
     words = sum(len(documents[i].labels) for i in there)
     if words < LEAST_TOKENS:
         return ()
+    # It brings pandas along, which takes seconds that only this queue needs.
+    from cleanlab.token_classification.filter import find_label_issues
+
     # Labels that nobody gave would have no threshold; they stay possible as suggestions of no one.
     given = np.unique(np.concatenate([documents[i].labels for i in there]))
     if len(given) < 2:

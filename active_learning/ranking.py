@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from active_learning.diversity import MostTypical
-from active_learning.geometry import directions, nearest_distance, typical_distance
+from active_learning.geometry import nearest_distance, placed, typical_distance
 from active_learning.pool import BoolArray, FloatArray, IntArray, Labelled, Pool, QueryStrategy
 from active_learning.simple import highest
 
@@ -61,21 +61,19 @@ def rank(
             order is chance's to the end.
 
     Returns:
-        The order. Near-duplicates of annotated documents, of documents of the batch and of one another come last.
+        The order. Near-duplicates of annotated documents and of those of the batch come last; not for ``random``.
     """
-    rows, known = directions(pool.embeddings, labelled.embeddings)
-    radius = near_duplicate * typical_distance(rows, rng)
+    rows, known = placed(pool.embeddings, labelled.embeddings)
+    by_chance = strategy.name == "random"
+    # Chance knows no favour: what it draws stands for all documents, the same card twice too.
+    radius = 0.0 if by_chance else near_duplicate * typical_distance(rows, rng)
     late = nearest_distance(rows, known) < radius if radius > 0 else np.zeros(len(pool), dtype=bool)
-    if len(labelled) < COLD_START and strategy.name != "random":
+    if len(labelled) < COLD_START and not by_chance:
         strategy = cold_start or MostTypical()
-    # Twice, since near-duplicates within the batch leave gaps.
     chosen = _fresh(strategy, pool, labelled, rows, late, radius, batch, rng)
     rest = np.setdiff1d(np.arange(len(pool)), chosen)
-    rest = (
-        rest[rng.permutation(len(rest))]
-        if strategy.name == "random"
-        else rest[highest(pool.column(fallback_score)[rest], rng)]
-    )
+    scores = pool.column(fallback_score)[rest]
+    rest = rest[rng.permutation(len(rest)) if by_chance else highest(scores, rng)]
     if radius > 0 and len(chosen):
         late[rest] |= nearest_distance(rows[rest], rows[chosen]) < radius
     order = np.concatenate((chosen, rest[~late[rest]], rest[late[rest]])).astype(np.int64)
@@ -96,6 +94,7 @@ def _fresh(
 ) -> IntArray:
     """Choose a batch without near-duplicates, marking those that were passed over as late."""
     chosen: list[int] = []
+    # Twice, since near-duplicates within the batch leave gaps.
     for _ in range(2):
         open_rows = np.setdiff1d(np.flatnonzero(~late), chosen)
         if len(chosen) >= batch or not len(open_rows):
