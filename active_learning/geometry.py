@@ -70,6 +70,3 @@ def _blocks(count: int) -> Iterator[slice]:
 
 def _around(rows: FloatArray, middle: FloatArray) -> FloatArray:
     return np.where((rows != 0).any(axis=1)[:, None], rows - middle, np.float32(0))
-
-
-directions = placed

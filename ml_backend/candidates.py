@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from active_learning import cost
 from active_learning.cost import ExpectedCost
-from active_learning.geometry import directions, nearest_distance
+from active_learning.geometry import nearest_distance, placed
 from active_learning.missing import UsualFields
 from active_learning.pool import Labelled, Pool
 from ml_backend.annotation_records import AnnotationHead, choose
@@ -227,7 +227,7 @@ def _fields(signals: Iterable[Signals]) -> set[str]:
 def _novelty(pool: Pool, labelled: Labelled) -> NDArray[np.floating[Any]] | None:
     if len(labelled) < _FEWEST_KNOWN or not len(pool):
         return None
-    rows, known = directions(pool.embeddings, labelled.embeddings)
+    rows, known = placed(pool.embeddings, labelled.embeddings)
     distances = np.sqrt(nearest_distance(rows, known))
     usual = float(np.median(distances))
     return distances / usual if usual > 0 else None
