@@ -14,6 +14,7 @@ from ml_backend.admin.version_table import compare_versions
 from ml_backend.doctor.examination import Examined, examine_everything
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.words import say
+from model.errors import ModelError
 
 #: The pages of a project, in the order of the menu.
 PAGES = (
@@ -21,6 +22,7 @@ PAGES = (
     ("recommendations", say("Recommendations")),
     ("corrections", say("Corrections")),
     ("patterns", say("Patterns")),
+    ("label_errors", say("Label errors")),
     ("plots", say("Plots")),
     ("versions", say("Versions")),
     ("doctor", say("Doctor")),
@@ -82,7 +84,15 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
             actions=panel.actions.store.latest(project_id),
             runs=desk.runs.runs(project_id, limit=5),
             settings=panel.settings,
+            advice=advice(project_id),
         )
+
+    def advice(project_id: int) -> tuple[str, ...]:
+        try:
+            return panel.adviser.advice(project_id).words(g.speaker.reasons)
+        except ModelError:
+            # The page says already that the registry cannot be read.
+            return ()
 
     @blueprint.get("/projects/<int:project_id>/progress")
     def progress(project_id: int) -> ResponseReturnValue:
@@ -175,6 +185,24 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
             version=version,
             weeks=draw_weeks(report.by_week, g.speaker),
         )
+
+    @blueprint.get("/projects/<int:project_id>/label-errors")
+    def label_errors(project_id: int) -> ResponseReturnValue:
+        return render_template(
+            "label_errors.html",
+            page="label_errors",
+            suspects=panel.label_errors.queue(project_id, SHOWN),
+            label_studio=panel.settings.label_studio_url.rstrip("/"),
+        )
+
+    @blueprint.get("/projects/<int:project_id>/label-errors/<int:task_id>/crops/<int:index>")
+    def doubt_crop(project_id: int, task_id: int, index: int) -> ResponseReturnValue:
+        suspect = next((s for s in panel.label_errors.queue(project_id, 10_000) if s.task_id == task_id), None)
+        box = suspect.doubts[index].box if suspect is not None and index < len(suspect.doubts) else None
+        if box is None or desk.label_studio is None:
+            abort(404)
+        config = parse_label_config(desk.label_studio.project(project_id).label_config)
+        return _picture(panel.pictures.crop(task_id, desk.label_studio.task(task_id).data, config, box))
 
     @blueprint.get("/projects/<int:project_id>/versions")
     def versions(project_id: int) -> ResponseReturnValue:

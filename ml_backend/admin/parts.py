@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -12,10 +11,12 @@ from ml_backend.admin.actions import Actions
 from ml_backend.admin.deeds import Deeds
 from ml_backend.admin.desk import Desk
 from ml_backend.admin.pictures import Pictures
+from ml_backend.advice import Adviser, learning_curve
 from ml_backend.candidates import CandidateSource
 from ml_backend.errors import BackendError
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.label_studio.label_config import Label, parse_label_config
+from ml_backend.label_studio.kept_labels import KeptLabels
+from ml_backend.label_suspects import LabelErrors
 from ml_backend.learning_assembly import build_due, build_images, build_synchroniser
 from ml_backend.learning_store import LearningStore
 from ml_backend.logs import get_logger
@@ -51,6 +52,8 @@ class Panel:
         pictures: Thumbnails and crops.
         recommender: Says what to look at next.
         patterns: Finds what corrections have in common.
+        label_errors: Annotated tasks whose labels may be wrong.
+        adviser: Says whether to go on annotating.
     """
 
     settings: Settings
@@ -61,6 +64,8 @@ class Panel:
     pictures: Pictures
     recommender: Recommender
     patterns: Patterns
+    label_errors: LabelErrors
+    adviser: Adviser
 
 
 def build_panel(settings: Settings, store: Store) -> Panel:
@@ -69,6 +74,8 @@ def build_panel(settings: Settings, store: Store) -> Panel:
     learning, runs, due = LearningStore(store.engine), RunStore(store.engine), build_due(settings, store)
     tracking = Tracking(settings.tracking_uri, settings.models_dir)
     registry = Registry(tracking)
+    scores = TaskScores(store.engine)
+    source = CandidateSource(scores, learning, KeptLabels(store.engine))
     deeds = Deeds(
         settings,
         learning,
@@ -91,28 +98,11 @@ def build_panel(settings: Settings, store: Store) -> Panel:
             max_bytes=settings.max_image_bytes,
             max_pixels=settings.max_image_pixels,
         ),
-        build_recommender(settings, store, label_studio),
+        Recommender(source, scores, thresholds_of(settings), contact_of=ContactStore(store.engine).contacts_of),
         Patterns(learning, FeedbackStore(store.engine)),
+        LabelErrors(store.engine, learning),
+        Adviser(source, learning, scores, learning_curve(registry)),
     )
-
-
-def build_recommender(settings: Settings, store: Store, label_studio: LabelStudio | None) -> Recommender:
-    """Return what applies the rules to open tasks."""
-
-    def labels(project_id: int) -> Sequence[Label]:
-        if label_studio is None:
-            return ()
-        try:
-            config = parse_label_config(label_studio.project(project_id).label_config)
-        except BackendError:
-            # Without a Label Studio the fields go by the model's names.
-            return ()
-        return [label for target in config.targets for label in target.labels]
-
-    scores = TaskScores(store.engine)
-    source = CandidateSource(scores, LearningStore(store.engine), labels)
-    contact_of = ContactStore(store.engine).contacts_of
-    return Recommender(source, scores, thresholds_of(settings), contact_of=contact_of)
 
 
 def _label_studio(settings: Settings) -> LabelStudio | None:
