@@ -25,7 +25,7 @@ from ml_backend.label_studio.records import Prediction
 from ml_backend.logs import get_logger
 from ml_backend.settings import Settings
 from ml_backend.task_board import TaskBoard
-from ml_backend.task_scores import Placed, TaskOrder, TaskScore, TaskScores
+from ml_backend.task_scores import NOT_SHOWN, Placed, TaskOrder, TaskScore, TaskScores
 
 #: Tasks whose order is the strategy's exactly; those behind them follow by score, and are put into order when
 #: people come near them. Each change of a score is a request to Label Studio.
@@ -119,11 +119,10 @@ class Orderer:
         candidates = self._source.candidates(project_id, among=[task.task_id for task in candidates.tasks])
         strategy, reason = self._strategy(candidates.history)
         placed = arrange(project_id, candidates, strategy, self._policy.control_share)
-        moved = 0
-        if version is None:
-            version = project.model_version if project.sampling == UNCERTAINTY else None
-        if version == candidates.version:
-            moved = self._show(project_id, candidates, placed)
+        if version is None and project.sampling == UNCERTAINTY:
+            version = project.model_version
+        shown = version == candidates.version
+        moved = self._show(project_id, candidates, placed) if shown else NOT_SHOWN
         order = TaskOrder(
             project_id,
             candidates.version,

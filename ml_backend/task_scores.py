@@ -15,6 +15,10 @@ from ml_backend.database import reading, upsert, writing
 from ml_backend.signals import Signals
 from ml_backend.tables import AnnotationRow, ProjectFieldRow, TaskOrderRow, TaskScoreRow
 
+#: Stands for an order that has not reached Label Studio; it is tried again after a while.
+NOT_SHOWN = -1
+_TRIED_AGAIN = timedelta(seconds=60)
+
 # Some builds of SQLite take no more than 999 parameters in a statement.
 _CHUNK = 500
 
@@ -78,7 +82,8 @@ class TaskOrder:
         ordered_at: When.
         tasks: How many open tasks there were.
         annotated: How many annotated documents there were.
-        moved: How many scores were changed in Label Studio.
+        moved: How many scores were changed in Label Studio; :data:`NOT_SHOWN` where the project orders its tasks by
+            something else, or not yet by this version.
     """
 
     project_id: int
@@ -204,8 +209,8 @@ class TaskScores:
     def to_order(self, quiet: timedelta, after: int) -> list[int]:
         """Return the projects whose tasks are to be put into order.
 
-        Those are the projects with tasks that were scored since the last time, although none has been for a while, and
-        those with so many more, or fewer, annotated documents.
+        Those are the projects with tasks that were scored since the last time, although none has been for a while,
+        those with so many more, or fewer, annotated documents, and those whose order Label Studio could not take yet.
 
         Args:
             quiet: The while.
@@ -215,19 +220,21 @@ class TaskScores:
         newest = newest.group_by(TaskScoreRow.project_id)
         counts = select(AnnotationRow.project_id, func.count(AnnotationRow.task_id.distinct()).label("documents"))
         counts = counts.where(AnnotationRow.deleted_at.is_(None), AnnotationRow.was_cancelled.is_(False))
-        orders = select(TaskOrderRow.project_id, TaskOrderRow.ordered_at, TaskOrderRow.annotated)
+        orders = select(TaskOrderRow.project_id, TaskOrderRow.ordered_at, TaskOrderRow.annotated, TaskOrderRow.moved)
         with reading(self._engine) as connection:
             scored = {row[0]: row[1] for row in connection.execute(newest)}
             annotated = {row[0]: row[1] for row in connection.execute(counts.group_by(AnnotationRow.project_id))}
-            ordered = {row[0]: (row[1], row[2]) for row in connection.execute(orders)}
-        over = datetime.now(timezone.utc) - quiet
+            ordered = {row.project_id: row for row in connection.execute(orders)}
+        now = datetime.now(timezone.utc)
         due = []
         for project_id, at in sorted(scored.items()):
-            before, documents = ordered.get(project_id, (None, 0))
-            if before is None or at > before:
-                if at <= over:
-                    due.append(project_id)
-            elif abs(annotated.get(project_id, 0) - documents) >= after:
+            before = ordered.get(project_id)
+            if before is None or at > before.ordered_at:
+                wanted = at <= now - quiet
+            else:
+                unseen = before.moved == NOT_SHOWN and before.ordered_at <= now - _TRIED_AGAIN
+                wanted = unseen or abs(annotated.get(project_id, 0) - before.annotated) >= after
+            if wanted:
                 due.append(project_id)
         return due
 

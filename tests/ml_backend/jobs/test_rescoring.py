@@ -27,7 +27,7 @@ from ml_backend.pushing import Pusher
 from ml_backend.rescoring import CHUNK, UNCERTAINTY, Rescorer
 from ml_backend.rescoring_store import RescoringStore
 from ml_backend.store import Store
-from ml_backend.task_scores import TaskScores
+from ml_backend.task_scores import NOT_SHOWN, TaskScores
 from model.document import Box, Document, Line, Page, Word
 from model.images import image_key
 from tests.ml_backend.backend import RECTANGLES, ImageTable
@@ -286,7 +286,7 @@ def test_an_order_that_is_not_the_projects_version_stays_in_the_store(make):
     world.board.model_version, world.board.rescored = "somebody else's", 0
     for prediction in world.board.predictions:
         world.scores.shown(3, {prediction.task: (prediction.id, 0.5)})
-    assert world.rescorer.orderer.order(3).moved == 0
+    assert world.rescorer.orderer.order(3).moved == NOT_SHOWN
     assert world.board.rescored == 0
 
 
