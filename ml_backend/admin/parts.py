@@ -98,11 +98,18 @@ def build_panel(settings: Settings, store: Store) -> Panel:
             max_bytes=settings.max_image_bytes,
             max_pixels=settings.max_image_pixels,
         ),
-        Recommender(source, scores, thresholds_of(settings), contact_of=ContactStore(store.engine).contacts_of),
+        build_recommender(settings, store),
         Patterns(learning, FeedbackStore(store.engine)),
         LabelErrors(store.engine, learning),
         Adviser(source, learning, scores, learning_curve(registry)),
     )
+
+
+def build_recommender(settings: Settings, store: Store, label_studio: LabelStudio | None = None) -> Recommender:
+    """Return what applies the rules to open tasks; it asks nobody but the store."""
+    scores = TaskScores(store.engine)
+    source = CandidateSource(scores, LearningStore(store.engine), KeptLabels(store.engine))
+    return Recommender(source, scores, thresholds_of(settings), contact_of=ContactStore(store.engine).contacts_of)
 
 
 def _label_studio(settings: Settings) -> LabelStudio | None:
