@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 from prometheus_client import CollectorRegistry
 
-from ml_backend.admin.parts import build_recommender
-from ml_backend.candidates import CandidateSource
+from ml_backend.active_learning_assembly import build_recommender, build_source
 from ml_backend.comparison import VersionScores
 from ml_backend.engines import Engines
 from ml_backend.errors import LabelStudioError
@@ -24,7 +23,6 @@ from ml_backend.jobs.ticker import Ticker
 from ml_backend.joint_version import recogniser_of
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.images import ImageSource
-from ml_backend.label_studio.kept_labels import KeptLabels
 from ml_backend.learning_assembly import build_synchroniser
 from ml_backend.learning_store import LearningStore
 from ml_backend.looking_again import LookingAgain
@@ -160,7 +158,7 @@ def build_services(settings: Settings) -> Services:
         parts.label_studio,
         parts.images,
         parts.models,
-        build_recommender(settings, parts.store, parts.label_studio),
+        build_recommender(settings, parts.store),
     )
     return Services(predictions, parts.store, parts.metrics, learning)
 
@@ -192,7 +190,7 @@ def build_worker_services(settings: Settings) -> WorkerServices:
     label_studio = parts.label_studio
     assert label_studio is not None
     queue = JobQueue.at(settings.queue_url)
-    source = CandidateSource(parts.scores, parts.learning, KeptLabels(parts.store.engine))
+    source = build_source(parts.store)
     rescorer = Rescorer(
         label_studio,
         parts.models,

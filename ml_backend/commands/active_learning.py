@@ -15,11 +15,8 @@ from ml_backend.connection import connected
 from ml_backend.settings import Settings
 
 if TYPE_CHECKING:
-    from ml_backend.candidates import CandidateSource
     from ml_backend.label_suspects import LabelSuspect
-    from ml_backend.learning_store import LearningStore
     from ml_backend.store import Store
-    from ml_backend.task_scores import TaskScores
 
 _LANGUAGES = ("en", "ru")
 
@@ -39,17 +36,10 @@ def add_commands(add: AddCommand) -> None:
 def recommendations(arguments: argparse.Namespace, settings: Settings) -> int:
     """List the documents that a person should see, and why."""
     from active_learning.reasons import explain
-    from ml_backend.learning_store import LearningStore
-    from ml_backend.recommending import Recommender, thresholds_of
-    from ml_backend.self_learning.contact_store import ContactStore
-    from ml_backend.task_scores import TaskScores
+    from ml_backend.active_learning_assembly import build_recommender
 
     with _store(settings) as store:
-        scores = TaskScores(store.engine)
-        source = _source(store, scores, LearningStore(store.engine))
-        contact_of = ContactStore(store.engine).contacts_of
-        recommender = Recommender(source, scores, thresholds_of(settings), contact_of=contact_of)
-        found = recommender.recommendations(arguments.project, arguments.limit)
+        found = build_recommender(settings, store).recommendations(arguments.project, arguments.limit)
     for item in found.items:
         said = "; ".join(explain(reason, arguments.language) for reason in item.reasons)
         contact = f" ({item.contact_id})" if item.contact_id else ""
@@ -60,17 +50,10 @@ def recommendations(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def advice(arguments: argparse.Namespace, settings: Settings) -> int:
     """Say whether to go on annotating, and what the order of tasks saves."""
-    from ml_backend.advice import Adviser, learning_curve
-    from ml_backend.learning_store import LearningStore
-    from ml_backend.task_scores import TaskScores
-    from model.registry import Registry
-    from model.tracking import Tracking
+    from ml_backend.active_learning_assembly import build_adviser
 
     with _store(settings) as store:
-        scores, learning = TaskScores(store.engine), LearningStore(store.engine)
-        registry = Registry(Tracking(settings.tracking_uri, settings.models_dir))
-        adviser = Adviser(_source(store, scores, learning), learning, scores, learning_curve(registry))
-        counsel = adviser.advice(arguments.project)
+        counsel = build_adviser(settings, store).advice(arguments.project)
     print("\n".join(counsel.words(arguments.language)))
     for name, state in counsel.fields.items():
         print(f"{name}: entity F1 {state.score:.2f} with people, {state.examples} values")
@@ -132,13 +115,6 @@ def _show(suspects: tuple[LabelSuspect, ...]) -> None:
     for suspect in suspects:
         print(f"task {suspect.task_id}  {suspect.suspicion:.2f}  " + "; ".join(each.words for each in suspect.doubts))
     print(f"{len(suspects)} annotated documents should be looked at again.")
-
-
-def _source(store: Store, scores: TaskScores, learning: LearningStore) -> CandidateSource:
-    from ml_backend.candidates import CandidateSource
-    from ml_backend.label_studio.kept_labels import KeptLabels
-
-    return CandidateSource(scores, learning, KeptLabels(store.engine))
 
 
 @contextmanager
