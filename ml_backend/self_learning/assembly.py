@@ -7,6 +7,7 @@ from ml_backend.label_studio.client import LabelStudio
 from ml_backend.learning_assembly import build_due, build_synchroniser
 from ml_backend.learning_store import LearningStore
 from ml_backend.predictor import ImageFetcher, ModelSource
+from ml_backend.rescoring_store import RescoringStore
 from ml_backend.run_store import RunStore
 from ml_backend.sample_files import SampleFolder
 from ml_backend.self_learning.contact_store import ContactStore
@@ -24,6 +25,7 @@ from ml_backend.self_learning.status import Statuses
 from ml_backend.self_learning.steering import Steering
 from ml_backend.settings import Settings
 from ml_backend.store import Store
+from ml_backend.task_scores import TaskScores
 from ml_backend.versions import Versions
 from model.registry import Registry
 from model.tracking import Tracking
@@ -97,7 +99,16 @@ def build_self_learning(
         statuses,
         steering,
         feedback,
-        Sender(projects, contacts, models, images, folder, _limits(settings)),
+        Sender(
+            projects,
+            contacts,
+            models,
+            images,
+            folder,
+            _limits(settings),
+            RescoringStore(store.engine),
+            TaskScores(store.engine),
+        ),
         contacts,
         Initialiser(settings, projects, learning),
         CustomFields(projects, options),

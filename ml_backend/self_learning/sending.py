@@ -10,17 +10,19 @@ from typing import Protocol
 from ml_backend.errors import BackendError, NotFoundError, RequestError
 from ml_backend.exchange import ImageLimits
 from ml_backend.label_studio.convert import to_prediction
-from ml_backend.label_studio.label_config import LabelConfig
 from ml_backend.label_studio.records import Prediction
 from ml_backend.logs import get_logger
-from ml_backend.predictor import ImageFetcher, ModelSource
+from ml_backend.predictor import ImageFetcher, ImageMemory, ModelSource, ScoreMemory
+from ml_backend.rescoring_store import TaskImage
 from ml_backend.sample_files import SampleFolder
 from ml_backend.self_learning.blocks import TextBlock
 from ml_backend.self_learning.contact_store import Claim, ContactStore
 from ml_backend.self_learning.projects import Projects
 from ml_backend.self_learning.uploading import create_task, find_task, upload
+from ml_backend.signals import embedding_of, signals_of
+from ml_backend.task_scores import Scored
 from model.document import Document, Line, Page, Word
-from model.images import RgbImage, load_image
+from model.images import RgbImage, image_key, load_image
 
 #: How long a request waits for another one that is making the same contact's task.
 PATIENCE_SECONDS = 20.0
@@ -82,6 +84,8 @@ class Sender:
         images: Gets images by address.
         folder: Where images are kept that came with feedback.
         limits: Largest image that is taken.
+        memory: Told which file a task shows, so that it is not fetched to be scored again.
+        scores: Told what the models are unsure of, so that the task has its place in the order at once.
     """
 
     def __init__(
@@ -92,6 +96,8 @@ class Sender:
         images: ImageFetcher,
         folder: SampleFolder,
         limits: ImageLimits,
+        memory: ImageMemory,
+        scores: ScoreMemory,
     ) -> None:
         self._projects = projects
         self._contacts = contacts
@@ -99,6 +105,8 @@ class Sender:
         self._images = images
         self._folder = folder
         self._limits = limits
+        self._memory = memory
+        self._scores = scores
 
     def send(
         self, project_id: int, contact_id: str, image: SentImage, blocks: Sequence[TextBlock] | None = None
@@ -158,11 +166,21 @@ class Sender:
 
     def _create(self, project_id: int, contact_id: str, image: SentImage, blocks: Sequence[TextBlock] | None) -> int:
         client, config = self._projects.label_studio, self._projects.config(project_id)
-        data = self._file(image)
-        prediction = self._prediction(project_id, data, config, blocks)
+        target, data = config.targets[0], self._file(image)
+        document, version = self._read(project_id, data, blocks)
+        made = to_prediction({target.image: document}, config, model_version=version)
+        signals, embedding = signals_of([document]), embedding_of([document])
         url = image.url or upload(client, project_id, data)
-        content = {config.targets[0].value_key: url, "contact_id": contact_id}
-        return create_task(client, project_id, content, prediction)
+        prediction = Prediction(0, version, made["result"], made["score"])
+        task_id = create_task(client, project_id, {target.value_key: url, "contact_id": contact_id}, prediction)
+        scored = Scored(task_id, version, float(made["score"]), signals, embedding)
+        try:
+            self._memory.remember_images(project_id, task_id, {target.image: TaskImage(url, image_key(data))})
+            self._scores.remember(project_id, [scored])
+        except BackendError as error:
+            # The next rescoring makes up for it; the task is there.
+            _log.warning("sent_task_not_noted", task=task_id, error=str(error))
+        return task_id
 
     def _file(self, image: SentImage) -> bytes:
         if image.data is not None:
@@ -173,20 +191,18 @@ class Sender:
             return self._images.fetch(image.url)
         raise RequestError("There is no image.", "Send a file, or name a url or a stored document.")
 
-    def _prediction(
-        self, project_id: int, data: bytes, config: LabelConfig, blocks: Sequence[TextBlock] | None
-    ) -> Prediction:
-        lineup = self._models.lineup(project_id)
-        # The task has no number yet: where a challenger has a share, its pre-label is the champion's for once.
-        reader = lineup.champion
+    def _read(self, project_id: int, data: bytes, blocks: Sequence[TextBlock] | None) -> tuple[Document, str]:
+        """Return what an image says, and the version that says so.
+
+        The task has no number yet: where a challenger has a share of the tasks, this one is the champion's, until the
+        worker has scored it.
+        """
+        reader = self._models.lineup(project_id).champion
         if blocks is None:
-            document = reader.predict(data)
-        else:
-            picture = load_image(data, max_bytes=self._limits.max_bytes, max_pixels=self._limits.max_pixels)
-            namer: PageNamer = reader  # type: ignore[assignment]
-            document = namer.extract(page_of(blocks, picture.shape[1], picture.shape[0]), picture)
-        made = to_prediction({config.targets[0].image: document}, config, model_version=reader.version)
-        return Prediction(0, reader.version, made["result"], made["score"])
+            return reader.predict(data), reader.version
+        picture = load_image(data, max_bytes=self._limits.max_bytes, max_pixels=self._limits.max_pixels)
+        namer: PageNamer = reader  # type: ignore[assignment]
+        return namer.extract(page_of(blocks, picture.shape[1], picture.shape[0]), picture), reader.version
 
 
 def page_of(blocks: Sequence[TextBlock], width: int, height: int) -> Page:
