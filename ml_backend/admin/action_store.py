@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Engine, insert, select, update
 
@@ -96,12 +96,11 @@ class ActionStore:
         chosen = select(*PanelActionRow.__table__.columns).where(condition)  # type: ignore[arg-type]
         with reading(self._engine) as connection:
             rows = connection.execute(chosen.order_by(PanelActionRow.started_at.desc()).limit(limit)).mappings().all()
-        return [_action(row) for row in rows]
+        return [_action(dict(row)) for row in rows]
 
 
-def _action(row: Mapping[str, object]) -> Action:
-    values = dict(row) | {"outcome": tuple(_words(item) for item in row["outcome"])}  # type: ignore[attr-defined]
-    action = Action(**values)  # type: ignore[arg-type]
+def _action(row: dict[str, Any]) -> Action:
+    action = Action(**row | {"outcome": tuple(_words(item) for item in row["outcome"])})
     if action.state == "running" and datetime.now(timezone.utc) - action.started_at > LOST_AFTER:
         return Action(action.key, action.project_id, action.name, "failed", action.started_at, None, ())
     return action

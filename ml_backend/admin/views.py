@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +78,7 @@ def create_blueprint(panel: Panel, entrance: Entrance, *, secure: bool) -> Bluep
         return seal(response)
 
     @blueprint.context_processor
-    def common() -> Mapping[str, Any]:
+    def common() -> dict[str, Any]:
         speaker: Speaker = g.speaker
         theme = request.cookies.get(THEME_COOKIE, "auto")
         return {
