@@ -168,7 +168,7 @@ def _alive(worker: Worker) -> bool:
     if last is None:
         return False
     moment = last if last.tzinfo else last.replace(tzinfo=timezone.utc)
-    return bool((datetime.now(timezone.utc) - moment).total_seconds() < SILENT_SECONDS
+    return bool((datetime.now(timezone.utc) - moment).total_seconds() < SILENT_SECONDS)
 
 
 def _known(scripts: ScriptDirectory, revision: str) -> bool:
