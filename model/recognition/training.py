@@ -44,6 +44,7 @@ class HeadPlan:
         patience: Evaluations without a better one after which training ends.
         context: Whether the layer that looks at neighbours learns too, made anew where the head has none; it takes ten
             times the lines, and three times the time.
+        frozen: Characters whose columns stay as they are, whatever happens around them; the blank's with them, if any.
         seed: Of everything that is drawn.
     """
 
@@ -57,6 +58,7 @@ class HeadPlan:
     evaluations: int = 8
     patience: int = 3
     context: bool = False
+    frozen: str = ""
     seed: int = 0
 
 
@@ -132,6 +134,7 @@ def train_head(
     model = _Layers(head, learn_context=plan.context, rng=rng)
     spread = torch.tensor(np.concatenate([line.features for line in usable[:200]]).std(axis=0), dtype=torch.float32)
     optimiser = torch.optim.Adam(model.groups(plan.learning_rate))
+    held = torch.tensor([0, *head.encode(plan.frozen)] if plan.frozen else [], dtype=torch.long)
     batches = _batches(usable, others, share, plan.batch_size, rng)
     best = _Best(head, valid)
     curve: list[HeadProgress] = []
@@ -150,6 +153,7 @@ def train_head(
         total = loss + plan.anchor * model.drift() if plan.anchor else loss
         optimiser.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
+        model.hold(held)
         optimiser.step()
         losses.append(float(loss.detach()))
         now = time.monotonic()
@@ -203,6 +207,12 @@ class _Layers:
             inner = around @ kernel.permute(2, 1, 0).reshape(-1, len(kernel)) + inner_bias
             features = features + inner.relu() @ outer + outer_bias
         return features @ self.weights + self.bias
+
+    def hold(self, columns: torch.Tensor) -> None:
+        """Forget what was to be learned of some columns."""
+        if len(columns) and self.weights.grad is not None and self.bias.grad is not None:
+            self.weights.grad[:, columns] = 0
+            self.bias.grad[columns] = 0
 
     def drift(self) -> torch.Tensor:
         """Return the squared distance from the start."""

@@ -110,9 +110,13 @@ def test_both_libraries_read_a_grafted_file_as_the_head_does(onnx_file, head, fe
         read = build_engine(name, models_dir=tmp_path, threads=1).recognise(crops)
         assert [one.text for one in read] == [one.text for one in expected]
         assert [one.score for one in read] == pytest.approx([one.score for one in expected], abs=2e-3)
-    grafted = Backbone(tmp_path / "rec" / "inference.onnx", 1)
-    assert grafted.digest == wide.backbone
-    assert grafted.original.characters == wide.characters
+
+
+def test_a_grafted_file_has_the_backbone_that_it_was_put_onto(onnx_file, head, tmp_path):
+    plain = replace(head, context=None)
+    grafted = Backbone(graft(onnx_file, plain, tmp_path), 1)
+    assert grafted.digest == plain.backbone
+    assert grafted.original.characters == plain.characters
 
 
 def test_a_head_over_other_features_cannot_be_grafted(onnx_file, tmp_path):
