@@ -69,6 +69,7 @@ format: $(DEV_STAMP)
 	$(VENV)/bin/ruff format .
 
 weights: $(DEV_STAMP)
+	$(PY) -m model.recognition.make_weights
 	$(PY) -m model.extraction.make_weights
 
 # Pins for every supported Python. torch names its CUDA packages itself where its build needs them: they are left out

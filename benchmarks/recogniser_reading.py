@@ -4,8 +4,8 @@
 
 - rendered lines: drawn in font families that training never saw, CER and share of whole lines a language
 - receipts: FOLDER holds ``images/`` and ``lines.json``: file name → list of ``{"polygon", "text"}``; both heads read the
-  same crops, compared without regard to case and to runs of white space (the truth is all capitals), and once more without
-  any space
+  same crops, compared without regard to case and to runs of white space (the truth is all capitals), and once more
+  without any space
 - time: both as RapidOCR reads them, the same crops in turns, milliseconds a line
 """
 
