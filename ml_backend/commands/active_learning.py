@@ -77,37 +77,30 @@ def label_errors(arguments: argparse.Namespace, settings: Settings) -> int:
             )
         _show(found)
         return 0
-    from ml_backend.label_error_search import LabelErrorSearch
-    from ml_backend.label_studio.label_config import parse_label_config
+    from ml_backend.label_error_queue import renew_queue
     from ml_backend.learning_assembly import build_collector, build_learning
-    from ml_backend.mislabeling import show_mislabeling
     from ml_backend.ocr_assembly import build_reading
-    from model.extraction.extractor import Extractor
     from model.pipeline import SHIPPED_WEIGHTS
 
     services = build_learning(connected(settings))
     try:
         shipped = settings.extractor_dir or SHIPPED_WEIGHTS
         services.synchroniser.sync(arguments.project, compare=True)
-        config = parse_label_config(services.label_studio.project(arguments.project).label_config)
-        reader = Extractor.load(shipped, threads=settings.inference_threads)
-        if reader.looks_at_images:
-            print("The weights of EXTRACTOR_DIR look at images; labels are not searched with such.", file=sys.stderr)
-            return 1
-        pages = build_reading(settings, services, shipped)
-        collector = build_collector(settings, services.store, services.label_studio, pages)
-        collected = collector.collect(arguments.project, config, reader.fields)
+        reading = build_reading(settings, services, shipped)
+        collector = build_collector(settings, services.store, services.label_studio, reading)
         with tqdm(unit="document", file=sys.stderr) as progress:
-            search = LabelErrorSearch(services.learning, reader)
-            suspects = search.search(
-                arguments.project, collected, config, limit=arguments.limit, on_progress=lambda: progress.update()
+            suspects = renew_queue(
+                services.label_studio,
+                collector,
+                services.store,
+                shipped,
+                arguments.project,
+                limit=arguments.limit,
+                on_progress=lambda: progress.update(),
             )
-        errors = LabelErrors(services.store.engine, services.learning)
-        errors.save(arguments.project, suspects)
-        show_mislabeling(services.label_studio, suspects)
-        _show(errors.queue(arguments.project, len(suspects)))
     finally:
         services.close()
+    _show(suspects)
     return 0
 
 
