@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from active_learning.pool import FloatArray
 from active_learning.reasons import Language, field_word
 
 #: Versions that a curve is fitted to, at least.
 LEAST_POINTS = 4
-_DRAWS, _COVER = 200, 0.95
+_DRAWS, _COVER = 1000, 0.95
+#: Powers that are tried.
+_POWERS = np.linspace(0.05, 2.0, 80)
 #: How far a curve through few points may stray from them at the least, in F1: that of a few held-out documents does.
 _NOISE = 0.01
 
@@ -69,21 +70,15 @@ def forecast(curve: Sequence[CurvePoint], documents: int, rng: np.random.Generat
     scores = np.array([point.score for point in curve], dtype=np.float64)
     if len(curve) < LEAST_POINTS or np.ptp(sizes) == 0:
         return None
-    fitted = _fit(sizes, scores)
-    expected = _power_law(fitted, sizes)
+    fitted = _fit(sizes, scores[None])
+    expected = _power_law(fitted, sizes)[0]
     # Three numbers are fitted, so residuals are smaller than what they stand for.
     spread = max(_NOISE, float(np.sqrt(((scores - expected) ** 2).sum() / max(1, len(scores) - 3))))
-    here, there = sizes.max(), sizes.max() + documents
-
-    def gain(parameters: FloatArray) -> float:
-        ends = _power_law(parameters, np.array([here, there]))
-        return float(ends[1] - ends[0])
-
-    gains = [
-        gain(_fit(sizes, np.clip(expected + rng.normal(0, spread, len(sizes)), 0, 1), fitted)) for _ in range(_DRAWS)
-    ]
-    low, high = (float(x) for x in np.quantile(gains, ((1 - _COVER) / 2, (1 + _COVER) / 2)))
-    return Forecast(documents, gain(fitted), low, max(high, gain(fitted)), float(fitted[0]))
+    others = _fit(sizes, np.clip(expected + rng.normal(0, spread, (_DRAWS, len(sizes))), 0, 1))
+    ends = np.array([sizes.max(), sizes.max() + documents])
+    gain = float(np.diff(_power_law(fitted, ends))[0, 0])
+    low, high = (float(x) for x in np.quantile(np.diff(_power_law(others, ends)), ((1 - _COVER) / 2, (1 + _COVER) / 2)))
+    return Forecast(documents, gain, min(low, gain), max(high, gain), float(fitted[0, 0]))
 
 
 def stability(before: Sequence[str], after: Sequence[str]) -> float:
@@ -234,13 +229,27 @@ def in_words(advice: Advice, language: Language = "en", names: Mapping[str, str]
 
 
 def _power_law(parameters: FloatArray, sizes: FloatArray) -> FloatArray:
-    ceiling, b, c = parameters
-    return np.asarray(ceiling - b * sizes**-c)
+    """Return the F1 of curves, shape ``(curves, sizes)``, of parameters of shape ``(curves, 3)``."""
+    ceiling, b, c = (parameters[:, i : i + 1] for i in range(3))
+    return np.asarray(ceiling - b * sizes[None] ** -c)
 
 
-def _fit(sizes: FloatArray, scores: FloatArray, start: FloatArray | None = None) -> FloatArray:
-    """Return ceiling, factor and power; the curve never falls and never passes 1."""
-    begin = np.array([min(0.99, scores.max() + 0.02), 0.5, 0.5]) if start is None else start
-    bounds = ([0.0, 0.0, 0.05], [1.0, 2.0, 2.0])
-    found = least_squares(lambda p: _power_law(p, sizes) - scores, np.clip(begin, *bounds), bounds=bounds)
-    return np.asarray(found.x)
+def _fit(sizes: FloatArray, scores: FloatArray) -> FloatArray:
+    """Fit curves of shape ``(curves, sizes)``; return ceiling, factor and power of each, shape ``(curves, 3)``.
+
+    For a given power a curve is a line, so the powers are tried. A curve never falls, and never passes 1.
+    """
+    best, least = np.zeros((len(scores), 3)), np.full(len(scores), np.inf)
+    for c in _POWERS:
+        x = sizes**-c
+        centred = x - x.mean()
+        b = np.maximum(-(scores @ centred) / (centred @ centred), 0)
+        ceiling = scores.mean(axis=1) + b * x.mean()
+        over = ceiling > 1
+        b = np.where(over, np.maximum((1 - scores) @ x / (x @ x), 0), b)
+        ceiling = np.where(over, 1.0, ceiling)
+        loss = ((ceiling[:, None] - b[:, None] * x - scores) ** 2).sum(axis=1)
+        better = loss < least
+        best[better] = np.column_stack((ceiling, b, np.full(len(b), c)))[better]
+        least = np.minimum(least, loss)
+    return best
