@@ -2,6 +2,7 @@
 
     python -m benchmarks.synthetic_cards --cards 300            # what an engine does to words is simulated
     python -m benchmarks.synthetic_cards --cards 60 --read      # drawn, and read by the real engine
+    python -m benchmarks.synthetic_cards --cards 60 --read --script Cyrillic
 
 An entity is right if its field and its words are; truth and prediction stand on the same words.
 """
@@ -23,6 +24,7 @@ from model.ocr import build_engine
 from model.pipeline import SHIPPED_WEIGHTS
 from model.segmentation import segment
 from model.synthetic import FontSet, make_card, simulate_reading
+from model.synthetic.locales import LOCALES, is_cyrillic
 
 
 def main() -> None:
@@ -32,14 +34,17 @@ def main() -> None:
     parser.add_argument("--read", action="store_true", help="draw the cards and read them with the engine")
     parser.add_argument("--engine", default="paddleocr")
     parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--script", choices=("Latin", "Cyrillic"), help="only cards of locales that write so")
     arguments = parser.parse_args()
     extractor = Extractor.load(arguments.weights)
     fonts = FontSet.find().split()[1]
     engine = build_engine(arguments.engine, models_dir=None) if arguments.read else None
+    script_of = {name: "Cyrillic" if is_cyrillic(name) else "Latin" for name in LOCALES}
+    locales = [name for name in LOCALES if arguments.script in (None, script_of[name])]
     counts: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0, 0]))
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.cards):
         try:
-            card = make_card(seed, fonts=fonts)
+            card = make_card(seed, fonts=fonts, locales=locales)
         except SyntheticError:  # a sign that no unseen font has
             continue
         read = (
