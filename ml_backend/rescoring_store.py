@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -34,7 +34,6 @@ class Rescoring:
 
     Attributes:
         version: The model version, as predictions carry it.
-        centroids: Middles of the clusters of document embeddings; ``None`` while there are none.
         started_at: When it began.
         finished_at: When the last open task was done; ``None`` until then.
         pushed: How many predictions were pushed.
@@ -42,7 +41,6 @@ class Rescoring:
 
     project_id: int
     version: str
-    centroids: tuple[tuple[float, ...], ...] | None
     started_at: datetime
     finished_at: datetime | None
     pushed: int
@@ -91,14 +89,11 @@ class RescoringStore:
                     found.setdefault(task, {})[name] = TaskImage(url, key)
         return found
 
-    def begin_rescoring(
-        self, project_id: int, version: str, centroids: Sequence[Sequence[float]] | None = None
-    ) -> Rescoring:
+    def begin_rescoring(self, project_id: int, version: str) -> Rescoring:
         """Note that a project's open tasks are to be scored with ``version``; what was noted before is replaced."""
         row = {
             "project_id": project_id,
             "version": version,
-            "centroids": None if centroids is None else [[float(x) for x in centroid] for centroid in centroids],
             "started_at": datetime.now(timezone.utc),
             "finished_at": None,
             "pushed": 0,
@@ -116,8 +111,7 @@ class RescoringStore:
             row = connection.execute(chosen).mappings().one_or_none()
         if row is None:
             return None
-        centroids = None if row["centroids"] is None else tuple(tuple(centroid) for centroid in row["centroids"])
-        return Rescoring(**dict(row) | {"centroids": centroids})
+        return Rescoring(**row)
 
     def count_pushed(self, project_id: int, version: str, pushed: int) -> bool:
         """Add to what was pushed; return whether ``version`` is still the one to score with."""

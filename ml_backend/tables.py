@@ -248,7 +248,6 @@ class RescoringRow(Base):
 
     project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     version: Mapped[str] = mapped_column(String(200))
-    centroids: Mapped[list[list[float]] | None] = mapped_column(JSON(none_as_null=True))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     pushed: Mapped[int] = mapped_column(Integer)
@@ -339,9 +338,9 @@ class TaskScoreRow(Base):
     """What the models say of a task, in short, and where that puts it in the order.
 
     ``embedding`` holds float16 numbers, least significant byte first; that of an annotated task is kept up to date, so
-    that its ``embedding_version`` may be newer than the version that the signals are of. ``acquisition`` is the expected number of
-    corrections, ``place`` the place in the order, from 0; both are ``None`` until the task is put into an order.
-    ``shown_score`` is the score of the prediction ``prediction_id`` in Label Studio, as far as is known.
+    that its ``embedding_version`` may be newer than the version that the signals are of. ``acquisition`` is the expected
+    number of corrections, ``place`` the place in the order, from 0; both are ``None`` until the task is put into an
+    order. ``shown_score`` is the score of the prediction ``prediction_id`` in Label Studio, as far as is known.
     """
 
     __tablename__ = "task_scores"
