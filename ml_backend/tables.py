@@ -338,7 +338,7 @@ class TaskScoreRow(Base):
     """What the models say of a task, in short, and where that puts it in the order.
 
     ``embedding`` holds float16 numbers, least significant byte first; that of an annotated task is kept up to date, so
-    that its ``embedding_version`` may be newer than the version that the signals are of. ``acquisition`` is the expected
+    that its ``embedding_version`` may be newer than the version of the signals. ``acquisition`` is the expected
     number of corrections, ``place`` the place in the order, from 0; both are ``None`` until the task is put into an
     order. ``shown_score`` is the score of the prediction ``prediction_id`` in Label Studio, as far as is known.
     """
