@@ -14,6 +14,7 @@ from ml_backend.label_studio.label_config import LabelConfig
 from ml_backend.line_crops import LineCrops, TaughtLine
 from ml_backend.logs import get_logger
 from ml_backend.samples import Collected, LabelledDocument
+from model.forgetting import misread_characters, settle
 from model.line_promotion import Forgetting, LineGate, decide_lines
 from model.page_reading import PageReading
 from model.promotion import Decision
@@ -31,6 +32,8 @@ LEAST_LINES = 10
 _MOST_COPIES = 8
 #: From so many lines on, some only tell when to stop; and that share of them, with as many rendered ones.
 _ENOUGH, _VALID_SHARE = 60, 0.15
+#: One in so many rendered lines is not learned from, but tells how much of what was learned does no harm.
+_GUARDS = 4
 
 _log = get_logger(__name__)
 
@@ -100,6 +103,7 @@ class TaughtHead:
         curve: How the training went.
         lines: How many lines it learned from.
         misread: How many of them the champion read wrongly.
+        share: How far known characters have gone from where they were towards what was learned, in ``[0, 1]``.
     """
 
     head: Head
@@ -111,6 +115,7 @@ class TaughtHead:
     curve: tuple[HeadProgress, ...]
     lines: int
     misread: int
+    share: float = 1.0
 
     def save(self, folder: Path) -> None:
         """Write it into a model version's folder."""
@@ -175,8 +180,11 @@ def teach_recogniser(
     for done, line in enumerate(kept):
         on_progress(None, done, len(kept))
         batch += [seen(line, 1 + copy) for copy in range(copies)]
-    replay = [learning[i] for i in rng.permutation(len(learning))]
-    valid = [*(plain[i] for i in order[:aside]), *replay[:aside]]
+    shuffled = [learning[i] for i in rng.permutation(len(learning))]
+    held = len(shuffled) // _GUARDS
+    guard, replay = shuffled[:held], shuffled[held:]
+    valid = [*(plain[i] for i in order[:aside]), *guard[:aside]]
+    touched = misread_characters(champion, plain)
     wide = champion.widened(
         charset_of(services.languages, original=backbone.original.characters, texts=[line.text for line in lines]),
         source=backbone.original,
@@ -186,21 +194,26 @@ def teach_recogniser(
         wide,
         batch,
         valid,
-        replay[aside:],
-        replace(services.plan, seed=int(rng.integers(2**31))),
+        replay,
+        replace(
+            services.plan,
+            frozen="".join(c for c in champion.characters if c not in touched),
+            seed=int(rng.integers(2**31)),
+        ),
         lambda progress: on_progress(progress, progress.step, progress.steps),
     )
+    head, share = settle(champion, wide, trained.head, guard, services.gate.forgetting_margin / 2)
     tested = [line for line in lines if line.task_id in held_out]
     tasks = sorted({line.task_id for line in tested})
     pages = [[seen(line) for line in tested if line.task_id == task] for task in tasks]
     before = [pooled(measure(champion, page)) for page in pages]
-    after = [pooled(measure(trained.head, page)) for page in pages]
-    forgetting = _forgetting(champion, trained.head, measuring)
+    after = [pooled(measure(head, page)) for page in pages]
+    forgetting = _forgetting(champion, head, measuring)
     decision = decide_lines(before, after, forgetting, services.gate, rng)
-    step = learn_step(engine_version, read_twice(champion, trained.head, [*plain, *learning, *measuring]))
+    step = learn_step(engine_version, read_twice(champion, head, [*plain, *learning, *measuring]))
     _log.info("recogniser_taught", project=project_id, lines=len(taught), misread=misread, promote=decision.promote)
     return TaughtHead(
-        trained.head,
+        head,
         chained(step, load_steps(base)),
         decision,
         pooled(before),
@@ -209,6 +222,7 @@ def teach_recogniser(
         trained.curve,
         len(taught),
         misread,
+        share,
     )
 
 

@@ -120,6 +120,7 @@ def note_recogniser(tracked: TrackedRun, taught: TaughtHead) -> None:
     numbers = {
         "recogniser_lines": taught.lines,
         "recogniser_misread": taught.misread,
+        "recogniser_share": taught.share,
         "recogniser_held_out_lines": taught.after.lines,
         "recogniser_promoted": float(taught.decision.promote),
     }
