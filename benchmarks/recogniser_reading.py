@@ -3,9 +3,9 @@
     python -m benchmarks.recogniser_reading [--lines N] [--receipts FOLDER] [--pages N] [--threads N]
 
 - rendered lines: drawn in font families that training never saw, CER and share of whole lines a language
-- receipts: FOLDER holds ``images/`` and ``lines.json``: file name → list of ``{"polygon", "text"}``; both heads read the
-  same crops, compared without regard to case and to runs of white space (the truth is all capitals), and once more
-  without any space
+- receipts: FOLDER holds ``images/`` and ``lines.json``, file name → list of ``{"polygon", "text"}``; both heads read
+  the same crops, compared without regard to case and to runs of white space (the truth is all capitals), and once
+  more without any space
 - time: both as RapidOCR reads them, the same crops in turns, milliseconds a line
 """
 
@@ -96,9 +96,8 @@ def main() -> None:
     if options.receipts:
         real = receipt_lines(options.receipts, options.pages)
         features = backbone.features([image for image, _ in real])
-        print(
-            f"\n{len(real)} lines of receipts\n\n| head | CER | whole lines | CER without spaces |\n|---|---:|---:|---:|"
-        )
+        print(f"\n{len(real)} lines of receipts\n\n| head | CER | whole lines | CER without spaces |")
+        print("|---|---:|---:|---:|")
         for name, head in heads.items():
             read = [plain(head.read(part).text) for part in features]
             score = pooled([compare(plain(text), got) for (_, text), got in zip(real, read, strict=True)])
