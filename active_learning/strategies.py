@@ -28,7 +28,7 @@ STRATEGIES: dict[str, QueryStrategy] = {
 }
 
 #: See the module's docstring.
-DEFAULT_STRATEGY = "diverse_uncertainty"
+DEFAULT_STRATEGY = "margin"
 
 
 def find_strategy(name: str = DEFAULT_STRATEGY) -> QueryStrategy:
