@@ -204,7 +204,7 @@ class Settings(BaseSettings):
         "badge",
         "typical",
         "random",
-    ] = Field(default="diverse_uncertainty", description="What chooses the next tasks.")
+    ] = Field(default="margin", description="What chooses the next tasks.")
     active_learning_control_share: float = Field(
         default=0.1, ge=0, le=1, description="Share of the tasks that chance puts into the order, to measure with."
     )

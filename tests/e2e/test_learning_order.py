@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from active_learning.strategies import DEFAULT_STRATEGY
 from ml_backend.candidates import CandidateSource
 from ml_backend.label_studio.kept_labels import KeptLabels
 from ml_backend.label_studio.setup import ProjectPlan, ensure_project
@@ -50,7 +51,7 @@ def check(system: System, store: Store, project_id: int) -> list[int]:
     scores, learning = TaskScores(store.engine), LearningStore(store.engine)
     source = CandidateSource(scores, learning, KeptLabels(store.engine))
     candidates = source.candidates(project_id, among=system.client.open_ids(project_id))
-    wanted = arrange(project_id, candidates, "diverse_uncertainty", CONTROL)
+    wanted = arrange(project_id, candidates, DEFAULT_STRATEGY, CONTROL)
     made = {
         item.task: item.score or 0.0
         for item in system.client.predictions(project_id=project_id)
