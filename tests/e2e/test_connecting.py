@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 import requests
 
+from ml_backend.doctor.patient import ProjectLink
+from ml_backend.doctor.project_checks import look_at_flags
 from ml_backend.errors import LabelStudioError, TokenRefusedError
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.setup import ProjectPlan, ensure_project
 from ml_backend.launch.business_cards import business_cards_config
 from ml_backend.launch.environment import DEFAULT_FOLDER
+from ml_backend.settings import Settings
 from tests.conftest import free_port
 from tests.e2e.conftest import System, clean_environment
 from tests.e2e.projects import new_project
@@ -171,3 +174,13 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
                 return
         except requests.RequestException:
             time.sleep(0.5)
+
+
+def test_without_the_second_flag_the_doctor_names_it(
+    system: System, label_studio_with_one_flag: tuple[LabelStudio, str]
+) -> None:
+    client, _ = label_studio_with_one_flag
+    settings = Settings(_env_file=None, backend_url=system.backend_url)  # type: ignore[call-arg]
+    (seen,) = look_at_flags(ProjectLink(settings, client, new_project(client), lambda *_: 0))
+    assert seen.state == "broken"
+    assert "with SSRF_PROTECTION_ENABLED=false in its environment" in str(seen.remedy)
