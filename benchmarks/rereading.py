@@ -18,7 +18,9 @@ from pathlib import Path
 from ml_backend.ocr_assembly import rendered_lines
 from ml_backend.recogniser_training import read_twice
 from model.document import Page
+from model.forgetting import misread_characters, settle
 from model.images import RgbImage, crop, load_image
+from model.line_promotion import LineGate
 from model.ocr import build_engine
 from model.ocr.files import recogniser_file
 from model.recognition.backbone import Backbone
@@ -54,7 +56,11 @@ def main() -> None:
                 lines.append(FeatureLine(backbone.features([crop(image, polygon)])[0], text))
     wide = old.widened(charset_of((), texts=[line.text for line in lines]), source=backbone.original)
     aside = len(lines) // 6
-    new = train_head(wide, lines[aside:], lines[:aside], learning, HeadPlan()).head
+    touched = misread_characters(old, lines)
+    plan = HeadPlan(frozen="".join(c for c in old.characters if c not in touched))
+    guard, replay = learning[::4], [line for number, line in enumerate(learning) if number % 4]
+    trained = train_head(wide, lines[aside:], lines[:aside], replay, plan).head
+    new, _ = settle(old, wide, trained, guard, LineGate().forgetting_margin / 2)
     step = learn_step("shipped", read_twice(old, new, [*lines, *learning, *measuring]))
     print(f"{len(lines)} lines taught; read again: below {step.sure:.3f}, or with {''.join(sorted(step.characters))}")
     engine = build_engine("paddleocr", models_dir=None, threads=options.threads)

@@ -25,8 +25,8 @@ FILE = "rereading.json"
 
 #: Of the lines that are not read again, so many may be read otherwise, on the lines at hand.
 MOST_MISSED = 0.005
-#: From this share of the lines with a character on, the character counts as read differently.
-_LEAST_RATE = 0.02
+#: From one of these shares of the lines with a character on, the character counts as read differently.
+_LEAST_RATES = (0.02, 0.05, 0.1, 0.2, 0.5)
 #: So many steps back, pages of earlier recognisers are taken over.
 _MOST_STEPS = 5
 
@@ -75,8 +75,9 @@ class Step:
 def learn_step(engine_version: str, lines: Sequence[ReadTwice]) -> Step:
     """Find out from lines that two recognisers have read which other lines both will read alike.
 
-    A character counts as read differently if that happened in a fiftieth of the lines that hold it. Of the lines
-    without such a character, the least score is taken from which on at most :data:`MOST_MISSED` were read otherwise.
+    A character counts as read differently if that happened in some share of the lines that hold it. Of the lines
+    without such a character, the least score is taken from which on at most :data:`MOST_MISSED` were read otherwise. Of
+    several shares that one counts with which the fewest lines are read again.
 
     Args:
         engine_version: The engine with the earlier recogniser.
@@ -90,7 +91,16 @@ def learn_step(engine_version: str, lines: Sequence[ReadTwice]) -> Step:
         before = readable(line.before)
         present.update(set(before))
         changed.update(_lost(before, readable(line.after)))
-    characters = frozenset(c for c, count in changed.items() if c != " " and count >= _LEAST_RATE * present[c])
+    rates = {c: count / present[c] for c, count in changed.items() if c != " "}
+    steps = []
+    for least in _LEAST_RATES:
+        characters = frozenset(c for c, rate in rates.items() if rate >= least)
+        steps.append(Step(engine_version, characters, _sure(lines, characters)))
+    return min(steps, key=lambda step: sum(step.concerns(line.before, line.score) for line in lines))
+
+
+def _sure(lines: Sequence[ReadTwice], characters: frozenset[str]) -> float:
+    """Return the least score from which on lines without these characters were read alike."""
     rest = sorted(
         (line.score, readable(line.before) != readable(line.after))
         for line in lines
@@ -101,8 +111,8 @@ def learn_step(engine_version: str, lines: Sequence[ReadTwice]) -> Step:
         differs = [different for _, different in same]
         missed, seen = missed + sum(differs), seen + len(differs)
         if missed <= MOST_MISSED * seen:
-            sure = score
-    return Step(engine_version, characters, float(sure))
+            sure = float(score)
+    return sure
 
 
 def _lost(before: str, after: str) -> set[str]:
