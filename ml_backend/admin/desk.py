@@ -213,6 +213,8 @@ class Desk:
             return say("The last run failed: read why below, mend it, and train again.")
         if state.tasks == 0:
             return say("Import documents into Label Studio, then press «Initialise».")
+        if state.done >= state.tasks and changed < after:
+            return say("All tasks are annotated: import more documents, or enjoy the pre-labels.")
         if documents < least:
             return say(
                 "Annotate {count} more documents: the first run begins at {least}.",
@@ -221,8 +223,6 @@ class Desk:
             )
         if changed >= after:
             return say("{changed} documents are new: press «Train», or wait for the next sync.", changed=changed)
-        if state.done >= state.tasks:
-            return say("All tasks are annotated: import more documents, or enjoy the pre-labels.")
         if challenger is not None and run is not None and run.decision == "kept":
             return say(
                 "The last version was not better: annotate what is recommended, {count} more start the next run.",
