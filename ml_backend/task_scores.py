@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, RowMapping, and_, func, select, update
+from sqlalchemy import Engine, RowMapping, Table, and_, bindparam, func, select, update
 
 from ml_backend.database import reading, upsert, writing
 from ml_backend.signals import Signals
@@ -188,14 +188,19 @@ class TaskScores:
 
     def place(self, order: TaskOrder, placed: Sequence[Placed]) -> None:
         """Keep an order; tasks that have no place in it have none any more."""
-        mine = TaskScoreRow.project_id == order.project_id
+        table = cast(Table, TaskScoreRow.__table__)
+        mine = table.c.project_id == order.project_id
+        # All at once: while this writes, webhooks wait, and Label Studio gives them a second.
+        one = update(table).where(mine, table.c.task_id == bindparam("of_task"))
+        rows = [
+            {"of_task": each.task_id, "acquisition": each.acquisition, "place": each.place, "control": each.control}
+            for each in placed
+        ]
         with writing(self._engine) as connection:
-            connection.execute(update(TaskScoreRow).where(mine).values(place=None))
-            for each in placed:
+            connection.execute(update(table).where(mine).values(place=None))
+            if rows:
                 connection.execute(
-                    update(TaskScoreRow)
-                    .where(mine, TaskScoreRow.task_id == each.task_id)
-                    .values(acquisition=each.acquisition, place=each.place, control=each.control)
+                    one.values({name: bindparam(name) for name in ("acquisition", "place", "control")}), rows
                 )
             upsert(connection, TaskOrderRow, [{field.name: getattr(order, field.name) for field in fields(order)}])
 
