@@ -224,8 +224,8 @@ class Doubts:
         disagreement: What a word would tell about the classifier's head, in nats, 0 or more: the entropy of the mean of
             passes with dropout less the mean of their entropies (BALD; Houlsby et al., 2011).
         patterns: How surely the classifier contradicts what patterns say of the word, in ``[0, 1]``.
-        rivals: Pairs of fields that are hard to tell apart here, with the lesser one's probability at the worst word, in
-            ``[0.2, 0.5]``; the worst pair first. An empty name stands for no field.
+        rivals: Pairs of fields that are hard to tell apart here, with the lesser one's probability at the worst word,
+            in ``[0.2, 0.5]``; the worst pair first. An empty name stands for no field.
     """
 
     least_confidence: NDArray[np.float32]

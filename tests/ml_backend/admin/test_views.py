@@ -67,7 +67,9 @@ def test_every_answer_forbids_scripts_styles_and_frames_of_others(visitor, path)
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize("page", ["", "recommendations", "corrections", "patterns", "label-errors", "plots", "versions", "doctor"])
+@pytest.mark.parametrize(
+    "page", ["", "recommendations", "corrections", "patterns", "label-errors", "plots", "versions", "doctor"]
+)
 def test_no_page_needs_what_the_policy_forbids(visitor, page):
     answer = visitor.get(OVERVIEW + page)
     assert answer.status_code == 200
