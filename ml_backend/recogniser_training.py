@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import torch
 
 from ml_backend.joint_version import recogniser_of
 from ml_backend.label_studio.label_config import LabelConfig
@@ -32,6 +33,8 @@ LEAST_LINES = 10
 _MOST_COPIES = 8
 #: From so many lines on, some only tell when to stop; and that share of them, with as many rendered ones.
 _ENOUGH, _VALID_SHARE = 60, 0.15
+#: So many of those must be misread.
+_TELLING = 8
 #: One in so many rendered lines is not learned from, but tells how much of what was learned does no harm.
 _GUARDS = 4
 
@@ -165,7 +168,8 @@ def teach_recogniser(
         return FeatureLine(services.crops.features(project_id, line.key, backbone, variant), line.text)
 
     plain = [seen(line) for line in taught]
-    misread = sum(not score.right for score in measure(champion, plain))
+    wrong = [not score.right for score in measure(champion, plain)]
+    misread = sum(wrong)
     if not misread:
         return None
     learning, measuring = services.rendered(backbone)
@@ -174,6 +178,9 @@ def teach_recogniser(
         return None
     order = rng.permutation(len(taught))
     aside = round(_VALID_SHARE * len(taught)) if len(taught) >= _ENOUGH else 0
+    if sum(wrong[i] for i in order[:aside]) < _TELLING:
+        # Lines that were read right before cannot tell when to stop.
+        aside = 0
     copies = min(_MOST_COPIES, services.copies // (len(taught) - aside))
     kept = [taught[i] for i in order[aside:]]
     batch = [plain[i] for i in order[aside:]]
@@ -183,18 +190,21 @@ def teach_recogniser(
     shuffled = [learning[i] for i in rng.permutation(len(learning))]
     held = len(shuffled) // _GUARDS
     guard, replay = shuffled[:held], shuffled[held:]
-    valid = [*(plain[i] for i in order[:aside]), *guard[:aside]]
+    # What is forgotten does not end the training: it is settled afterwards how much of it is taken over.
+    valid = [plain[i] for i in order[:aside]]
     touched = misread_characters(champion, plain)
     wide = champion.widened(
         charset_of(services.languages, original=backbone.original.characters, texts=[line.text for line in lines]),
         source=backbone.original,
         rng=rng,
     )
+    _warm_up()
+    # What does not learn, the layer that looks at neighbours, is applied once and not in every step.
     trained = train_head(
-        wide,
-        batch,
-        valid,
-        replay,
+        replace(wide, context=None),
+        _seen_by(wide, batch),
+        _seen_by(wide, valid),
+        _seen_by(wide, replay),
         replace(
             services.plan,
             frozen="".join(c for c in champion.characters if c not in touched),
@@ -202,7 +212,8 @@ def teach_recogniser(
         ),
         lambda progress: on_progress(progress, progress.step, progress.steps),
     )
-    head, share = settle(champion, wide, trained.head, guard, services.gate.forgetting_margin / 2)
+    learned = replace(trained.head, context=wide.context)
+    head, share = settle(champion, wide, learned, guard, services.gate.forgetting_margin / 2)
     tested = [line for line in lines if line.task_id in held_out]
     tasks = sorted({line.task_id for line in tested})
     pages = [[seen(line) for line in tested if line.task_id == task] for task in tasks]
@@ -224,6 +235,18 @@ def teach_recogniser(
         misread,
         share,
     )
+
+
+def _warm_up() -> None:
+    """Do one step of nothing: torch's first loads its compiler, for seconds that are not to come off the budget."""
+    nothing = torch.zeros(1, requires_grad=True)
+    optimiser = torch.optim.Adam([nothing])
+    nothing.sum().backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+
+
+def _seen_by(head: Head, lines: Sequence[FeatureLine]) -> list[FeatureLine]:
+    return [replace(line, features=head.seen(line.features)) for line in lines]
 
 
 def read_twice(champion: Head, challenger: Head, lines: Sequence[FeatureLine]) -> list[ReadTwice]:
