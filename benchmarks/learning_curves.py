@@ -20,7 +20,7 @@ mpl.use("svg")
 from matplotlib import pyplot as plt
 
 #: Enough to see something; the tables have all.
-SHOWN = ("random", DEFAULT_STRATEGY, f"cold:{DEFAULT_STRATEGY}", "margin", "badge", "typical")
+SHOWN = ("random", DEFAULT_STRATEGY, f"cold:{DEFAULT_STRATEGY}", "diverse_uncertainty", "badge", "typical")
 #: Documents a point of the calibration plot.
 _BIN = 30
 
