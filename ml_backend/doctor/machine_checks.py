@@ -124,14 +124,14 @@ def look_at_models(system: System) -> Iterator[Seen]:
     """Load what ships and have it read a printed line."""
     # Late: these bring torch along, which nothing else here needs.
     from ml_backend.assembly import warm_up
+    from ml_backend.ocr_assembly import build_engine_of
     from model.extraction.extractor import Extractor
-    from model.ocr import build_engine
     from model.pipeline import SHIPPED_WEIGHTS, Pipeline
 
     settings = system.settings
     threads = settings.inference_threads
     folder: Path = settings.extractor_dir or SHIPPED_WEIGHTS
-    engine = build_engine(settings.ocr_engine, models_dir=settings.ocr_models_dir, threads=threads)
+    engine = build_engine_of(settings)
     extractor = Extractor.load(folder, threads=threads)
     pipeline = Pipeline(
         engine, extractor, max_image_bytes=settings.max_image_bytes, max_image_pixels=settings.max_image_pixels
