@@ -2,7 +2,7 @@
 
 Token by token, as in Wang and Mueller, «Detecting Label Errors in Token Classification Data» (2022): suspicious is a
 word for which the model names another label, and the worst is the one whose own label is least likely. The stricter
-filters of confident learning (Northcutt, Jiang and Chuang, JAIR 2021) found less in ``benchmarks/label_errors.py``.
+filters of confident learning (Northcutt, Jiang and Chuang, JAIR 2021) found no more in ``benchmarks/label_errors.py``.
 """
 
 from __future__ import annotations
