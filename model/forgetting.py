@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from model.recognition.head import Head
@@ -58,7 +59,7 @@ def settle(
     return _between(start, trained, new.astype(np.float64)), 0.0
 
 
-def _between(start: Head, trained: Head, shares: np.ndarray) -> Head:
+def _between(start: Head, trained: Head, shares: NDArray[np.float64]) -> Head:
     column = shares.astype(np.float32)
     return replace(
         trained,
