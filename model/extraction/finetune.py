@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -163,10 +164,13 @@ def fine_tune(
     widen(model, fields, seed=plan.seed)
     _freeze(model, plan.frozen_layers)
     objective = Objective.of(model, fields, rename, train, plan.heaviest)
-    if model.config.num_labels > known:
-        pages = _batches(train, model, tokenizer, plan.batch_size)
-        fit_new_rows(model, pages, objective, known, seconds=_PROBING * plan.budget_seconds)
     cards = [_within(card, model.config.label2id) for card in replay if card.tags]
+    if model.config.num_labels > known:
+        # Cards in turn with the pages: what a new field is not stands on them.
+        pages = _batches(train, model, tokenizer, plan.batch_size)
+        others = _batches(cards[: len(train)], model, tokenizer, plan.batch_size, exact=True)
+        mixed = [batch for pair in zip_longest(pages, others) for batch in pair if batch is not None]
+        fit_new_rows(model, mixed, objective, known, seconds=_PROBING * plan.budget_seconds)
     lessons = Lessons(
         train,
         cards,
@@ -344,13 +348,19 @@ def _steps_within(
 
 
 def _batches(
-    examples: Sequence[Example], model: LayoutLMv3ForTokenClassification, tokenizer: Tokenizer, size: int
+    examples: Sequence[Example],
+    model: LayoutLMv3ForTokenClassification,
+    tokenizer: Tokenizer,
+    size: int,
+    *,
+    exact: bool = False,
 ) -> list[dict[str, torch.Tensor]]:
     dataset = PageDataset(examples.__getitem__, len(examples), model, tokenizer)
     items = []
     for index in range(len(dataset)):
         item = dataset[index]
-        item["labels"] = grouped(item["labels"], model.config.num_labels)
+        if not exact:
+            item["labels"] = grouped(item["labels"], model.config.num_labels)
         items.append(item)
     return [collate(items[start : start + size]) for start in range(0, len(items), size)]
 

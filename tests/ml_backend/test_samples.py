@@ -14,6 +14,7 @@ from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.learning_store import LearningStore
 from ml_backend.page_source import PageSource
 from ml_backend.rescoring_store import RescoringStore, TaskImage
+from ml_backend.sample_files import SCHEME
 from ml_backend.samples import Collected, Collector
 from ml_backend.store import Store
 from model.bio import FIELDS
@@ -58,7 +59,7 @@ class Bench:
         broken = ImageError("The image file is broken.")
         self.reader = TableReader(self.store, card=PAGE, wide=replace(PAGE, width=4000), broken=broken)
         self.images = ImageTable(card=b"card", wide=b"wide", broken=b"broken")
-        self.imported = {"imported": b"card"}
+        self.imported = {f"{SCHEME}1/images/card.png": b"card"}
         self.config = parse_label_config(RECTANGLES)
 
     def annotate(self, number: int, image: str = "card", result: object = NAME, **more: object) -> None:
@@ -177,7 +178,8 @@ def test_an_engine_that_fails_is_no_problem_of_the_document(bench: Bench) -> Non
 
 
 def test_imported_samples_have_images_of_their_own(bench: Bench) -> None:
-    sample = StoredAnnotation(0, 1, -1, None, NAME, False, False, NOW, NOW, {"image": "imported"}, source="import")
+    data = {"image": f"{SCHEME}1/images/card.png"}
+    sample = StoredAnnotation(0, 1, -1, None, NAME, False, False, NOW, NOW, data, source="import")
     bench.learning.add_external(sample)
     (example,) = bench.collect().examples
     assert (example.task_id, example.tags) == (-1, ("B-NAME", "I-NAME"))
