@@ -17,6 +17,7 @@ from model.images import RgbImage, crop
 from model.ocr.layout import in_reading_order, reading_directions
 from model.ocr.scale import back_to_page, scale_for_detection
 from model.ocr.words import place_words, split_line
+from model.recognition.scripts import settled
 
 BATCH_SIZE = 1
 """Crops that the recogniser takes at a time. A batch is padded to its widest crop; alone, a crop reads better (CER 3.07
@@ -178,13 +179,14 @@ class TwoStageEngine:
             with self._lock, _as_engine_errors():
                 results = self._recogniser.recognise([crops[index] for index in printed])
             for index, result in zip(printed, results, strict=True):
-                text = " ".join(span.text for span in split_line(result.text, result.centres, crops[index]))
+                spans = split_line(settled(result.text), result.centres, crops[index])
+                text = " ".join(span.text for span in spans)
                 readings[index] = Reading(text, result.score if text else 0.0)
         return readings
 
 
 def _line(outline: Polygon, crop: RgbImage, result: Recognised) -> Line | None:
-    words = place_words(split_line(result.text, result.centres, crop), outline, result.score)
+    words = place_words(split_line(settled(result.text), result.centres, crop), outline, result.score)
     return Line(" ".join(word.text for word in words), outline, result.score, words) if words else None
 
 

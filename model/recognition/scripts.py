@@ -17,8 +17,8 @@ SHORT = 2
 def settled(text: str) -> str:
     """Return a text in which each word is of one script, as far as letters of the other look the same.
 
-    Rendered lines are taught so: what nobody can see is no matter of chance. Words of look-alikes alone, such as
-    «МОСКВА», stay as they are unless they are short and the line's other words tell.
+    Rendered lines are taught so, and what is read is settled so: nobody can see the difference. Words of look-alikes
+    alone stay as they are unless they are short and the line's other words tell. No character is added or lost.
     """
     lines_own = _leaning(text)
 
