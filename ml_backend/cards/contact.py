@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from ml_backend.cards.countries import country_of_addresses, country_of_net
 from ml_backend.cards.names import PersonName, split_name
 from ml_backend.cards.net import EmailAddress, WebAddress, parse_email, parse_website
 from ml_backend.cards.phones import Phone, country_of, parse_phone, split_numbers
@@ -79,14 +80,19 @@ def contact_of(document: Document, *, country: str | None = None) -> Contact:
     Args:
         document: What was read.
         country: Two letters of the country that numbers without a country code belong to; ``None`` to take that of the
-            card's other numbers, else that of its addresses in the net.
+            card's other numbers, else that of its addresses, else that of its addresses in the net.
     """
     values = field_values(document)
     of_field = {field: [value for value in values if value.field == field] for field in {v.field for v in values}}
     numbers = [value for value in values if value.field in ("PHONE", "FAX")]
     emails = [found for value in of_field.get("EMAIL", ()) for found in _emails(value)]
     websites = [_website(value) for value in of_field.get("WEBSITE", ())]
-    home = country or country_of(value.text for value in numbers) or _country_of_net(emails, websites)
+    home = (
+        country
+        or country_of(value.text for value in numbers)
+        or country_of_addresses(value.text for value in of_field.get("ADDRESS", ()))
+        or country_of_net(_hosts(emails, websites))
+    )
     phones = [found for value in numbers for found in _phones(value, document, home)]
     plain = {field: _texts(of_field.get(field, ())) for field in ("POSITION", "COMPANY", "ADDRESS")}
     others = [value for value in values if value.field not in _TYPED and value.field not in plain]
@@ -142,15 +148,6 @@ def _label_before(value: FieldValue, document: Document) -> str:
     return ""
 
 
-def _country_of_net(emails: Iterable[Found[EmailAddress]], websites: Iterable[Found[WebAddress]]) -> str | None:
-    """Return the country that the card's addresses in the net end with, such as DE for ``.de``."""
-    import phonenumbers
-
-    hosts = [each.value.address.rpartition("@")[2] for each in emails if each.value.address]
-    hosts += [each.value.host for each in websites if each.value.host]
-    for host in hosts:
-        ending = host.rpartition(".")[2].upper()
-        ending = {"UK": "GB"}.get(ending, ending)
-        if ending in phonenumbers.SUPPORTED_REGIONS:
-            return ending
-    return None
+def _hosts(emails: Iterable[Found[EmailAddress]], websites: Iterable[Found[WebAddress]]) -> Iterator[str]:
+    yield from (each.value.address.rpartition("@")[2] for each in emails if each.value.address)
+    yield from (each.value.host for each in websites if each.value.host)

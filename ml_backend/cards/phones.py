@@ -93,9 +93,9 @@ def parse_phone(text: str, *, field: str = "PHONE", label: str = "", country: st
 
 
 def country_of(texts: Iterable[str]) -> str | None:
-    """Return the country of most of the numbers that say theirs; ``None`` where none does."""
-    countries = Counter(_countries(texts))
-    return countries.most_common(1)[0][0] if countries else None
+    """Return the country of most of the numbers that say theirs; ``None`` where none does, or as many say another."""
+    countries = Counter(_countries(texts)).most_common(2)
+    return countries[0][0] if countries and (len(countries) == 1 or countries[0][1] > countries[1][1]) else None
 
 
 def _countries(texts: Iterable[str]) -> Iterator[str]:

@@ -1,0 +1,44 @@
+import pytest
+
+from ml_backend.cards.countries import country_of_addresses, country_of_net
+from ml_backend.cards.phones import country_of
+
+
+@pytest.mark.parametrize(
+    ("hosts", "country"),
+    [
+        (["example.de"], "DE"),
+        (["mail.example.co.uk", "example.com"], "GB"),
+        (["example.io"], None),
+        (["example.co"], None),
+        (["example.me", "example.in"], "IN"),
+        (["example.de", "example.fr"], None),
+        (["example.com"], None),
+        ([], None),
+    ],
+)
+def test_the_net_tells_a_country_by_endings_that_are_its_own(hosts, country):
+    assert country_of_net(hosts) == country
+
+
+@pytest.mark.parametrize(
+    ("addresses", "country"),
+    [
+        (["1 Example Street, Springfield, IL 62701"], "US"),
+        (["1 Example Street", "Hyderabad 500001, India"], "IN"),
+        (["Musterweg 1, DE 80331 München"], None),
+        (["Musterweg 1, 80331 München, Deutschland"], "DE"),
+        (["г. Москва, Россия"], "RU"),
+        (["Atlanta, Georgia"], None),
+        (["Paris, France", "Berlin, Germany"], None),
+        (["12 Indiana Road"], None),
+        (["Cape Town, South Africa"], "ZA"),
+    ],
+)
+def test_addresses_tell_a_country_by_its_name_or_their_form(addresses, country):
+    assert country_of_addresses(addresses) == country
+
+
+def test_numbers_of_two_countries_tell_none():
+    assert country_of(["+49 30 123456", "+44 20 7946 0000"]) is None
+    assert country_of(["+49 30 123456", "+44 20 7946 0000", "+49 89 123456"]) == "DE"
