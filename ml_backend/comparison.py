@@ -39,7 +39,8 @@ class Outcome:
         hits: Labelled regions of the prediction that kept their label.
         given: Labelled regions of the prediction.
         wanted: Labelled regions of the annotation.
-        confidence: The prediction's score, in ``[0, 1]``; ``None`` where it has none.
+        confidence: The average score of the prediction's labelled regions, in ``[0, 1]``; ``None`` where it has none.
+            The score of the prediction itself is its task's place in the order.
     """
 
     version: int
@@ -58,7 +59,7 @@ class VersionScore:
         documents: How many documents people began with its predictions.
         cost: Corrections a document, on average.
         entity_f1: Over all their regions, in ``[0, 1]``; ``None`` where nothing was labelled.
-        confidence: Average score of its predictions; ``None`` where they have none.
+        confidence: Average of its predictions' confidence; ``None`` where they have none.
     """
 
     documents: int
@@ -107,16 +108,16 @@ def outcome_of(annotation: StoredAnnotation, corrections: Iterable[Correction]) 
     version = number_made(annotation.model_version or "", annotation.task_id)
     if version is None or annotation.prediction is None or annotation.cost is None:
         return None
-    given = _labelled(annotation.prediction.get("result") or ())
+    predicted = annotation.prediction.get("result") or ()
+    given = _labelled(predicted)
     lost = sum(item.kind in ("deleted", "field") and item.field_before is not None for item in corrections)
-    score = annotation.prediction.get("score")
     return Outcome(
         version,
         annotation.cost,
         max(0, given - lost),
         given,
         _labelled(annotation.result),
-        None if score is None else float(score),
+        _confidence(predicted),
     )
 
 
@@ -181,7 +182,7 @@ def _families(scores: Mapping[int, Mapping[int, VersionScore]]) -> list[GaugeMet
         ("documents", "Documents that people began with the version's predictions."),
         ("cost", "Corrections a document, on average."),
         ("entity_f1", "Entity F1 of the version's predictions against what people made of them."),
-        ("confidence", "Average score of the version's predictions."),
+        ("confidence", "Average score of the regions that the version labelled."),
     ):
         family = GaugeMetricFamily(f"ml_backend_version_{name}", what, labels=["project", "version"])
         for project_id, versions in scores.items():
@@ -206,10 +207,15 @@ def _score(outcomes: Sequence[Outcome]) -> VersionScore:
 
 def _labelled(result: Iterable[Mapping[str, Any]]) -> int:
     """Count the regions that have a label."""
-    return len(
-        {
-            part.get("id")
-            for part in result
-            if str(part.get("type", "")).endswith("labels") and (part.get("value") or {}).get(part["type"])
-        }
-    )
+    return len({part.get("id") for part in _labels(result)})
+
+
+def _confidence(result: Iterable[Mapping[str, Any]]) -> float | None:
+    scores = [float(part["score"]) for part in _labels(result) if part.get("score") is not None]
+    return sum(scores) / len(scores) if scores else None
+
+
+def _labels(result: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for part in result:
+        if str(part.get("type", "")).endswith("labels") and (part.get("value") or {}).get(part["type"]):
+            yield part

@@ -18,11 +18,13 @@ NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 def result(*labels):
-    return [{"id": str(n), "type": "labels", "value": {"labels": [label]}} for n, label in enumerate(labels)]
+    return [
+        {"id": str(n), "type": "labels", "value": {"labels": [label]}, "score": 0.8} for n, label in enumerate(labels)
+    ]
 
 
 def annotation(number=1, version=V1, *, before=("NAME", "EMAIL"), after=("NAME", "PHONE"), cost=1, **more):
-    values = {"prediction": {"result": result(*before), "score": 0.8}, "model_version": version, "cost": cost} | more
+    values = {"prediction": {"result": result(*before), "score": 0.31}, "model_version": version, "cost": cost} | more
     return StoredAnnotation(number, 3, 100 + number, 1, result(*after), False, False, NOW, NOW, {}, **values)
 
 
