@@ -145,8 +145,8 @@ def test_corrections_come_a_page_at_a_time(visitor, learning):
 
 
 def test_plots_are_drawn_from_what_people_did(visitor, learning, settings, registry, tmp_path):
-    result = [{"id": n, "type": "labels", "value": {"labels": ["NAME"]}} for n in range(4)]
-    prediction = {"result": result, "model_version": "cards-241df1e8.f52e5d", "score": 0.8}
+    result = [{"id": n, "type": "labels", "value": {"labels": ["NAME"]}, "score": 0.8} for n in range(4)]
+    prediction = {"result": result, "model_version": "cards-241df1e8.f52e5d"}
     correction = Correction("field", "1", "NAME", "COMPANY", "x", "x")
     more = {"prediction": prediction, "model_version": "cards-241df1e8.f52e5d", "cost": 1, "result": result}
     annotate(learning, 12, correction, **more)
