@@ -114,6 +114,9 @@ class LabelErrorSearch:
         fields = sorted({field_of(tag) or _NONE for each in documents for tag in each.tags})
         columns = {field: column for column, field in enumerate(fields)}
         targets = [np.array([columns[field_of(tag) or _NONE] for tag in each.tags]) for each in documents]
+        if len(fields) < 2:
+            # There is nothing that a word could be taken for instead.
+            return
         states = []
         for document in documents:
             states.append(self.reader.states(document.page))
@@ -182,18 +185,24 @@ def out_of_sample(
 
     Returns:
         A document each, shape ``(words, labels)``; rows sum to 1.
+
+    Raises:
+        ValueError: If there are too few documents with words for each to be asked about by a head of the others.
     """
     fold = np.random.default_rng(0).permutation(len(states)) % FOLDS
     result: dict[int, NDArray[np.float64]] = {}
     for held in range(FOLDS):
         learn = [place for place in range(len(states)) if fold[place] != held and len(targets[place])]
-        rows, wanted = np.concatenate([states[i] for i in learn]), np.concatenate([targets[i] for i in learn])
-        head = make_pipeline(StandardScaler(), LogisticRegression(C=_FREEDOM, max_iter=100))
-        head.fit(rows, wanted)
+        wanted = np.concatenate([targets[i] for i in learn])
+        known = np.unique(wanted)
+        head = make_pipeline(StandardScaler(), LogisticRegression(C=_FREEDOM, max_iter=1000))
+        if len(known) > 1:
+            head.fit(np.concatenate([states[i] for i in learn]), wanted)
         for place in np.flatnonzero(fold == held):
             table = np.zeros((len(targets[place]), labels))
             if len(table):
-                table[:, head.classes_] = head.predict_proba(states[place])
+                # Where the others have one label only, it is all that could be said.
+                table[:, known] = head.predict_proba(states[place]) if len(known) > 1 else 1.0
             result[int(place)] = table
     return [result[place] for place in range(len(states))]
 

@@ -95,18 +95,15 @@ def export(arguments: argparse.Namespace, settings: Settings) -> int:
     from ml_backend.atomic_files import replacing
     from ml_backend.label_studio.label_config import parse_label_config
     from ml_backend.learning_assembly import build_collector
+    from ml_backend.ocr_assembly import build_engine_of
     from model.bio import FIELDS
-    from model.ocr import build_engine
     from model.page_reading import PageReading
 
     with _services(settings) as services, tqdm(unit="page", file=sys.stderr) as progress:
         services.synchroniser.sync(arguments.project, compare=True)
         config = parse_label_config(services.label_studio.project(arguments.project).label_config)
-        engine = build_engine(
-            settings.ocr_engine, models_dir=settings.ocr_models_dir, threads=settings.inference_threads
-        )
         reader = PageReading(
-            engine,
+            build_engine_of(settings),
             max_image_bytes=settings.max_image_bytes,
             max_image_pixels=settings.max_image_pixels,
             cache=services.store,

@@ -124,3 +124,14 @@ def test_doubt_is_shown_on_the_newest_prediction_once(store: Store) -> None:
     board = Board()
     assert show_mislabeling(board, suspects[:1]) == 1
     assert board.marked == {2: suspects[0].suspicion}
+
+
+def test_documents_of_one_label_only_are_read_out_as_that_label():
+    rng = np.random.default_rng(0)
+    states = [rng.normal(size=(3, 4)).astype(np.float32) for _ in range(10)]
+    # Only the last document has another label: the heads that it is asked about never saw that one.
+    targets = [np.zeros(3, dtype=np.int64) for _ in states]
+    targets[-1] = np.array([0, 0, 1])
+    for table in out_of_sample(states, targets, 2):
+        np.testing.assert_allclose(table.sum(axis=1), 1.0)
+    np.testing.assert_allclose(out_of_sample(states, targets, 2)[-1], [[1.0, 0.0]] * 3)
