@@ -45,7 +45,7 @@ def field_values(document: Document) -> tuple[FieldValue, ...]:
     """Return the values on a page, in reading order.
 
     Lines of a field that can be wrapped are joined where they stand right below each other in letters of one size.
-    A number that follows another one without its country's or area's code («+91 40 2755 0014, 2755 0050») stays with
+    A number that follows another one without its country's or area's code («+91 40 2600 1234, 2600 1270») stays with
     it: alone it could not be dialled. Of equal values, and of values that a longer one of the same field holds, the
     longest is kept, and of those the first.
     """

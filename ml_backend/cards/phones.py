@@ -46,7 +46,7 @@ class Phone:
 def split_numbers(text: str) -> list[str]:
     """Return the numbers of a value that holds several.
 
-    One that leaves out what the first begins with («+91 40 2755 0014, 2755 0050») is completed from it: where it has
+    One that leaves out what the first begins with («+91 40 2600 1234, 2600 1270») is completed from it: where it has
     fewer digits, and at least two, its digits stand for the last ones.
     """
     parts = [part for part in _SEPARATORS.split(text) if sum(c.isdigit() for c in part) >= 2]

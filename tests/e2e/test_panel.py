@@ -10,6 +10,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.conftest import print_card
@@ -43,12 +44,24 @@ class Person:
 
     def press(self, name: str, *, number: int = 0) -> str:
         """Press a button, wait for what comes of it, and return it."""
+        page = self.window.find_element(By.TAG_NAME, "html")
         forms = self.window.find_elements(By.CSS_SELECTOR, f"form[action$='/actions/{name}'] button")
         forms[number].click()
-        self.until(lambda: self.window.find_elements(By.CSS_SELECTOR, "#outcome.done, #outcome.failed"))
-        outcome = self.window.find_element(By.ID, "outcome")
-        assert "done" in str(outcome.get_attribute("class")), outcome.text
-        return outcome.text
+        # The page before may show the outcome of another button: it must be gone first.
+        self.until(lambda: staleness_of(page)(self.window))
+        self.until(self._outcome)
+        outcome = self._outcome()
+        assert outcome is not None
+        assert "done" in outcome[0], outcome[1]
+        return outcome[1]
+
+    def _outcome(self) -> tuple[str, str] | None:
+        """Return class and text of what a button did; in one step, because pages look again by themselves."""
+        found = self.window.execute_script(
+            "const it = document.querySelector('#outcome.done, #outcome.failed');"
+            "return it && [it.className, it.innerText]"
+        )
+        return (str(found[0]), str(found[1])) if found else None
 
     def until(self, done: object, seconds: float = WAIT_SECONDS) -> None:
         assert callable(done)
