@@ -65,8 +65,8 @@ class World:
 
 
 @pytest.fixture
-def world():
-    store = Store("sqlite://")
+def world(store_url):
+    store = Store(store_url)
     yield World(RunStore(store.engine))
     store.close()
 
