@@ -178,7 +178,7 @@ def lock_for_writing(connection: Connection, *keys: int) -> None:
 
 
 def store_time(connection: Connection) -> datetime:
-    """Return the time by the store's clock, in UTC: the machines that share a PostgreSQL may have clocks that differ."""
+    """Return the time by the store's clock, in UTC: clocks of machines that share a PostgreSQL may differ."""
     if connection.dialect.name == "postgresql":
         moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
         return moment.astimezone(timezone.utc)

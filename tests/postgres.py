@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests, out of the machine's package; it forgets everything, and gives no thought to power cuts."""
+"""A real PostgreSQL for tests, from the machine's package; what it keeps need not outlive the machine."""
 
 import os
 import pwd
@@ -14,17 +14,15 @@ import psycopg
 from psycopg import sql
 
 START_SECONDS = 60
-#: Nothing has to outlive the machine.
 _QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=32MB", "max_connections=200")
 
 
 def find_postgres() -> Path | None:
-    """Return the folder of PostgreSQL's programs, which Debian does not put into the path; ``None`` if it is missing."""
+    """Return the folder of PostgreSQL's programs, which Debian keeps out of the path; ``None`` without any."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
     found = shutil.which("initdb")
-    return next(
-        (path for path in [*([Path(found).parent] if found else []), *folders] if (path / "initdb").exists()), None
-    )
+    candidates = [*([Path(found).parent] if found else []), *folders]
+    return next((path for path in candidates if (path / "initdb").exists()), None)
 
 
 @contextmanager
