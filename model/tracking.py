@@ -111,7 +111,7 @@ class Tracking:
 
         address = self.client().get_run(mlflow_run_id).info.artifact_uri
         with suppress(NotImplementedError):
-            get_artifact_repository(address, tracking_uri=self.uri).delete_artifacts()
+            get_artifact_repository(address, tracking_uri=self.uri).delete_artifacts()  # type: ignore[no-untyped-call]
 
     @property
     def _place(self) -> str:

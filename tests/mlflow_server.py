@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
@@ -44,10 +44,8 @@ def wait_for_mlflow(port: int, process: "subprocess.Popen[bytes]") -> str:
 
 def stop(process: "subprocess.Popen[bytes]", number: int = signal.SIGTERM) -> None:
     """End a process and those that it has started."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-    except ProcessLookupError:
-        pass
     try:
         process.wait(10)
     except subprocess.TimeoutExpired:

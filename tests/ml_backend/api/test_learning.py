@@ -23,8 +23,8 @@ CORRECTED = [
 
 
 @pytest.fixture
-def backend(make_settings, store_url):
-    return build_api(make_settings(api_token=TOKEN, database_url=store_url))
+def backend(make_settings):
+    return build_api(make_settings(api_token=TOKEN))
 
 
 @pytest.fixture
