@@ -1,8 +1,6 @@
 """What do three workers bring against one, and what does it cost when any process of the system is killed?
 
-    python -m benchmarks.many_workers rate [--tasks 150] [--rounds 2]
-    python -m benchmarks.many_workers loop [--rounds 1]
-    python -m benchmarks.many_workers kills
+    python -m benchmarks.many_workers rate loop kills [--tasks 150] [--rounds 2] [--badges 40] [--annotated 30]
 
 Everything runs on this machine, as on several that share a PostgreSQL, a Redis and an MLflow server, and no folder but
 that of training data: a Label Studio of its own, two API processes, the workers, two trainers.
@@ -23,6 +21,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.rescoring import prepare
@@ -38,7 +37,6 @@ from tests.e2e.loop import Played, play
 from tests.e2e.versions import changed_weights
 
 LOOP = {
-    "MIN_TRAINING_SAMPLES": 30,
     "GATE_MIN_DOCUMENTS": 4,
     "RECOGNISER_BUDGET_SECONDS": 10,
     "TRAINING_BUDGET_SECONDS": 30,
@@ -58,23 +56,29 @@ KILLS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("rate", "loop", "kills"))
+    parser.add_argument("what", choices=("rate", "loop", "kills"), nargs="+")
     parser.add_argument("--tasks", type=int, default=150)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--badges", type=int, default=40)
+    parser.add_argument("--annotated", type=int, default=30)
     arguments = parser.parse_args()
     configure_logging("ERROR")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with label_studio(folder / "label-studio") as login:
             client = LabelStudio(*login, timeout=300)
-            if arguments.what == "rate":
-                with cluster(folder / "rate", login) as made:
-                    rate(made, client, arguments.tasks, arguments.rounds)
-            elif arguments.what == "loop":
-                loop(folder, login, client, arguments.rounds)
-            else:
-                with cluster(folder / "kills", login, **LOOP) as made:
-                    kills(made, client, folder)
+            say("Label Studio answers")
+            settings = LOOP | {"MIN_TRAINING_SAMPLES": arguments.annotated}
+            for what in arguments.what:
+                with cluster(folder / what, login, **settings) as made:
+                    say(f"{what}: PostgreSQL, Redis and MLflow answer")
+                    badges = Badges(folder / f"{what}-badges", arguments.badges, arguments.annotated)
+                    if what == "rate":
+                        rate(made, client, arguments.tasks, arguments.rounds)
+                    elif what == "loop":
+                        loop(made, client, badges, arguments.rounds)
+                    else:
+                        kills(made, client, badges)
 
 
 def say(line: str) -> None:
@@ -147,35 +151,50 @@ def staffed(made: Cluster, workers: int) -> Iterator[None]:
             made.kill(name)
 
 
-def one_loop(made: Cluster, client: LabelStudio, folder: Path) -> Played:
-    folder.mkdir(parents=True)
-    return play(
-        client, made.address("api-1"), made.store_url, folder, badges=40, annotated=30, patience=PATIENCE, say=say
-    )
+@dataclass(frozen=True)
+class Badges:
+    """What a loop is played with."""
+
+    folder: Path
+    count: int
+    annotated: int
+
+    def play(self, made: Cluster, client: LabelStudio) -> Played:
+        folder = self.folder / str(time.time_ns())
+        folder.mkdir(parents=True)
+        return play(
+            client,
+            made.address("api-1"),
+            made.store_url,
+            folder,
+            badges=self.count,
+            annotated=self.annotated,
+            patience=PATIENCE,
+            say=say,
+        )
 
 
-def loop(folder: Path, login: tuple[str, str], client: LabelStudio, rounds: int) -> None:
+def loop(made: Cluster, client: LabelStudio, badges: Badges, rounds: int) -> None:
     found: dict[int, list[float]] = {1: [], 3: []}
-    with cluster(folder / "loop", login, **LOOP) as made:
-        for number, workers in enumerate([1, 3] * rounds):
-            with staffed(made, workers):
-                played = one_loop(made, client, folder / f"badges-{number}")
-            found[workers].append(played.order_seconds)
-            say(
-                f"{workers} workers: start {played.start_seconds:.0f} s, run {played.run_seconds:.0f} s, "
-                f"in order after {played.order_seconds:.0f} s ({played.run.decision})"
-            )
+    for workers in [1, 3] * rounds:
+        with staffed(made, workers):
+            played = badges.play(made, client)
+        found[workers].append(played.order_seconds)
+        say(
+            f"{workers} workers: start {played.start_seconds:.0f} s, run {played.run_seconds:.0f} s, "
+            f"in order after {played.order_seconds:.0f} s ({played.run.decision})"
+        )
     for workers, seconds in found.items():
         say(f"{workers} workers: {', '.join(f'{each:.0f}' for each in seconds)} s")
 
 
-def kills(made: Cluster, client: LabelStudio, folder: Path) -> None:
+def kills(made: Cluster, client: LabelStudio, badges: Badges) -> None:
     with staffed(made, 3):
         over = threading.Event()
         killer = threading.Thread(target=kill_by_stage, args=(made, over), daemon=True)
         killer.start()
         # play() looks into the store, which is killed too: what is asked meanwhile is asked again.
-        played = one_loop(made, client, folder / "badges")
+        played = badges.play(made, client)
         over.set()
         killer.join(60)
         check(made, client, played)

@@ -43,7 +43,7 @@ def build_worker(connection: Redis, queues: Sequence[str] = WORKER_QUEUES) -> Li
     return LivelyWorker(found, connection=connection, serializer=SERIALIZER)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Load what the work needs, then work until told to stop; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m ml_backend.jobs.worker", description="Does what waits in queues.")
     parser.add_argument("--queues", metavar="WORK", help="in place of WORKER_QUEUES: sync, scoring, or sync,scoring")
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    status = main()
+    status = main(sys.argv[1:])
     # Nothing is left to do, but to take torch apart would take seconds, in which Ctrl-C would seem to fail.
     logging.shutdown()
     sys.stderr.flush()
