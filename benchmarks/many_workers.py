@@ -21,20 +21,24 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.rescoring import prepare
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.learning_store import LearningStore
+from ml_backend.lineup import number_of
 from ml_backend.logs import configure_logging
+from ml_backend.rescoring_store import RescoringStore
 from ml_backend.run_store import RunStore
 from ml_backend.store import Store
+from ml_backend.versions import Versions
 from model.registry import Registry
 from model.tracking import RUN_TAG, Tracking
 from tests.cluster import API, TRAINER, WORKER, Cluster, cluster, label_studio
 from tests.e2e.loop import Played, play
 from tests.e2e.versions import changed_weights
+from tests.e2e.waiting import until
 
 LOOP = {
     "GATE_MIN_DOCUMENTS": 4,
@@ -43,14 +47,16 @@ LOOP = {
     "SYNC_SECONDS": 30,
 }
 PATIENCE = 1500.0
-#: Who is killed when a run reports that a stage begins. None is killed twice.
+#: So that a run that is repeated does not take long.
+BRIEF = {"RECOGNISER_BUDGET_SECONDS": 0, "TRAINING_BUDGET_SECONDS": 10}
+#: Who is killed when a run reports that a stage begins, and when open tasks are scored again.
 KILLS = {
     "collect": ("redis",),
-    "recogniser": ("trainer",),
     "train": ("postgres", "worker-sync"),
     "evaluate": ("mlflow",),
     "register": ("trainer",),
     "promote": ("api-1",),
+    "rescoring": ("worker-scoring",),
 }
 
 
@@ -70,7 +76,7 @@ def main() -> None:
             say("Label Studio answers")
             settings = LOOP | {"MIN_TRAINING_SAMPLES": arguments.annotated}
             for what in arguments.what:
-                with cluster(folder / what, login, **settings) as made:
+                with cluster(folder / what, login, **settings | (BRIEF if what == "kills" else {})) as made:
                     say(f"{what}: PostgreSQL, Redis and MLflow answer")
                     badges = Badges(folder / f"{what}-badges", arguments.badges, arguments.annotated)
                     if what == "rate":
@@ -195,22 +201,43 @@ def kills(made: Cluster, client: LabelStudio, badges: Badges) -> None:
         killer.start()
         # play() looks into the store, which is killed too: what is asked meanwhile is asked again.
         played = badges.play(made, client)
+        if played.run.decision != "promoted":
+            played = promoted_by_hand(made, client, played)
         over.set()
         killer.join(60)
         check(made, client, played)
 
 
+def promoted_by_hand(made: Cluster, client: LabelStudio, played: Played) -> Played:
+    """Where the gate kept the champion, there would be nothing to score again."""
+    store, settings = Store(made.store_url), made.settings("eight")
+    registry = Registry(Tracking(settings.tracking_uri, settings.models_dir))
+    Versions(registry, RunStore(store.engine)).promote(played.project_id, played.run.version, by="benchmark", reason="")
+    store.close()
+    say(f"version {played.run.version} is promoted by hand")
+
+    def shown() -> str:
+        return client.project(played.project_id).model_version
+
+    until(lambda: number_of(shown()) == played.run.version, "the new order", PATIENCE)
+    return replace(played, version=shown())
+
+
 def kill_by_stage(made: Cluster, over: threading.Event) -> None:
     store = Store(made.store_url)
-    runs, left = RunStore(store.engine), dict(KILLS)
+    runs, memory, left = RunStore(store.engine), RescoringStore(store.engine), dict(KILLS)
     while left and not over.wait(0.1):
         try:
-            running = [run for run in runs.runs(limit=3) if run.state == "running"]
+            found = runs.runs(limit=5)
+            running = [run for run in found if run.state == "running"]
+            ongoing = memory.rescoring(found[0].project_id) if found and not running else None
         except Exception as error:  # noqa: BLE001 - it is about to be killed itself
             say(f"({type(error).__name__} while looking)")
             continue
         assert len(running) <= 1, "a project has one run at a time"
         stage = running[0].stage if running else None
+        if ongoing is not None and ongoing.finished_at is None and number_of(ongoing.version) is not None:
+            stage = "rescoring"
         for name in left.pop(stage, ()) if stage else ():
             say(f"{stage}: {name} is killed")
             made.kill(name)
