@@ -23,7 +23,7 @@ from ml_backend.jobs.ticker import Ticker
 from ml_backend.joint_version import recogniser_of
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.images import ImageSource
-from ml_backend.learning_assembly import build_synchroniser
+from ml_backend.learning_assembly import build_images, build_synchroniser
 from ml_backend.learning_store import LearningStore
 from ml_backend.looking_again import LookingAgain
 from ml_backend.measured import MeasuredPipeline
@@ -165,27 +165,24 @@ def build_services(settings: Settings) -> Services:
 
 @dataclass(frozen=True, slots=True)
 class WorkerServices:
-    """What the jobs of a worker with models work with, and what finds work for them."""
+    """What the jobs of a worker work with, and what finds work for them; without models, nothing scores."""
 
-    scoring: ScoringServices
-    rescorer: Rescorer
+    scoring: ScoringServices | None
+    rescorer: Rescorer | None
     synchroniser: Synchroniser
     ticker: Ticker
     absorb: Callable[[int], int]
 
 
 def build_worker_services(settings: Settings) -> WorkerServices:
-    """Return what the worker needs, models loaded and warm.
+    """Return what a worker needs that scores, models loaded and warm.
 
     Raises:
         BackendError: If there is no Label Studio to push to, the store cannot be opened, the token is refused, or
             REDIS_URL is no address.
         ModelError: If the models are missing or damaged.
     """
-    if not settings.label_studio_url:
-        raise LabelStudioError(
-            "The worker has no Label Studio to push predictions to.", "Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY."
-        )
+    _refuse_no_label_studio(settings)
     parts = build_parts(settings)
     label_studio = parts.label_studio
     assert label_studio is not None
@@ -224,6 +221,41 @@ def build_worker_services(settings: Settings) -> WorkerServices:
     projects = build_projects(settings, parts.store, label_studio)
     absorb = build_feedback(settings, parts.store, projects, parts.images).absorb
     return WorkerServices(scoring, rescorer, build_synchroniser(settings, parts.store, label_studio), ticker, absorb)
+
+
+def build_sync_services(settings: Settings) -> WorkerServices:
+    """Return what a worker needs that only syncs: no models, so that it starts at once and takes little memory.
+
+    Its ticker leaves it to workers with models to see which tasks are to be scored again.
+
+    Raises:
+        BackendError: If there is no Label Studio to ask, the store cannot be opened, the token is refused, or REDIS_URL
+            is no address.
+    """
+    _refuse_no_label_studio(settings)
+    store = Store(settings.store_url)
+    label_studio = LabelStudio(settings.label_studio_url, settings.label_studio_api_key.get_secret_value())
+    scores = TaskScores(store.engine)
+    ticker = Ticker(
+        lambda: waiting_events(store.engine),
+        LearningStore(store.engine).projects,
+        RunStore(store.engine),
+        lambda _project_id: None,
+        "",
+        JobQueue.at(settings.queue_url),
+        sync_seconds=settings.sync_seconds,
+        to_order=lambda: scores.to_order(ORDER_QUIET, REORDER_AFTER),
+    )
+    projects = build_projects(settings, store, label_studio)
+    absorb = build_feedback(settings, store, projects, build_images(settings, label_studio)).absorb
+    return WorkerServices(None, None, build_synchroniser(settings, store, label_studio), ticker, absorb)
+
+
+def _refuse_no_label_studio(settings: Settings) -> None:
+    if not settings.label_studio_url:
+        raise LabelStudioError(
+            "The worker has no Label Studio to push predictions to.", "Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY."
+        )
 
 
 def build_registry(settings: Settings) -> Registry:

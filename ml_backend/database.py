@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from ml_backend.errors import BackendError
 from ml_backend.logs import get_logger
+from ml_backend.postgres import open_postgres
 
 BUSY_SECONDS = 30.0
 
@@ -45,14 +47,7 @@ def open_engine(url: str) -> Engine:
         StoreError: If the address is wrong, the driver missing, or the database unreachable.
     """
     try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            if parsed.database and parsed.database != ":memory:":
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
-            _prepare_sqlite(engine)
-        else:
-            engine = create_engine(parsed, pool_pre_ping=True)
+        engine = _engine(make_url(url))
         _migrate(engine)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise StoreError(
@@ -62,6 +57,19 @@ def open_engine(url: str) -> Engine:
         raise StoreError(
             "The store cannot be opened.", "Check DATABASE_URL, and that RUN_DIR can be written."
         ) from error
+    return engine
+
+
+def _engine(url: URL) -> Engine:
+    # "postgres" is how many services write it; SQLAlchemy itself knows it no more.
+    if url.drivername.partition("+")[0] in {"postgres", "postgresql"}:
+        return open_postgres(url)
+    if url.get_backend_name() != "sqlite":
+        raise ArgumentError(f"{url.get_backend_name()} is neither sqlite nor postgresql")
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    _prepare_sqlite(engine)
     return engine
 
 
@@ -137,6 +145,8 @@ def write_error(error: SQLAlchemyError) -> StoreError:
 def upsert(connection: Connection, table: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, and replace the given columns of those whose primary key is there already.
 
+    Rows are written in order of their keys, so that two transactions with some in common never wait for each other.
+
     Args:
         connection: From :func:`writing`.
         table: A mapped class of :mod:`ml_backend.tables`.
@@ -153,13 +163,26 @@ def upsert(connection: Connection, table: type[Any], rows: Sequence[Mapping[str,
         if changed
         else statement.on_conflict_do_nothing(index_elements=keys)
     )
-    connection.execute(statement, list(rows))
+    connection.execute(statement, sorted(rows, key=lambda row: [row[key] for key in keys]))
 
 
-def lock_for_writing(connection: Connection, key: int) -> None:
-    """Let one transaction at a time pass for ``key``: PostgreSQL only, since SQLite has one writer anyway."""
+def lock_for_writing(connection: Connection, *keys: int) -> None:
+    """Let one transaction at a time pass for each of the keys: PostgreSQL only, since SQLite has one writer anyway.
+
+    Whoever locks keys does so before it changes any row, and all at once or in ascending order, so that two
+    transactions never wait for each other.
+    """
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+        for key in sorted({*keys}):
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def store_time(connection: Connection) -> datetime:
+    """Return the time by the store's clock, in UTC: clocks of machines that share a PostgreSQL may differ."""
+    if connection.dialect.name == "postgresql":
+        moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return moment.astimezone(timezone.utc)
+    return datetime.now(timezone.utc)
 
 
 def _migrate(engine: Engine) -> None:

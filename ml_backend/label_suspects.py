@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, delete, insert, select
 
 from ml_backend.annotation_records import choose
-from ml_backend.database import reading, writing
+from ml_backend.database import lock_for_writing, reading, writing
 from ml_backend.learning_store import LearningStore
 from ml_backend.tables import LabelSuspectRow
 
@@ -89,6 +89,7 @@ class LabelErrors:
         for row in rows:
             del row["doubts"]
         with writing(self._engine) as connection:
+            lock_for_writing(connection, project_id)
             connection.execute(delete(LabelSuspectRow).where(LabelSuspectRow.project_id == project_id))
             if rows:
                 connection.execute(insert(LabelSuspectRow), rows)

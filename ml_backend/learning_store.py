@@ -18,7 +18,7 @@ from ml_backend.tables import AnnotationRow, CorrectionRow, ProjectRow
 
 # Some builds of SQLite take no more than 999 parameters in a statement.
 _CHUNK = 500
-# Label Studio's own have 10 characters; other programs may write what they like.
+# Label Studio's regions have ids of 10 characters, and ours are the versions; other programs may write what they like.
 _LONGEST_ID = 200
 
 
@@ -115,6 +115,8 @@ class LearningStore:
         incoming = {annotation.id: (annotation, corrections) for annotation, corrections in annotations}
         changed = 0
         with writing(self._engine) as connection:
+            # Two that bring over the same project must not both find the older state.
+            lock_for_writing(connection, *(annotation.project_id for annotation, _ in incoming.values()))
             known = _stamps(connection, incoming)
             rows, kept = [], []
             for number, (annotation, corrections) in incoming.items():
@@ -137,7 +139,8 @@ class LearningStore:
         What was kept for the same task from the same source is replaced: who sends again, corrects.
         """
         with writing(self._engine) as connection:
-            lock_for_writing(connection, annotation.project_id)
+            # One count for all projects: the column is the table's key.
+            lock_for_writing(connection, 0, annotation.project_id)
             same = (
                 AnnotationRow.project_id == annotation.project_id,
                 AnnotationRow.task_id == annotation.task_id,
@@ -145,8 +148,6 @@ class LearningStore:
             )
             number = connection.scalar(select(AnnotationRow.id).where(*same))
             if number is None:
-                # One count for all projects: the column is the table's key.
-                lock_for_writing(connection, 0)
                 number = min(connection.scalar(select(func.min(AnnotationRow.id))) or 0, 0) - 1
             row = _row(annotation) | {"id": number}
             upsert(connection, AnnotationRow, [row])
@@ -192,14 +193,14 @@ class LearningStore:
         """Note that annotations are gone from Label Studio; what is known of them stays."""
         now = datetime.now(timezone.utc)
         with writing(self._engine) as connection:
-            for chunk in _chunks(ids):
+            for chunk in _chunks(sorted(ids)):
                 gone = and_(AnnotationRow.id.in_(chunk), AnnotationRow.deleted_at.is_(None))
                 connection.execute(update(AnnotationRow).where(gone).values(deleted_at=now))
 
     def set_page_problems(self, problems: Mapping[int, str | None]) -> None:
         """Note why the pages below annotations could not be read, or, with ``None``, that they could."""
         with writing(self._engine) as connection:
-            for number, problem in problems.items():
+            for number, problem in sorted(problems.items()):
                 differs = AnnotationRow.page_problem.is_distinct_from(problem)
                 change = update(AnnotationRow).where(AnnotationRow.id == number, differs)
                 connection.execute(change.values(page_problem=problem))
@@ -265,6 +266,8 @@ def _replace_corrections(connection: Connection, corrections: Sequence[tuple[int
 def _row(annotation: StoredAnnotation) -> dict[str, Any]:
     row = {field.name: getattr(annotation, field.name) for field in fields(StoredAnnotation)}
     copies = {"result": list(annotation.result), "task_data": dict(annotation.task_data), "digest": annotation.digest}
+    if annotation.model_version is not None:
+        copies["model_version"] = annotation.model_version[:_LONGEST_ID]
     return row | copies
 
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from ml_backend.errors import BackendError
 from ml_backend.jobs.chunks import Chunks
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.learning_store import LearningStore
@@ -27,6 +28,10 @@ from ml_backend.task_board import TaskBoard
 CHUNK = 50
 
 _log = get_logger(__name__)
+
+
+class VersionOutOfReachError(BackendError):
+    """This process cannot load the version that others score with."""
 
 
 class VersionSwitcher(ModelSource, Protocol):
@@ -103,12 +108,16 @@ class Rescorer:
         """Do one part of a rescoring; safe to repeat, and by several workers.
 
         Raises:
-            BackendError: If Label Studio, the store or Redis does not answer, for the part to be tried again.
+            BackendError: If Label Studio, the store or Redis does not answer, or this process cannot load the version,
+                for the part to be tried again, here or elsewhere.
         """
         lineup = self.models.lineup(project_id)
         if lineup.version != version:
             lineup = self.models.refresh(project_id)
         if lineup.version != version:
+            if project_id in self.models.problems:
+                # This process cannot load what others can: the part is left to them, or for later.
+                raise VersionOutOfReachError(self.models.problems[project_id])
             self.chunks.done(project_id, version, chunk)
             return "outdated"
         with self.chunks.leased(project_id, chunk) as extend:
@@ -134,6 +143,10 @@ class Rescorer:
         lineup = self.models.lineup(project_id)
         if lineup.version != version:
             return "outdated"
+        with self.chunks.leased(project_id, "end") as extend:
+            return "somebody else's" if extend is None else self._finish(project_id, version, lineup)
+
+    def _finish(self, project_id: int, version: str, lineup: Lineup[Reader]) -> str:
         project = self.board.project(project_id)
         there = self.board.version_counts(project_id)
         if version in there:

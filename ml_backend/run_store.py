@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, delete, insert, or_, select, update
 
-from ml_backend.database import lock_for_writing, reading, upsert, writing
+from ml_backend.database import lock_for_writing, reading, store_time, upsert, writing
 from ml_backend.tables import LearnedRow, PromotionRow, RunRow
 
 RunState = Literal["due", "running", "finished", "failed", "interrupted"]
@@ -135,13 +135,13 @@ class RunStore:
             The run; ``None`` if it is no longer due, may not start yet, or another of its project is alive. Another
             without a sign of life for :data:`HEARTBEAT_TIMEOUT` is set ``interrupted``: this run takes its place.
         """
-        now = _now()
-        mine = (
-            RunRow.id == run_id,
-            RunRow.state == "due",
-            or_(RunRow.not_before.is_(None), RunRow.not_before <= now),
-        )
         with writing(self._engine) as connection:
+            now = store_time(connection)
+            mine = (
+                RunRow.id == run_id,
+                RunRow.state == "due",
+                or_(RunRow.not_before.is_(None), RunRow.not_before <= now),
+            )
             project_id = connection.scalar(select(RunRow.project_id).where(*mine))
             if project_id is None:
                 return None
@@ -171,11 +171,11 @@ class RunStore:
             no trace.
         """
         progress = {"stage": stage, "step": step, "steps": steps, "loss": loss, "eta_seconds": eta_seconds}
-        return self._change_running(run_id, heartbeat_at=_now(), **progress)
+        return self._change_running(run_id, **progress)
 
     def beat(self, run_id: int) -> bool:
         """Give a sign of life; the answer is that of :meth:`report`."""
-        return self._change_running(run_id, heartbeat_at=_now())
+        return self._change_running(run_id)
 
     def finish(
         self,
@@ -196,7 +196,7 @@ class RunStore:
             done = connection.execute(
                 update(RunRow)
                 .where(RunRow.id == run_id, RunRow.state == "running")
-                .values(state=state, finished_at=_now(), eta_seconds=None, **changes)
+                .values(state=state, finished_at=store_time(connection), eta_seconds=None, **changes)
                 .returning(RunRow.project_id)
             ).scalar_one_or_none()
             if done is None:
@@ -244,12 +244,12 @@ class RunStore:
 
     def due_runs(self) -> list[Run]:
         """Return the runs that may start now, oldest first."""
-        may_start = or_(RunRow.not_before.is_(None), RunRow.not_before <= _now())
+        may_start = or_(RunRow.not_before.is_(None), RunRow.not_before <= self._now())
         return self._runs(RunRow.state == "due", may_start)[::-1]
 
     def stale_runs(self, older_than: timedelta = HEARTBEAT_TIMEOUT) -> list[Run]:
         """Return the running runs whose last sign of life is older, oldest first."""
-        return self._runs(RunRow.state == "running", RunRow.heartbeat_at < _now() - older_than)[::-1]
+        return self._runs(RunRow.state == "running", RunRow.heartbeat_at < self._now() - older_than)[::-1]
 
     def interrupt(self, run_id: int) -> Run | None:
         """Give up on a running run and have it repeated: at once the first time, later with growing delay.
@@ -257,14 +257,15 @@ class RunStore:
         Returns:
             The run that repeats it; ``None`` where one is due already, or the run does not run (any more).
         """
-        now = _now()
-        given_up = (
-            update(RunRow)
-            .where(RunRow.id == run_id, RunRow.state == "running")
-            .values(state="interrupted", finished_at=now, eta_seconds=None)
-            .returning(*_RUN_COLUMNS)
-        )
+        given_up = update(RunRow).where(RunRow.id == run_id, RunRow.state == "running").returning(*_RUN_COLUMNS)
         with writing(self._engine) as connection:
+            now = store_time(connection)
+            project_id = connection.scalar(select(RunRow.project_id).where(RunRow.id == run_id))
+            if project_id is None:
+                return None
+            # Before the run's row is: whoever claims the project's next run does so in the same order.
+            lock_for_writing(connection, project_id)
+            given_up = given_up.values(state="interrupted", finished_at=now, eta_seconds=None)
             found = connection.execute(given_up).mappings().one_or_none()
             if found is None:
                 return None
@@ -287,9 +288,9 @@ class RunStore:
     ) -> Promotion:
         """Note that ``version`` serves a project from now on, in place of ``previous``."""
         values = {"project_id": project_id, "version": version, "previous": previous, "by": by, "reason": reason}
-        statement = insert(PromotionRow).values(values | {"at": _now()}).returning(*_PROMOTION_COLUMNS)
         with writing(self._engine) as connection:
-            return Promotion(**connection.execute(statement).mappings().one())
+            statement = insert(PromotionRow).values(values | {"at": store_time(connection)})
+            return Promotion(**connection.execute(statement.returning(*_PROMOTION_COLUMNS)).mappings().one())
 
     def promotions(self, project_id: int, limit: int = 100) -> list[Promotion]:
         """Return the latest promotions of a project, newest first."""
@@ -299,9 +300,15 @@ class RunStore:
         return [Promotion(**row) for row in found]
 
     def _change_running(self, run_id: int, **values: Any) -> bool:
+        """Change a run that is still running, with a sign of life."""
         mine = (RunRow.id == run_id, RunRow.state == "running")
         with writing(self._engine) as connection:
+            values["heartbeat_at"] = store_time(connection)
             return connection.execute(update(RunRow).where(*mine).values(values)).rowcount == 1
+
+    def _now(self) -> datetime:
+        with reading(self._engine) as connection:
+            return store_time(connection)
 
     def _runs(self, *conditions: Any, limit: int = 1000) -> list[Run]:
         chosen = select(*_RUN_COLUMNS).where(*conditions).order_by(RunRow.id.desc()).limit(limit)
@@ -322,9 +329,5 @@ def _add_due(connection: Connection, values: dict[str, Any]) -> Run | None:
         if values["asked"]:
             connection.execute(update(RunRow).where(*waiting).values(asked=True, not_before=None))
         return None
-    statement = insert(RunRow).values(values | {"state": "due", "created_at": _now()}).returning(*_RUN_COLUMNS)
-    return Run(**connection.execute(statement).mappings().one())
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
+    row = values | {"state": "due", "created_at": store_time(connection)}
+    return Run(**connection.execute(insert(RunRow).values(row).returning(*_RUN_COLUMNS)).mappings().one())

@@ -19,6 +19,7 @@ from model.recognition.charset import charset_of
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SHORTEST_TOKEN = 16
+_WORK = frozenset({"sync", "scoring"})
 
 
 class Settings(BaseSettings):
@@ -85,6 +86,15 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(default="", description="SQLAlchemy address of the store. Empty: SQLite in RUN_DIR.")
     redis_url: str = Field(default="", description="Redis of the job queue. Empty: `make run` starts one.")
+    worker_queues: str = Field(
+        default="sync,scoring",
+        description="Kinds of work that a worker does, the most urgent first, separated by commas: `sync`, `scoring`.",
+    )
+    training_device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto",
+        description="What the trainer trains on: a GPU if there is one, the CPU, or a GPU, without which it does not "
+        "start.",
+    )
     redis_port: int = Field(default=6390, ge=1, le=65535, description="Port of the Redis that `make run` starts.")
 
     # Models
@@ -256,6 +266,18 @@ class Settings(BaseSettings):
         if self.challenger_share and self.serve_both:
             raise ValueError("set CHALLENGER_SHARE or SERVE_BOTH: a task has its prediction from one, or from both")
         return self
+
+    @field_validator("worker_queues")
+    @classmethod
+    def _refuse_unknown_work(cls, value: str) -> str:
+        if not _parts(value) or not _WORK.issuperset(_parts(value)):
+            raise ValueError(f"name one or more of {', '.join(sorted(_WORK))}; training is the trainer's")
+        return value
+
+    @cached_property
+    def work(self) -> tuple[str, ...]:
+        """Kinds of work that a worker does, see :data:`ml_backend.jobs.queue.WORK`; the most urgent first."""
+        return _parts(self.worker_queues)
 
     @field_validator("recogniser_languages")
     @classmethod

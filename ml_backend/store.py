@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
-from sqlalchemy import Engine, bindparam, delete, func, insert, select, text, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import Engine, bindparam, func, insert, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
 
-from ml_backend.database import StoreError, lock_for_writing, open_engine, reading, writing
+from ml_backend.database import StoreError, lock_for_writing, open_engine, reading, upsert, writing
 from ml_backend.logs import get_logger
 from ml_backend.tables import EventRow, PageRow, ProjectRow
 from ml_backend.together import Together
@@ -209,13 +209,15 @@ class Store:
         Raises:
             StoreError: If it cannot be written.
         """
-        done = list(event_ids)
+        done = sorted(event_ids)
         now = datetime.now(timezone.utc)
         with writing(self._engine) as connection:
             # Some builds of SQLite take no more than 999 parameters in a statement.
             for start in range(0, len(done), 500):
                 these = EventRow.id.in_(done[start : start + 500]), EventRow.processed_at.is_(None)
-                connection.execute(update(EventRow).where(*these).values(processed_at=now))
+                # In order, so that two syncs with events in common never wait for each other.
+                locked = select(EventRow.id).where(*these).order_by(EventRow.id).with_for_update()
+                connection.execute(update(EventRow).where(EventRow.id.in_(locked)).values(processed_at=now))
 
     def get(self, image_key: str, engine_version: str) -> Page | None:
         """Return the page that was kept, or ``None``."""
@@ -230,18 +232,17 @@ class Store:
 
     def put(self, image_key: str, engine_version: str, page: Page) -> None:
         """Keep ``page``; what was kept for the same image and version is replaced."""
-        same = (PageRow.image_key == image_key, PageRow.engine_version == engine_version)
-        row = {"page": encode_page(page), "created_at": datetime.now(timezone.utc)}
+        row = {
+            "image_key": image_key,
+            "engine_version": engine_version,
+            "page": encode_page(page),
+            "created_at": datetime.now(timezone.utc),
+        }
         try:
             with writing(self._engine) as connection:
-                connection.execute(delete(PageRow).where(*same))
-                connection.execute(insert(PageRow).values(image_key=image_key, engine_version=engine_version, **row))
+                upsert(connection, PageRow, [row])
         except StoreError as error:
-            if isinstance(error.__cause__, IntegrityError):
-                # Another process has just read the same image; its page is as good as this one.
-                _log.debug("page_cached_meanwhile")
-            else:
-                _log.warning("page_cache_not_written", error=type(error.__cause__).__name__)
+            _log.warning("page_cache_not_written", error=type(error.__cause__).__name__)
 
     def check(self) -> None:
         """Make sure that the database answers.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta, timezone
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, RowMapping, Table, and_, bindparam, func, select, update
+from sqlalchemy import Connection, Engine, RowMapping, Table, and_, bindparam, func, select, update
 
-from ml_backend.database import reading, upsert, writing
+from ml_backend.database import lock_for_writing, reading, upsert, writing
 from ml_backend.signals import Signals
 from ml_backend.tables import AnnotationRow, ProjectFieldRow, TaskOrderRow, TaskScoreRow
 
@@ -137,7 +138,7 @@ class TaskScores:
             }
             for each in scored
         ]
-        with writing(self._engine) as connection:
+        with self._writing(project_id) as connection:
             upsert(connection, TaskScoreRow, rows)
 
     def scores(self, project_id: int, task_ids: Iterable[int] | None = None) -> dict[int, TaskScore]:
@@ -165,7 +166,7 @@ class TaskScores:
         self, project_id: int, version: str, embeddings: Mapping[int, NDArray[np.float32] | None]
     ) -> None:
         """Keep what a newer version makes of annotated tasks; the signals stay those that people met."""
-        with writing(self._engine) as connection:
+        with self._writing(project_id) as connection:
             for task_id, embedding in embeddings.items():
                 same = and_(TaskScoreRow.project_id == project_id, TaskScoreRow.task_id == task_id)
                 values = {"embedding": _packed(embedding), "embedding_version": version}
@@ -180,7 +181,7 @@ class TaskScores:
 
     def shown(self, project_id: int, scores: Mapping[int, tuple[int, float | None]]) -> None:
         """Note, by task, the number and the score of the prediction that Label Studio orders by."""
-        with writing(self._engine) as connection:
+        with self._writing(project_id) as connection:
             for task_id, (prediction_id, score) in scores.items():
                 same = and_(TaskScoreRow.project_id == project_id, TaskScoreRow.task_id == task_id)
                 values = {"prediction_id": prediction_id, "shown_score": score}
@@ -196,7 +197,7 @@ class TaskScores:
             {"of_task": each.task_id, "acquisition": each.acquisition, "place": each.place, "control": each.control}
             for each in placed
         ]
-        with writing(self._engine) as connection:
+        with self._writing(order.project_id) as connection:
             connection.execute(update(table).where(mine).values(place=None))
             if rows:
                 connection.execute(
@@ -248,6 +249,13 @@ class TaskScores:
         chosen = select(ProjectFieldRow.name).where(ProjectFieldRow.project_id == project_id, ProjectFieldRow.critical)
         with reading(self._engine) as connection:
             return tuple(connection.scalars(chosen.order_by(ProjectFieldRow.name)))
+
+    @contextmanager
+    def _writing(self, project_id: int) -> Iterator[Connection]:
+        """Give a connection to write with; those who write many rows of one project take turns."""
+        with writing(self._engine) as connection:
+            lock_for_writing(connection, project_id)
+            yield connection
 
     def _parts(self, columns: Sequence[Any], project_id: int, task_ids: Iterable[int] | None) -> Iterator[Any]:
         chosen = select(*columns).where(TaskScoreRow.project_id == project_id)

@@ -38,7 +38,7 @@ def build_training(settings: Settings) -> TrainingServices:
         Versions(registry, learning.runs),
         shipped,
         settings.run_dir / "runs",
-        FinetunePlan(budget_seconds=settings.training_budget_seconds),
+        FinetunePlan(budget_seconds=settings.training_budget_seconds, on_cpu=settings.training_device == "cpu"),
         build_gate(settings),
         build_recogniser(settings, learning, reading) if settings.recogniser_budget_seconds else None,
     )

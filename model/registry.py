@@ -18,6 +18,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from filelock import FileLock
+
 from model.errors import UnknownVersionError, VersionError
 from model.tracking import RUN_TAG, TrackedRun, Tracking, telling
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 CHAMPION, CHALLENGER = "champion", "challenger"
 
 _DIGEST_TAG = "digest"
+#: For as long one process waits for another that fetches the same version.
+_FETCHING_SECONDS = 300
 _FILES = "model"
 
 
@@ -154,15 +158,17 @@ class Registry:
     def folder_of(self, version: Version) -> Path:
         """Return the folder of a version's files, made sure to be as they were registered.
 
-        Files that a server keeps are fetched once.
+        Files that a server keeps are fetched once, and again where they were damaged since.
 
         Raises:
             VersionError: If they are missing or damaged.
         """
-        parts = urlsplit(version.source)
-        folder = Path(unquote(parts.path)) if parts.scheme in {"", "file"} else self._fetched(version)
+        local = _local(version.source)
+        folder = local or self._fetched(version)
         if not folder.is_dir() or digest_of(folder) != version.digest:
-            raise VersionError(f"The files of version {version.number} of project {version.project_id} are damaged.")
+            what = f"The files of version {version.number} of project {version.project_id} are damaged"
+            # A database alone says where the files lie on the machine that trained.
+            raise VersionError(f"{what}, or not on this machine: {folder}." if local else f"{what}.")
         return folder
 
     def discard(self, project_id: int, run_id: int, keep: Collection[int] = ()) -> None:
@@ -196,23 +202,26 @@ class Registry:
                 if run.info.run_id in kept:
                     continue
                 client.delete_run(run.info.run_id)
-                parts = urlsplit(run.info.artifact_uri)
-                if parts.scheme in {"", "file"}:
-                    shutil.rmtree(Path(unquote(parts.path)).parent, ignore_errors=True)
+                folder = _local(run.info.artifact_uri)
+                if folder is None:
+                    self._tracking.remove_files(run.info.run_id)
+                else:
+                    shutil.rmtree(folder.parent, ignore_errors=True)
 
     def _fetched(self, version: Version) -> Path:
+        """Return the folder of a version's files, which a server keeps, on this machine."""
         folder = self._tracking.artifacts / "fetched" / version.name
-        if folder.is_dir() and digest_of(folder) == version.digest:
-            return folder
-        from mlflow.artifacts import download_artifacts
-
         with telling(version.name):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            # Beside it first: another process may fetch the same version, and this one may be killed.
-            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as draft:
-                got = download_artifacts(artifact_uri=version.source, dst_path=draft, tracking_uri=self._tracking.uri)
-                shutil.rmtree(folder, ignore_errors=True)
-                Path(got).rename(folder)
+            # One process fetches, and the others of this machine wait for it.
+            with FileLock(folder.parent / f".{version.name}.lock", timeout=_FETCHING_SECONDS):
+                if folder.is_dir() and digest_of(folder) == version.digest:
+                    return folder
+                # Beside it first: this process may be killed.
+                with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as draft:
+                    got = self._tracking.fetch_files(version.source, Path(draft))
+                    shutil.rmtree(folder, ignore_errors=True)
+                    got.rename(folder)
         return folder
 
     def _aliased(self, project_id: int, alias: str) -> Version | None:
@@ -246,6 +255,12 @@ def digest_of(folder: Path) -> str:
         digest.update(f"{path.name} {len(content)}\n".encode())
         digest.update(content)
     return digest.hexdigest()
+
+
+def _local(address: str) -> Path | None:
+    """Return the path of files that lie in a folder; ``None`` where a server keeps them."""
+    parts = urlsplit(address)
+    return Path(unquote(parts.path)) if parts.scheme in {"", "file"} else None
 
 
 def _model(project_id: int) -> str:

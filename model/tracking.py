@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 _SQLITE = "sqlite:///"
 #: For as long one process waits for another that makes the database; it takes up to ten seconds.
 _MAKING_SECONDS = 120
+
+#: How MLflow behaves, unless its own variables say otherwise.
+_ENVIRONMENT = {
+    # Where a person's documents are, nothing is told to anybody.
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # A server that is down is noticed within seconds, not minutes: the version that serves goes on serving.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
 
 #: The tag of an MLflow run that names the training run of the store.
 RUN_TAG = "training_run"
@@ -80,6 +90,29 @@ class Tracking:
             run = client.create_run(experiment, tags={RUN_TAG: str(run_id)}, run_name=name)
         return TrackedRun(client, run.info.run_id)
 
+    def fetch_files(self, address: str, folder: Path) -> Path:
+        """Fetch the files below MLflow's address of them into a folder of ``folder``, and return it.
+
+        Raises:
+            MlflowException: If they cannot be fetched.
+        """
+        self.client()
+        from mlflow.artifacts import download_artifacts
+
+        return Path(download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=self.uri))
+
+    def remove_files(self, mlflow_run_id: str) -> None:
+        """Remove the files of an MLflow run from where a server keeps them; some keep them all the same.
+
+        Raises:
+            MlflowException: If MLflow cannot be written.
+        """
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        address = self.client().get_run(mlflow_run_id).info.artifact_uri
+        with suppress(NotImplementedError):
+            get_artifact_repository(address, tracking_uri=self.uri).delete_artifacts()  # type: ignore[no-untyped-call]
+
     @property
     def _place(self) -> str:
         """The address without what may be a password."""
@@ -95,8 +128,8 @@ class Tracking:
         return Path(self.uri.removeprefix(_SQLITE)) if self.uri.startswith(_SQLITE) else None
 
     def _open(self) -> MlflowClient:
-        # Where a person's documents are, nothing is told to anybody.
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        for variable, value in _ENVIRONMENT.items():
+            os.environ.setdefault(variable, value)
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
         from mlflow.tracking import MlflowClient

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from redis import Redis
 from redis.exceptions import RedisError
 from xdist.scheduler import LoadScopeScheduling
 
+from ml_backend.database import open_engine
 from ml_backend.settings import Settings
 from model.extraction.extractor import Extractor
 from model.ocr import OcrEngine, build_engine
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
+from tests.postgres import find_postgres, postgres, run_sql
 
 FIELDS = ("NAME", "POSITION", "COMPANY", "PHONE", "FAX", "EMAIL", "WEBSITE", "ADDRESS")
 
@@ -124,6 +127,43 @@ def redis_url(redis_server: str) -> str:
     with Redis.from_url(redis_server) as connection:
         connection.flushall()
     return redis_server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A real PostgreSQL for the session; its address, with a database ``template`` that has the store's tables."""
+    if find_postgres() is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql): nothing is tested with it")
+    with postgres(free_port()) as server:
+        run_sql(server, "CREATE DATABASE {}", "template")
+        open_engine(server.replace("/postgres", "/template")).dispose()
+        yield server
+
+
+@pytest.fixture
+def empty_postgres(postgres_server: str) -> Iterator[str]:
+    """The address of an empty PostgreSQL database."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    run_sql(postgres_server, "CREATE DATABASE {}", name)
+    yield postgres_server.replace("/postgres", f"/{name}")
+    run_sql(postgres_server, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The address of a PostgreSQL database that has the store's tables, and nothing in them."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    run_sql(postgres_server, "CREATE DATABASE {} TEMPLATE {}", name, "template")
+    yield postgres_server.replace("/postgres", f"/{name}")
+    run_sql(postgres_server, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty store, one after the other in each database that the store can be in."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'folder' / 'store.sqlite3'}"
+    return str(request.getfixturevalue("postgres_url"))
 
 
 def _wait_for_redis(url: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine, insert, select, update
 
-from ml_backend.database import lock_for_writing, reading, writing
+from ml_backend.database import lock_for_writing, reading, store_time, writing
 from ml_backend.tables import PanelActionRow
 from ml_backend.words import Words
 
@@ -61,16 +61,14 @@ class ActionStore:
         Returns:
             Whether it may: not if the same form was sent before, nor while the same action of the project runs.
         """
-        now = datetime.now(timezone.utc)
         same = select(PanelActionRow.key).where(PanelActionRow.key == key)
         running = select(PanelActionRow.key).where(
-            PanelActionRow.project_id == project_id,
-            PanelActionRow.name == name,
-            PanelActionRow.state == "running",
-            PanelActionRow.started_at > now - LOST_AFTER,
+            PanelActionRow.project_id == project_id, PanelActionRow.name == name, PanelActionRow.state == "running"
         )
         with writing(self._engine) as connection:
             lock_for_writing(connection, project_id)
+            now = store_time(connection)
+            running = running.where(PanelActionRow.started_at > now - LOST_AFTER)
             if connection.scalar(same) is not None or connection.scalar(running.limit(1)) is not None:
                 return False
             values = {"key": key, "project_id": project_id, "name": name, "state": "running", "started_at": now}

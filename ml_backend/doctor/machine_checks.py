@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from ml_backend.doctor.findings import Check, Seen, well
 from ml_backend.doctor.patient import System
-from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, WORKER_QUEUES
+from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, WORK, WORKER_QUEUES
 from ml_backend.words import say
 
 #: Below the first a training run may end half way, below the second nothing can be written down any more.
@@ -47,15 +47,18 @@ def look_at_redis(system: System) -> Iterator[Seen]:
 
 
 def look_at_workers(system: System) -> Iterator[Seen]:
-    """See whether somebody takes the jobs: the worker, and the trainer."""
+    """See whether somebody takes the jobs: workers, each for some kinds of work, and the trainer."""
     with closing(_redis(system)) as connection:
         workers = [worker for worker in Worker.all(connection=connection, serializer=SERIALIZER) if _alive(worker)]
         served = {name for worker in workers for name in worker.queue_names()}
-    for name, queue, module in (
-        ("worker", WORKER_QUEUES[0], "ml_backend.jobs.worker"),
-        ("trainer", TRAINING_QUEUE, "ml_backend.jobs.trainer"),
+    missing = [kind for kind, queues in WORK.items() if not served.issuperset(queues)]
+    worker = f"worker for {missing[0]}" if len(missing) == 1 else "worker"
+    command = "ml_backend.jobs.worker" + (f" --queues {missing[0]}" if len(missing) == 1 else "")
+    for name, alive, module in (
+        (worker, not missing, command),
+        ("trainer", TRAINING_QUEUE in served, "ml_backend.jobs.trainer"),
     ):
-        if queue in served:
+        if alive:
             yield well("The {name} is alive.", name=name)
         else:
             yield Seen(

@@ -6,13 +6,15 @@ What waits here are hints: all of it can be lost, and the ticker brings it back 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
 
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry as RedisRetry
 from rq import Queue, Retry
-from rq.exceptions import DuplicateJobError
+from rq.exceptions import DuplicateJobError, NoSuchJobError
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from ml_backend.errors import BackendError
@@ -21,8 +23,10 @@ QUEUE_NAME = "scoring"
 SYNC_QUEUE = "sync"
 RESCORING_QUEUE = "rescoring"
 TRAINING_QUEUE = "training"
-#: What a worker with models looks into, the most urgent first.
-WORKER_QUEUES = (SYNC_QUEUE, QUEUE_NAME, RESCORING_QUEUE)
+#: The queues of each kind of work, the most urgent first. Only scoring needs models.
+WORK = {"sync": (SYNC_QUEUE,), "scoring": (QUEUE_NAME, RESCORING_QUEUE)}
+#: What a worker looks into that does all of it.
+WORKER_QUEUES = tuple(name for names in WORK.values() for name in names)
 #: RQ's default is pickle, with which whoever may write to Redis may run any code in the worker.
 SERIALIZER = JSONSerializer
 
@@ -35,6 +39,10 @@ SYNC_TIMEOUT_SECONDS = 4 * 3600
 TRAINING_TIMEOUT_SECONDS = 24 * 3600
 #: For as long a task that failed for good is not tried again: a failed job keeps its id until then.
 FAILURE_TTL_SECONDS = 600
+#: A job that is said to wait, and is found in no queue for so long, went down with the worker that had just taken it.
+_LOST_SECONDS = 30
+#: So often, at most, all workers together look for jobs whose worker has died.
+_RECOVERY_SECONDS = 10
 #: The ticker asks again for what the store says is due: no need to remember long that it failed.
 _ASKED_AGAIN_TTL_SECONDS = 10
 
@@ -68,6 +76,16 @@ class JobQueue:
         self.connection = connection
         names = (*WORKER_QUEUES, TRAINING_QUEUE)
         self._queues = {name: Queue(name, connection=connection, serializer=SERIALIZER) for name in names}
+
+    def recover(self) -> None:
+        """Free the jobs of workers that died: those that may be tried again are, the others may be added anew."""
+        try:
+            if not self.connection.set("recovery", 1, nx=True, ex=_RECOVERY_SECONDS):
+                return
+            for queue in self._queues.values():
+                queue.started_job_registry.cleanup()
+        except RedisError as error:
+            raise unreachable(error) from error
 
     @staticmethod
     def at(url: str) -> JobQueue:
@@ -150,7 +168,7 @@ class JobQueue:
         failure_ttl: int = _ASKED_AGAIN_TTL_SECONDS,
         retry: bool = False,
     ) -> bool:
-        try:
+        def add() -> None:
             self._queues[queue].enqueue_call(
                 function,
                 args=arguments,
@@ -163,10 +181,32 @@ class JobQueue:
                 retry=Retry(max=len(RETRY_SECONDS), interval=list(RETRY_SECONDS)) if retry else None,
                 description=description,
             )
+
+        try:
+            try:
+                add()
+            except DuplicateJobError:
+                if not self._forget_lost(queue, job_id):
+                    return False
+                add()
         except DuplicateJobError:
             return False
         except RedisError as error:
             raise unreachable(error) from error
+        return True
+
+    def _forget_lost(self, queue: str, job_id: str) -> bool:
+        """Remove a job that says it waits, although a worker that was killed at once had taken it out of its queue."""
+        try:
+            job = Job.fetch(job_id, connection=self.connection, serializer=SERIALIZER)
+        except NoSuchJobError:
+            return True
+        waited = (datetime.now(timezone.utc) - job.enqueued_at).total_seconds() if job.enqueued_at else 0.0
+        if waited < _LOST_SECONDS or job.get_status() != JobStatus.QUEUED:
+            return False
+        if self._queues[queue].get_job_position(job_id) is not None:
+            return False
+        job.delete()
         return True
 
 

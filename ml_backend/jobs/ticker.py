@@ -1,8 +1,8 @@
 """The ticker: looks at the store every few seconds and puts into the queue what is due.
 
 The store is the truth and the queue carries hints. A webhook therefore never waits for Redis, and whatever a hint was
-lost with (Redis, a worker, a trainer) comes back by itself. Several tickers do no harm: what is in the queue is not
-added again.
+lost with (Redis, a worker, a trainer) comes back by itself. Every worker has a ticker, and several do no harm: what is
+in the queue is not added again.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ class Queue(Protocol):
     def enqueue_rescoring(self, project_id: int) -> bool: ...  # noqa: D102
 
     def enqueue_ordering(self, project_id: int) -> bool: ...  # noqa: D102
+
+    def recover(self) -> None: ...  # noqa: D102
 
 
 class Ticker:
@@ -115,6 +117,7 @@ class Ticker:
         """
         failures: list[BackendError] = []
         for look in (
+            self._queue.recover,
             self._look_for_syncs,
             self._look_for_stale_runs,
             self._look_for_due_runs,

@@ -7,6 +7,7 @@ leaves the trainer alive. Threads do not survive a fork, so this module imports 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 from redis import Redis
@@ -44,11 +45,24 @@ def main() -> int:
         unreachable = QueueError(f"Redis cannot be used ({type(error).__name__}).", "Start it, or set REDIS_URL.")
         _log.error("trainer_not_started", error=str(unreachable))
         return 1
+    if settings.training_device == "cuda" and not _has_gpu():
+        _log.error(
+            "trainer_not_started",
+            error="TRAINING_DEVICE=cuda, but torch finds no GPU: unset it, or install "
+            "drivers and a CUDA build of torch.",
+        )
+        return 1
     # Webhooks and predictions go first: beside a run of ordinary rank one event in a hundred waits half a second.
     os.nice(NICENESS)
     _log.info("trainer_ready", queue=TRAINING_QUEUE)
     build_trainer(connection).work(logging_level=settings.log_level)
     return 0
+
+
+def _has_gpu() -> bool:
+    # In another process: torch starts threads, and a GPU that was looked at does not survive a fork.
+    look = "import torch; raise SystemExit(not torch.cuda.is_available())"
+    return subprocess.run((sys.executable, "-c", look), check=False).returncode == 0  # noqa: S603 - our own words
 
 
 if __name__ == "__main__":

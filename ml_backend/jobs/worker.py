@@ -1,19 +1,26 @@
-"""The worker: ``python -m ml_backend.jobs.worker``."""
+"""The worker: ``python -m ml_backend.jobs.worker [--queues sync,scoring]``.
+
+Any number of them work on any number of machines. One that does no scoring loads no models.
+"""
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import sys
+from collections.abc import Sequence
 
+from pydantic import ValidationError
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue, SimpleWorker
+from rq import Queue
 
-from ml_backend.assembly import build_worker_services
+from ml_backend.assembly import build_sync_services, build_worker_services
 from ml_backend.errors import BackendError
 from ml_backend.jobs import rescoring, scoring, sync
-from ml_backend.jobs.queue import SERIALIZER, WORKER_QUEUES, QueueError
+from ml_backend.jobs.lively_worker import LivelyWorker
+from ml_backend.jobs.queue import SERIALIZER, WORK, WORKER_QUEUES, QueueError
 from ml_backend.logs import configure_logging, get_logger
 from ml_backend.settings import Settings
 from model.errors import ModelError
@@ -21,7 +28,7 @@ from model.errors import ModelError
 _log = get_logger(__name__)
 
 
-def build_worker(connection: Redis) -> SimpleWorker:
+def build_worker(connection: Redis, queues: Sequence[str] = WORKER_QUEUES) -> LivelyWorker:
     """Return a worker that runs jobs in this very process.
 
     RQ's usual worker forks for every job. ONNX Runtime's and torch's threads do not survive a fork, so each job would
@@ -30,19 +37,28 @@ def build_worker(connection: Redis) -> SimpleWorker:
 
     Args:
         connection: Redis; without a limit on waiting, since the worker waits for jobs.
+        queues: What it looks into, the most urgent first.
     """
-    queues = [Queue(name, connection=connection, serializer=SERIALIZER) for name in WORKER_QUEUES]
-    return SimpleWorker(queues, connection=connection, serializer=SERIALIZER)
+    found = [Queue(name, connection=connection, serializer=SERIALIZER) for name in queues]
+    return LivelyWorker(found, connection=connection, serializer=SERIALIZER)
 
 
-def main() -> int:
-    """Load the models, then work until told to stop; return the exit status."""
-    settings = Settings()
+def main(arguments: Sequence[str] = ()) -> int:
+    """Load what the work needs, then work until told to stop; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m ml_backend.jobs.worker", description="Does what waits in queues.")
+    parser.add_argument("--queues", metavar="WORK", help="in place of WORKER_QUEUES: sync, scoring, or sync,scoring")
+    chosen = parser.parse_args(arguments).queues
+    try:
+        settings = Settings() if chosen is None else Settings(worker_queues=chosen)
+    except ValidationError as error:
+        parser.error(
+            "; ".join(f"{each['loc'][0] if each['loc'] else 'settings'}: {each['msg']}" for each in error.errors())
+        )
     configure_logging(settings.log_level, settings.log_format)
     try:
         connection = Redis.from_url(settings.queue_url)
         connection.ping()
-        services = build_worker_services(settings)
+        services = build_worker_services(settings) if "scoring" in settings.work else build_sync_services(settings)
     except (RedisError, ValueError) as error:
         unreachable = QueueError(f"Redis cannot be used ({type(error).__name__}).", "Start it, or set REDIS_URL.")
         _log.error("worker_not_started", error=str(unreachable))
@@ -54,13 +70,14 @@ def main() -> int:
     rescoring.provide(services.rescorer)
     sync.provide(services.synchroniser, services.absorb)
     services.ticker.start()
-    _log.info("worker_ready", queues=WORKER_QUEUES)
-    build_worker(connection).work(with_scheduler=True, logging_level=settings.log_level)
+    queues = [name for kind in settings.work for name in WORK[kind]]
+    _log.info("worker_ready", queues=queues)
+    build_worker(connection, queues).work(with_scheduler=True, logging_level=settings.log_level)
     return 0
 
 
 if __name__ == "__main__":
-    status = main()
+    status = main(sys.argv[1:])
     # Nothing is left to do, but to take torch apart would take seconds, in which Ctrl-C would seem to fail.
     logging.shutdown()
     sys.stderr.flush()

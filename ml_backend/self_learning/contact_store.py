@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Engine, delete, insert, select, update
 
-from ml_backend.database import lock_for_writing, reading, writing
+from ml_backend.database import lock_for_writing, reading, store_time, writing
 from ml_backend.tables import ContactRow
 
 #: Whoever has claimed a contact for longer without making its task has died.
@@ -66,10 +66,10 @@ class ContactStore:
 
         Whoever may has :data:`CLAIM_SECONDS` for it, and ends it with :meth:`settle` or :meth:`release`.
         """
-        now = datetime.now(timezone.utc)
         same = _same(project_id, contact_id)
         with writing(self._engine) as connection:
             lock_for_writing(connection, project_id)
+            now = store_time(connection)
             row = connection.execute(select(ContactRow.task_id, ContactRow.claimed_at).where(*same)).one_or_none()
             if row is None:
                 values = {"project_id": project_id, "contact_id": contact_id, "claimed_at": now}

@@ -69,6 +69,7 @@ class FinetunePlan:
         evaluations: Times that the validation pages are looked at.
         augmentation: How pages are changed.
         seed: Of everything that is drawn.
+        on_cpu: Whether to leave a GPU alone.
     """
 
     budget_seconds: float = 60.0
@@ -82,6 +83,12 @@ class FinetunePlan:
     evaluations: int = 6
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
+    on_cpu: bool = False
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether training happens on a GPU, where time is no concern."""
+        return torch.cuda.is_available() and not self.on_cpu
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +326,8 @@ def _arguments(plan: FinetunePlan, steps: int, folder: Path) -> TrainingArgument
         save_strategy="no",
         report_to=[],
         seed=plan.seed,
-        dataloader_pin_memory=torch.cuda.is_available(),
+        use_cpu=plan.on_cpu,
+        dataloader_pin_memory=plan.on_gpu,
         disable_tqdm=True,
         remove_unused_columns=False,
     )
@@ -330,7 +338,7 @@ def _steps_within(
 ) -> int:
     """Return how many steps are planned: as many as the lessons last, or fit into the time."""
     steps = max(1, len(lessons) // plan.batch_size)
-    if torch.cuda.is_available():
+    if plan.on_gpu:
         return steps
     model.train()
     # At a rate of 0 it takes its time, and changes nothing.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from ml_backend.errors import BackendError
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.records import Prediction
 from ml_backend.label_studio.setup import BackendAddress, ProjectPlan, ensure_project
@@ -133,8 +135,11 @@ def _new_version(client: LabelStudio, project_id: int, run: Run) -> str | None:
 
 
 def _wait(look: Callable[[], Run | str | None], deadline: float, what: str):
-    while not (found := look()):
+    while True:
+        # What is looked into may be down for a moment: some who play this kill it.
+        with suppress(BackendError):
+            if found := look():
+                return found
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} did not come in time")
         time.sleep(0.5)
-    return found

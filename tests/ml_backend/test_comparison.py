@@ -32,8 +32,8 @@ CORRECTION = Correction("field", "1", "EMAIL", "PHONE")
 
 
 @pytest.fixture
-def learning():
-    store = Store("sqlite://")
+def learning(store_url):
+    store = Store(store_url)
     yield LearningStore(store.engine)
     store.close()
 

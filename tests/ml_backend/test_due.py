@@ -1,7 +1,6 @@
 """A run is due when enough is annotated and enough of it is new, or when a person asks."""
 
 from datetime import datetime, timezone
-from pathlib import Path
 
 import pytest
 
@@ -54,8 +53,8 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(f"sqlite:///{tmp_path / 'store.sqlite3'}")
+def project(store_url: str) -> Project:
+    return Project(store_url)
 
 
 def test_the_first_run_waits_for_enough_documents(project: Project) -> None:

@@ -11,8 +11,8 @@ START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 @pytest.fixture
-def store():
-    store = Store("sqlite://")
+def store(store_url):
+    store = Store(store_url)
     yield store
     store.close()
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,8 @@ RESULT = [{"id": "a", "type": "rectangle", "value": {"x": 1.5}}]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> LearningStore:
-    return LearningStore(open_engine(f"sqlite:///{tmp_path / 'store.sqlite3'}"))
+def store(store_url: str) -> LearningStore:
+    return LearningStore(open_engine(store_url))
 
 
 def annotation(number: int = 1, **changes: object) -> StoredAnnotation:

@@ -1,7 +1,5 @@
 """Which file each task's image is, and how far open tasks were scored."""
 
-from pathlib import Path
-
 import pytest
 
 from ml_backend.database import open_engine
@@ -9,8 +7,8 @@ from ml_backend.rescoring_store import RescoringStore, TaskImage
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> RescoringStore:
-    return RescoringStore(open_engine(f"sqlite:///{tmp_path / 'store.sqlite3'}"))
+def store(store_url: str) -> RescoringStore:
+    return RescoringStore(open_engine(store_url))
 
 
 def test_images_are_found_by_task(store: RescoringStore) -> None:

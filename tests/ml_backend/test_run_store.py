@@ -1,8 +1,8 @@
 """Training runs: one a project at a time, claimed once, and taken up again when their process dies."""
 
 import multiprocessing
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, update
@@ -13,13 +13,10 @@ from ml_backend.tables import RunRow
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'store.sqlite3'}"
-
-
-@pytest.fixture
-def engine(url: str) -> Engine:
-    return open_engine(url)
+def engine(store_url: str) -> Iterator[Engine]:
+    engine = open_engine(store_url)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
@@ -170,11 +167,11 @@ def _claim(url: str, run_id: int, results: "multiprocessing.Queue[bool]") -> Non
     results.put(RunStore(open_engine(url)).claim_run(run_id) is not None)
 
 
-def test_of_several_processes_one_gets_the_run(store: RunStore, url: str) -> None:
+def test_of_several_processes_one_gets_the_run(store: RunStore, store_url: str) -> None:
     run = add(store)
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    processes = [context.Process(target=_claim, args=(url, run.id, results)) for _ in range(3)]
+    processes = [context.Process(target=_claim, args=(store_url, run.id, results)) for _ in range(3)]
     for process in processes:
         process.start()
     claimed = [results.get(timeout=120) for _ in processes]

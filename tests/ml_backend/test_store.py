@@ -1,8 +1,8 @@
 """The store keeps events for good and readings for reuse."""
 
 import multiprocessing
-import sqlite3
 import threading
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from ml_backend.database import StoreError, open_engine
 from ml_backend.store import Store
@@ -43,14 +44,19 @@ lines = st.builds(
 pages = st.builds(Page, st.integers(1, 20_000), st.integers(1, 20_000), st.lists(lines, max_size=4).map(tuple))
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'folder' / 'store.sqlite3'}"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a store that does not exist yet, nor the folder or the tables that it needs."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'folder' / 'store.sqlite3'}"
+    return str(request.getfixturevalue("empty_postgres"))
 
 
 @pytest.fixture
-def store(url: str) -> Store:
-    return Store(url)
+def store(store_url: str) -> Iterator[Store]:
+    store = Store(store_url)
+    yield store
+    store.close()
 
 
 def page_of(text: str) -> Page:
@@ -82,20 +88,20 @@ def test_a_page_put_again_replaces_the_first(store: Store) -> None:
     assert store.get("a", "engine-1") == page_of("two")
 
 
-def test_a_damaged_row_of_the_cache_is_a_miss(store: Store, url: str) -> None:
+def test_a_damaged_row_of_the_cache_is_a_miss(store: Store) -> None:
     store.put("a", "engine-1", page_of("one"))
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
-        connection.execute("UPDATE pages SET page = 'damaged'")
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE pages SET page = 'damaged'"))
     assert store.get("a", "engine-1") is None
 
 
-def test_an_event_outlives_the_process(store: Store, url: str) -> None:
+def test_an_event_outlives_the_process(store: Store, store_url: str) -> None:
     payload = {"action": "ANNOTATION_CREATED", "annotation": {"id": 5, "text": "Иван"}}
     event = store.add_event(
         payload, action="ANNOTATION_CREATED", project_id=2, task_ids=[8], annotation_ids=[5], received_at=NOW
     )
     store.close()
-    assert Store(url).pending_events() == [event]
+    assert Store(store_url).pending_events() == [event]
     assert event.payload == payload
     assert (event.project_id, event.task_ids, event.annotation_ids) == (2, (8,), (5,))
     assert event.received_at == NOW
@@ -160,38 +166,47 @@ def _open_and_write(url: str, number: int) -> None:
     Store(url).add_event({"process": number}, action="TASKS_CREATED")
 
 
-def test_processes_that_start_at_once_migrate_once(url: str) -> None:
+def test_processes_that_start_at_once_migrate_once(new_url: str) -> None:
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_open_and_write, args=(url, number)) for number in range(3)]
+    processes = [context.Process(target=_open_and_write, args=(new_url, number)) for number in range(3)]
     for process in processes:
         process.start()
     for process in processes:
         process.join(120)
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert len(Store(url).pending_events()) == 3
+    assert len(Store(new_url).pending_events()) == 3
 
 
-def test_the_migrations_build_what_the_tables_say(url: str) -> None:
-    with open_engine(url).connect() as connection:
+def test_the_migrations_build_what_the_tables_say(new_url: str) -> None:
+    with open_engine(new_url).connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
-def test_sqlite_keeps_what_it_has_confirmed(url: str) -> None:
-    with open_engine(url).connect() as connection:
+def test_sqlite_keeps_what_it_has_confirmed(tmp_path: Path) -> None:
+    with open_engine(f"sqlite:///{tmp_path / 'store.sqlite3'}").connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
 
-@pytest.mark.parametrize("url", ["nonsense", "mysterysql://host/db", "sqlite:////proc/nowhere/store.sqlite3"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "mysterysql://host/db",
+        "mysql://host/db",
+        "postgresql://nobody@127.0.0.1:9/db",
+        "sqlite:////proc/nowhere/store.sqlite3",
+    ],
+)
 def test_a_store_that_cannot_be_opened_says_so(url: str) -> None:
     with pytest.raises(StoreError, match=r"DATABASE_URL|RUN_DIR"):
         Store(url)
 
 
-def test_a_lost_database_is_an_error_for_events_and_a_miss_for_pages(store: Store, url: str) -> None:
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
-        connection.execute("DROP TABLE events")
-        connection.execute("DROP TABLE pages")
+def test_a_lost_database_is_an_error_for_events_and_a_miss_for_pages(store: Store) -> None:
+    with store.engine.begin() as connection:
+        connection.execute(text("DROP TABLE events"))
+        connection.execute(text("DROP TABLE pages"))
     with pytest.raises(StoreError, match="cannot be written"):
         store.add_event({}, action="TASKS_CREATED")
     store.put("a", "engine-1", page_of("one"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -87,9 +86,9 @@ class AnnotatedProject:
 class Bench:
     """The store beside it, and the synchroniser between the two."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, store_url: str) -> None:
         self.label_studio = AnnotatedProject()
-        self.events = Store(f"sqlite:///{folder / 'store.sqlite3'}")
+        self.events = Store(store_url)
         self.learning, self.runs = LearningStore(self.events.engine), RunStore(self.events.engine)
         due = DueCheck(self.learning, self.runs, min_documents=2, retrain_after=2)
         self.synchroniser = Synchroniser(self.label_studio, self.events, self.learning, due, compare_seconds=300)
@@ -111,8 +110,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    made = Bench(tmp_path)
+def bench(store_url: str) -> Bench:
+    made = Bench(store_url)
     for task in (1, 2, 3):
         made.label_studio.add_task(task)
     return made

@@ -1,6 +1,5 @@
 from collections.abc import Iterator
 from datetime import datetime, timezone
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,8 +25,8 @@ SIGNALS = Signals(
 
 
 @pytest.fixture
-def scores(tmp_path: Path) -> Iterator[TaskScores]:
-    store = Store(f"sqlite:///{tmp_path / 'store.sqlite3'}")
+def scores(store_url: str) -> Iterator[TaskScores]:
+    store = Store(store_url)
     yield TaskScores(store.engine)
     store.close()
 

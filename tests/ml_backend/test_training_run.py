@@ -66,8 +66,8 @@ class Annotated:
 
 
 class Bench:
-    def __init__(self, folder) -> None:
-        store = Store(f"sqlite:///{folder / 'store.sqlite3'}")
+    def __init__(self, folder, store_url: str = "") -> None:
+        store = Store(store_url or f"sqlite:///{folder / 'store.sqlite3'}")
         self.runs = RunStore(store.engine)
         self.annotated = Annotated(80)
         self.folder = folder

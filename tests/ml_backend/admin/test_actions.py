@@ -10,8 +10,8 @@ from ml_backend.words import say
 
 
 @pytest.fixture
-def store(make_settings):
-    engine = open_engine(make_settings().store_url)
+def store(store_url):
+    engine = open_engine(store_url)
     yield ActionStore(engine)
     engine.dispose()
 

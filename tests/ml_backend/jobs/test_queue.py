@@ -17,7 +17,7 @@ from rq.registry import ScheduledJobRegistry
 from ml_backend.errors import LabelStudioUnreachableError
 from ml_backend.jobs.queue import QUEUE_NAME, RETRY_SECONDS, SERIALIZER, JobQueue, QueueError
 from ml_backend.jobs.scoring import provide
-from ml_backend.jobs.worker import build_worker
+from ml_backend.jobs.worker import build_worker, main
 from tests.conftest import free_port
 from tests.ml_backend.jobs.label_studio import MemoryLabelStudio
 from tests.ml_backend.jobs.test_scoring import services_of, task_at
@@ -151,3 +151,74 @@ def test_the_worker_stops_when_told_to(redis_url, connection):
     finally:
         process.kill()
         process.communicate()
+
+
+VICTIM = """
+import sys, time
+from redis import Redis
+from ml_backend.jobs import lively_worker, sync
+from ml_backend.jobs.worker import build_worker, main
+
+class Slow:
+    def sync(self, project_id):
+        print("syncing", flush=True)
+        time.sleep(60)
+
+lively_worker.LIFE_SECONDS, lively_worker.BEAT_SECONDS = 3, 1
+sync.provide(Slow())
+build_worker(Redis.from_url(sys.argv[1])).work(logging_level="WARNING")
+"""
+
+
+def test_a_job_is_free_again_soon_after_its_worker_was_killed_and_not_before(redis_url, queue, connection):
+    victim = subprocess.Popen([sys.executable, "-c", VICTIM, redis_url], stdout=subprocess.PIPE, text=True)
+    try:
+        queue.enqueue_sync(3)
+        assert victim.stdout.readline() == "syncing\n"
+        time.sleep(4)
+        connection.delete("recovery")
+        queue.recover()
+        assert not queue.enqueue_sync(3), "its worker is alive"
+    finally:
+        victim.kill()
+        victim.communicate()
+    deadline = time.monotonic() + 30
+    while not queue.enqueue_sync(3):
+        assert time.monotonic() < deadline
+        connection.delete("recovery")
+        queue.recover()
+        time.sleep(0.5)
+
+
+def test_a_job_that_went_down_between_queue_and_worker_is_added_again(redis_url, queue, connection):
+    queue.enqueue_sync(3)
+    connection.lpop("rq:queue:sync")
+    assert not queue.enqueue_sync(3), "a worker may be about to say that it has it"
+    connection.hset("rq:job:sync-3", "enqueued_at", "2026-01-01T00:00:00.000000Z")
+    assert queue.enqueue_sync(3)
+    assert connection.llen("rq:queue:sync") == 1
+    assert not queue.enqueue_sync(3)
+
+
+def test_a_worker_without_scoring_takes_syncs_only_and_needs_no_models(redis_url, connection, tmp_path):
+    clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "RUN_DIR": str(tmp_path), "REDIS_URL": redis_url}
+    label_studio = {"LABEL_STUDIO_URL": "http://127.0.0.1:1", "LABEL_STUDIO_API_KEY": "x" * 40}
+    models = {"EXTRACTOR_DIR": str(tmp_path / "nowhere"), "OCR_MODELS_DIR": str(tmp_path / "nowhere")}
+    command = [sys.executable, "-m", "ml_backend.jobs.worker", "--queues", "sync"]
+    process = subprocess.Popen(command, env=clean | label_studio | models, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 120
+        while not any(connection.hget(key, "queues") == b"sync" for key in connection.smembers("rq:workers")):
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("work", ["training", "sync,mining", ""])
+def test_work_that_a_worker_does_not_do_is_refused(work, capsys):
+    with pytest.raises(SystemExit):
+        main(["--queues", work])
+    assert "training is the trainer's" in capsys.readouterr().err

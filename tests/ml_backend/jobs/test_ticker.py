@@ -29,6 +29,9 @@ class Asked:
         jobs.append(number)
         return True
 
+    def recover(self):
+        pass
+
     def enqueue_sync(self, project_id):
         return self._add(self.syncs, project_id)
 
@@ -65,8 +68,8 @@ class World:
 
 
 @pytest.fixture
-def world():
-    store = Store("sqlite://")
+def world(store_url):
+    store = Store(store_url)
     yield World(RunStore(store.engine))
     store.close()
 
@@ -122,7 +125,7 @@ def test_a_run_whose_trainer_was_killed_is_repeated(world, monkeypatch):
     assert world.runs.claim_run(run.id)
     world.ticker.tick()
     assert world.queue.trainings == []
-    monkeypatch.setattr("ml_backend.run_store._now", lambda: datetime.now(timezone.utc) + timedelta(seconds=31))
+    monkeypatch.setattr("ml_backend.run_store.store_time", lambda _: datetime.now(timezone.utc) + timedelta(seconds=31))
     world.ticker.tick()
     (again, before) = world.runs.runs(3)
     assert (before.state, again.state, again.attempt) == ("interrupted", "due", 2)

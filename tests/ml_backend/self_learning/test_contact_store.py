@@ -13,8 +13,8 @@ from ml_backend.tables import ContactRow
 
 
 @pytest.fixture
-def engine(tmp_path):
-    store = Store(f"sqlite:///{tmp_path / 'store.sqlite3'}")
+def engine(store_url):
+    store = Store(store_url)
     yield store.engine
     store.close()
 
