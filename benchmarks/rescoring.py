@@ -24,7 +24,7 @@ from ml_backend.assembly import build_parts
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import Prediction, Task
-from ml_backend.launch.business_cards import business_cards_config
+from ml_backend.launch.label_configs import business_cards_config
 from ml_backend.learning_store import LearningStore
 from ml_backend.logs import configure_logging
 from ml_backend.predictor import image_urls

@@ -259,3 +259,8 @@ class Document:
     model_version: str
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
     doubts: Doubts | None = field(default=None, compare=False, repr=False)
+
+
+def score_of_pages(pages: Iterable[Document]) -> float:
+    """Return the score of the least certain page that has words; 0 where none has."""
+    return min((page.score for page in pages if page.page.words), default=0.0)

@@ -188,6 +188,7 @@ def contact_out(contact: Contact) -> out.ContactOut:
     return out.ContactOut(
         width=contact.width,
         height=contact.height,
+        page_sizes=list(contact.sizes),
         confidence=contact.confidence,
         model_version=contact.model_version,
         names=[
@@ -236,4 +237,5 @@ def _value(found: Found[Any]) -> dict[str, Any]:
         "bbox": around,
         "boxes": boxes,
         "valid": found.valid,
+        "page": found.page,
     }

@@ -432,6 +432,7 @@ class ValueOut(Outgoing):
     bbox: list[float]
     boxes: list[list[float]]
     valid: bool
+    page: int = Field(description="Which page of the document it is on, from 1.")
 
 
 class TextOut(ValueOut):
@@ -469,10 +470,11 @@ class WebsiteOut(ValueOut):
 
 
 class ContactOut(Outgoing):
-    """What a card says of its owner."""
+    """What a card says of its owner; width and height are those of the first page."""
 
     width: int
     height: int
+    page_sizes: list[tuple[int, int]] = Field(description="Width and height of each page, in pixels.")
     confidence: float
     model_version: str
     names: list[PersonOut]

@@ -231,11 +231,12 @@ class FeedbackService:
             BackendError: If Label Studio or the image is not to be had.
         """
         if feedback.image is not None:
-            key = config.targets[0].value_key
-            return {key: feedback.image, "contact_id": feedback.contact_id}, self._folder.fetch(feedback.image)
+            target = config.targets[0]
+            data = {target.value_key: target.value_of([feedback.image]), "contact_id": feedback.contact_id}
+            return data, self._folder.fetch(feedback.image)
         assert task_id is not None
         data = dict(self._projects.label_studio.task(task_id).data)
-        url = next(iter(config.for_task(data).targets[0].image_urls(data)), "")
+        url = next(iter(config.for_task(data).targets[0].pages(data).values()), "")
         return data, self._folder.fetch(url) if url.startswith(SCHEME) else self._images.fetch(url, task_id)
 
     def _size(self, image: bytes) -> tuple[int, int]:
