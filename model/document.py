@@ -262,5 +262,6 @@ class Document:
 
 
 def score_of_pages(pages: Iterable[Document]) -> float:
-    """Return the score of the least certain page that has words; 0 where none has."""
-    return min((page.score for page in pages if page.page.words), default=0.0)
+    """Return the score of the least certain of a document's pages; empty ones count only if all are. 0 without any."""
+    known = list(pages)
+    return min((page.score for page in [page for page in known if page.page.words] or known), default=0.0)

@@ -86,10 +86,10 @@ def _pdf_pages(data: bytes, limits: dict[str, Any]) -> Iterator[Image.Image]:
                     f"Page {number} of the PDF is {width / 72:.0f} × {height / 72:.0f} inches large: too much even at "
                     f"{LEAST_DPI} dpi for the limit of {limits['max_pixels']} pixels (MAX_IMAGE_PIXELS)."
                 )
-            # Sides are rounded up to whole pixels.
             scale *= 1 - 1e-3
         try:
-            bitmap = page.render(scale=scale, may_draw_forms=True)
+            # Sides are floats and rounded up: without this a scan of 360 pixels would be drawn with 361.
+            bitmap = page.render(scale=scale * (1 - 1e-6), may_draw_forms=True)
             yield bitmap.to_pil().convert("RGB")
         except (pypdfium2.PdfiumError, *_DECODER_ERRORS) as error:
             raise _UnusableError(f"Page {number} of the PDF cannot be drawn.") from error

@@ -27,6 +27,8 @@ from model.errors import ImageError
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 #: How far from its beginning a PDF may say that it is one.
 _HEADER = 1024
+#: Starting the process takes a second or two where the machine is busy.
+START_SECONDS = 10.0
 _NOT_PAGED = (
     OSError,
     ValueError,
@@ -144,8 +146,7 @@ def _pages(renderer: subprocess.Popen[bytes], output: IO[bytes], page_seconds: f
             late.set()
             renderer.kill()
 
-        # Starting takes a second or two where the machine is busy.
-        watch = threading.Timer(page_seconds + (10.0 if number == 1 else 0.0), stop)
+        watch = threading.Timer(page_seconds + (START_SECONDS if number == 1 else 0.0), stop)
         watch.start()
         try:
             line = output.readline()

@@ -52,7 +52,8 @@ def pages(arguments: argparse.Namespace, settings: Settings) -> int:
     if not files:
         print("There is no document among the files and folders given.", file=sys.stderr)
         return 1
-    client = LabelStudio(settings.label_studio_url, settings.label_studio_api_key.get_secret_value())
+    # Label Studio waits for the backend up to 100 s.
+    client = LabelStudio(settings.label_studio_url, settings.label_studio_api_key.get_secret_value(), timeout=120)
     with closing(client):
         project_id = arguments.project or _project(client, arguments, settings)
         target = parse_label_config(client.project(project_id).label_config).targets[0]
@@ -69,7 +70,7 @@ def pages(arguments: argparse.Namespace, settings: Settings) -> int:
                 failed += 1
             else:
                 made += [task_id] if task_id is not None else []
-    _read_soon(project_id, made, settings)
+        _read_soon(client, project_id, made, settings)
     address = f"{settings.label_studio_url.rstrip('/')}/projects/{project_id}/data"
     print(f"{len(made)} documents are new in project {project_id}: {address}")
     return 1 if failed else 0
@@ -118,11 +119,13 @@ def _send(
     return task_id
 
 
-def _read_soon(project_id: int, task_ids: list[int], settings: Settings) -> None:
-    """Have the worker read them now; where it cannot be told, it finds them by itself in a while."""
-    from ml_backend.jobs.queue import JobQueue
+def _read_soon(client: LabelStudio, project_id: int, task_ids: list[int], settings: Settings) -> None:
+    """Have the worker read them; where its queue is out of reach, have Label Studio ask the backend."""
+    from ml_backend.jobs.queue import JobQueue, QueueError
+    from ml_backend.label_studio.setup import retrieve_predictions
 
     try:
         JobQueue.at(settings.queue_url).enqueue_scoring(project_id, task_ids)
-    except BackendError as error:
-        print(f"The pages are read once the worker looks for new tasks: {error}", file=sys.stderr)
+    except QueueError:
+        for task_id in task_ids:
+            retrieve_predictions(client, project_id, [task_id])

@@ -6,8 +6,9 @@ import json
 import pytest
 
 from ml_backend.learning_store import LearningStore
-from tests.conftest import card_png
+from tests.conftest import card_png, print_card
 from tests.ml_backend.api_backend import PROJECT, TOKEN, ApiClient, build_api
+from tests.paged import paged
 
 IMAGE = card_png("Ada Lovelace", size=(640, 400))
 BLOCKS = [
@@ -274,6 +275,17 @@ def test_a_card_becomes_a_vcard_and_csv(api):
     assert api.post("/extract?format=xml", data=IMAGE, content_type="image/png").status_code == 400
     assert api.post("/extract", data=b"no image", content_type="image/png").status_code == 422
     assert api.post("/extract", data=IMAGE, content_type="text/plain").status_code == 415
+
+
+def test_the_pages_of_a_document_become_one_contact(api):
+    pages = [print_card(["front"], size=(640, 400)), print_card(["back"], size=(700, 400))]
+    for kind, content_type in (("PDF", "application/pdf"), ("TIFF", "image/tiff")):
+        found = api.post("/extract", data=paged(pages, kind), content_type=content_type).json
+        assert found["page_sizes"] == [[640, 400], [700, 400]]
+        # The reader finds the same card on both.
+        assert [name["page"] for name in found["names"]] == [1]
+    broken = api.post("/extract", data=b"%PDF-1.7", content_type="application/pdf")
+    assert (broken.status_code, broken.json["error"]) == (422, "The PDF is broken or incomplete.")
 
 
 def test_the_description_names_every_route(backend, api):
