@@ -122,7 +122,7 @@ def blocks_of(sent: Sequence[BlockIn], side: str) -> list[TextBlock]:
             while name in names:
                 name += "'"
         try:
-            found.append(TextBlock(name, text, Box(*block.bbox), block.field))
+            found.append(TextBlock(name, text, Box(*block.bbox), block.field, block.page))
         except ValueError as error:
             raise RequestError(
                 f"{side}.{index}.bbox: it has no extent.", "Send [left, top, right, bottom] in pixels."

@@ -191,6 +191,8 @@ class Sender:
     def _create(self, project_id: int, contact_id: str, image: SentImage, blocks: Sequence[TextBlock] | None) -> int:
         client, config = self._projects.label_studio, self._projects.config(project_id)
         target, data = config.targets[0], self._file(image)
+        if blocks and any(block.page > 1 for block in blocks):
+            raise RequestError("Blocks are of one image, and one names another page.", "Leave out what is not of it.")
         if is_paged(data):
             if blocks is not None:
                 raise RequestError("Blocks are of one image, and the document has pages.", "Leave the blocks out.")

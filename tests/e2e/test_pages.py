@@ -102,7 +102,7 @@ def test_a_correction_on_the_third_page_is_kept_and_learned_from_there(system: S
     )
     (text,) = (part for part in result if part["id"] == wrong and part["type"] == "textarea")
     text["value"] = text["value"] | {"text": [RIGHT]}
-    number = system.client.create_annotation(sent.task_id, result, parent_prediction=sent.prediction.id)
+    number = system.client.create_annotation(sent.task_id, result, parent_prediction=sent.prediction.id).id
 
     store = Store(f"sqlite:///{system.run_dir / 'store.sqlite3'}")
     try:
@@ -146,6 +146,15 @@ def test_the_api_takes_a_document_with_pages(system: System, sent: Sent) -> None
     task = system.client.task(answer.json()["task_id"])
     assert len(task.data["pages"]) == 2
     assert list(by_page(task.predictions[0].result)) == [0, 1]
+    name = {"block_id": "n", "text": NAMES[1], "bbox": [30, 30, 400, 90], "field": "NAME", "page": 2}
+    said = requests.post(
+        f"{base}/feedback/crm-{sent.project_id}",
+        params={"project_id": sent.project_id},
+        json={"original_blocks": [name | {"text": "Jonas Bergen"}], "corrected_blocks": [name]},
+        headers=headers,
+        timeout=180,
+    ).json()
+    assert (said["standing"], said["text_corrections"][0]["page"]) == ("training_data", 2)
     refused = send(system.project_id)
     assert refused.status_code == 422
     assert "one image a task" in refused.json()["error"]

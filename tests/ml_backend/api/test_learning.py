@@ -8,6 +8,7 @@ import pytest
 from ml_backend.learning_store import LearningStore
 from tests.conftest import card_png, print_card
 from tests.ml_backend.api_backend import PROJECT, TOKEN, ApiClient, build_api
+from tests.ml_backend.backend import RECTANGLES
 from tests.paged import paged
 
 IMAGE = card_png("Ada Lovelace", size=(640, 400))
@@ -81,10 +82,10 @@ def test_feedback_answers_what_was_corrected_kind_by_kind(api):
     said = api.post(in_project("/feedback/c-1"), json=feedback())
     assert said.status_code == 201
     assert said.json["text_corrections"] == [
-        {"block_id": "a", "original": "Ada Love1ace", "corrected": "Ada Lovelace", "bbox": [40, 20, 300, 45]}
+        {"block_id": "a", "page": 1, "original": "Ada Love1ace", "corrected": "Ada Lovelace", "bbox": [40, 20, 300, 45]}
     ]
     assert said.json["field_corrections"] == [
-        {"block_id": "a", "original_field": "COMPANY", "corrected_field": "NAME", "text": "Ada Lovelace"}
+        {"block_id": "a", "page": 1, "original_field": "COMPANY", "corrected_field": "NAME", "text": "Ada Lovelace"}
     ]
     assert [block["block_id"] for block in said.json["deleted_blocks"]] == ["b"]
     assert [(block["block_id"], block["text"]) for block in said.json["added_blocks"]] == [("d", "Engineer")]
@@ -102,6 +103,22 @@ def test_feedback_with_its_image_is_training_data_while_label_studio_is_down(bac
     assert annotation.task_data["contact_id"] == "c-1"
     assert annotation.cost == 4
     assert {c.kind for c in learning.corrections(head.id)} == {"text", "field", "added", "deleted"}
+
+
+def test_feedback_on_a_page_that_the_document_lacks_says_so(make_settings):
+    app, learning = build_api(
+        make_settings(api_token=TOKEN), config=RECTANGLES.replace('value="$image"', 'valueList="$pages"')
+    )
+    api = ApiClient(app.test_client())
+    blocks = [CORRECTED[0] | {"page": page} for page in (1, 2)]
+    body = {"original_blocks": [], "image_base64": base64.b64encode(IMAGE).decode()}
+    first = api.post(in_project("/feedback/c-1"), json=body | {"corrected_blocks": blocks[:1]}).json
+    assert (first["standing"], first["added_blocks"][0]["page"]) == ("training_data", 1)
+    second = api.post(in_project("/feedback/c-2"), json=body | {"corrected_blocks": blocks[1:]}).json
+    assert (second["standing"], second["problem"]) == ("corrections_only", "The document has no page 2.")
+    assert second["added_blocks"][0]["page"] == 2
+    kept = learning.feedback.store.page(PROJECT, limit=1)[0]
+    assert [item.item_index for item in kept.corrections] == [1]
 
 
 def test_feedback_for_one_contact_again_replaces_what_was_said_before(api):
