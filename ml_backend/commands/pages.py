@@ -58,7 +58,7 @@ def pages(arguments: argparse.Namespace, settings: Settings) -> int:
         project_id = arguments.project or _project(client, arguments, settings)
         target = parse_label_config(client.project(project_id).label_config).targets[0]
         need_pages(target)
-        made, failed = [], 0
+        made, failed = 0, 0
         for name, path in files:
             try:
                 task_id = _send(client, project_id, target, name, path, settings)
@@ -69,10 +69,11 @@ def pages(arguments: argparse.Namespace, settings: Settings) -> int:
                 print(f"{name}: {error.strerror}", file=sys.stderr)
                 failed += 1
             else:
-                made += [task_id] if task_id is not None else []
-        _read_soon(client, project_id, made, settings)
+                if task_id is not None:
+                    made += 1
+                    _read_soon(client, project_id, task_id, settings)
     address = f"{settings.label_studio_url.rstrip('/')}/projects/{project_id}/data"
-    print(f"{len(made)} documents are new in project {project_id}: {address}")
+    print(f"{made} documents are new in project {project_id}: {address}")
     return 1 if failed else 0
 
 
@@ -119,13 +120,12 @@ def _send(
     return task_id
 
 
-def _read_soon(client: LabelStudio, project_id: int, task_ids: list[int], settings: Settings) -> None:
-    """Have the worker read them; where its queue is out of reach, have Label Studio ask the backend."""
+def _read_soon(client: LabelStudio, project_id: int, task_id: int, settings: Settings) -> None:
+    """Have the worker read a document; where its queue is out of reach, have Label Studio ask the backend."""
     from ml_backend.jobs.queue import JobQueue, QueueError
     from ml_backend.label_studio.setup import retrieve_predictions
 
     try:
-        JobQueue.at(settings.queue_url).enqueue_scoring(project_id, task_ids)
+        JobQueue.at(settings.queue_url).enqueue_scoring(project_id, [task_id])
     except QueueError:
-        for task_id in task_ids:
-            retrieve_predictions(client, project_id, [task_id])
+        retrieve_predictions(client, project_id, [task_id])
