@@ -24,7 +24,7 @@ class Thresholds:
         very_low_confidence: Below it, very low.
         low_block_share: More blocks of low confidence than this share are many.
         fewest_blocks: Fewer are too few.
-        most_blocks: More are unusual.
+        most_blocks: More on a page, on average, are unusual.
         classifier_confidence: Mean confidence of the named values below it is low.
         disagreement: Above it, the committee is at odds.
         critical_fields: Fields that a document must have.
@@ -69,7 +69,7 @@ class DocumentFacts:
     """What the rules look at.
 
     Attributes:
-        block_scores: Reading confidence of each block (line), in ``[0, 1]``.
+        block_scores: Reading confidence of each block (line), in ``[0, 1]``, of all pages.
         fields: Fields of which a value was named.
         classifier_confidence: Mean confidence of the named values, in ``[0, 1]``; None without values.
         disagreement: The committee's, in ``[0, 1]``.
@@ -77,6 +77,7 @@ class DocumentFacts:
             gives it.
         novelty: Distance from the nearest annotated document, as a multiple of the usual one; None where unknown.
         usual: What annotated documents have.
+        pages: Pages with blocks, 1 or more.
     """
 
     block_scores: Sequence[float]
@@ -86,6 +87,7 @@ class DocumentFacts:
     confused: tuple[tuple[str, str], float] | None = None
     novelty: float | None = None
     usual: UsualFields = field(default_factory=lambda: UsualFields({}, 0))
+    pages: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def should_send_for_annotation(document: DocumentFacts, thresholds: Thresholds |
     found = [
         *_reading(blocks, sure, limits),
         *_critical(document, limits),
-        *_block_count(len(blocks), limits),
+        *_block_count(len(blocks), document.pages, limits),
         *_classifier(document, limits),
     ]
     found.sort(key=lambda pair: -pair[0])
@@ -148,11 +150,12 @@ def _critical(document: DocumentFacts, limits: Thresholds) -> _Found:
     return [(HIGH if len(lacking) > 1 else MEDIUM, Reason(ReasonCode.CRITICAL_MISSING, lacking, float(len(lacking))))]
 
 
-def _block_count(count: int, limits: Thresholds) -> _Found:
+def _block_count(count: int, pages: int, limits: Thresholds) -> _Found:
     if count and count < limits.fewest_blocks:
         return [(HIGH, Reason(ReasonCode.TOO_FEW_BLOCKS, (), float(count), float(limits.fewest_blocks)))]
-    if count > limits.most_blocks:
-        return [(MEDIUM, Reason(ReasonCode.TOO_MANY_BLOCKS, (), float(count), float(limits.most_blocks)))]
+    most = limits.most_blocks * pages
+    if count > most:
+        return [(MEDIUM, Reason(ReasonCode.TOO_MANY_BLOCKS, (), float(count), float(most)))]
     return []
 
 

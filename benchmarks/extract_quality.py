@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ml_backend.cards.contact import Contact, Found
 from ml_backend.cards.spreadsheet import to_csv
 from ml_backend.cards.vcard import to_vcard
-from ml_backend.cli import find_images, write_json
+from ml_backend.cli import write_json
+from ml_backend.document_files import find_images
 from ml_backend.lineup import SoleModel
 from ml_backend.self_learning.extracting import Extraction
 from ml_backend.settings import Settings

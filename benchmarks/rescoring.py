@@ -24,10 +24,10 @@ from ml_backend.assembly import build_parts
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import Prediction, Task
-from ml_backend.launch.business_cards import business_cards_config
+from ml_backend.launch.label_configs import business_cards_config
 from ml_backend.learning_store import LearningStore
 from ml_backend.logs import configure_logging
-from ml_backend.predictor import image_urls
+from ml_backend.predictor import page_urls
 from ml_backend.rescoring_store import RescoringStore, TaskImage
 from ml_backend.settings import Settings
 from ml_backend.store import Store
@@ -81,7 +81,7 @@ def prepare(client: LabelStudio, settings: Settings, count: int, *, parts_too: b
     parts = build_parts(settings)
     for task_id, path in zip(uploaded, CARDS, strict=True):
         task = client.task(task_id)
-        (name, url), *_ = image_urls(task, config).items()
+        (name, url), *_ = page_urls(task, config).items()
         parts.pipeline.read(path.read_bytes())
         by_url[url] = (name, image_key(path.read_bytes()))
     urls = [list(by_url)[number % len(by_url)] for number in range(count - len(uploaded))]

@@ -32,7 +32,7 @@ import numpy as np
 from benchmarks.concurrency import backend
 from ml_backend.due import DueCheck
 from ml_backend.label_studio.records import Annotation, Project, Task
-from ml_backend.launch.business_cards import business_cards_config
+from ml_backend.launch.label_configs import business_cards_config
 from ml_backend.learning_store import LearningStore
 from ml_backend.run_store import RunStore
 from ml_backend.store import Store

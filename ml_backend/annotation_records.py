@@ -25,6 +25,7 @@ class Correction:
         text_before: Text in the prediction; ``None`` where there was none.
         text_after: Text in the annotation.
         box: ``x0, y0, x1, y1`` of that region in pixels of the original image.
+        item_index: Which page of the task it is on, from 0.
     """
 
     kind: CorrectionKind
@@ -34,6 +35,7 @@ class Correction:
     text_before: str | None = None
     text_after: str | None = None
     box: tuple[float, float, float, float] | None = None
+    item_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)

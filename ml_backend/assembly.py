@@ -125,7 +125,7 @@ def build_parts(settings: Settings) -> Parts:
     models.prepare(state.id for state in learning.projects())
     models.watch(settings.model_poll_seconds, lambda: [state.id for state in learning.projects()])
     scores = TaskScores(store.engine)
-    predictor = TaskPredictor(images, metrics, rescorings, scores)
+    predictor = TaskPredictor(images, metrics, rescorings, scores, max_pages=settings.max_pages)
     return Parts(
         store, metrics, engine, pipeline, models, learning, rescorings, label_studio, images, predictor, scores
     )
@@ -140,6 +140,7 @@ def build_services(settings: Settings) -> Services:
     """
     parts = build_parts(settings)
     parts.metrics.add(VersionScores(parts.learning))
+    queue = JobQueue.at(settings.queue_url)
     predictions = PredictionService(
         parts.models,
         parts.predictor,
@@ -148,7 +149,7 @@ def build_services(settings: Settings) -> Services:
             lambda reader: reader.engine if isinstance(reader, Pipeline) else parts.engine,
             parts.images,
         ),
-        JobQueue.at(settings.queue_url),
+        queue,
         parts.metrics,
         budget_seconds=settings.predict_budget_seconds,
     )
@@ -159,6 +160,7 @@ def build_services(settings: Settings) -> Services:
         parts.images,
         parts.models,
         build_recommender(settings, parts.store),
+        queue,
     )
     return Services(predictions, parts.store, parts.metrics, learning)
 
@@ -217,7 +219,7 @@ def build_worker_services(settings: Settings) -> WorkerServices:
         sync_seconds=settings.sync_seconds,
         to_order=lambda: parts.scores.to_order(ORDER_QUIET, REORDER_AFTER),
     )
-    scoring = ScoringServices(label_studio, parts.models, parts.predictor)
+    scoring = ScoringServices(label_studio, parts.models, parts.predictor, queue)
     projects = build_projects(settings, parts.store, label_studio)
     absorb = build_feedback(settings, parts.store, projects, parts.images).absorb
     return WorkerServices(scoring, rescorer, build_synchroniser(settings, parts.store, label_studio), ticker, absorb)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
@@ -18,16 +18,14 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from ml_backend.atomic_files import replacing
-from ml_backend.commands import active_learning, doctor, ordering, samples, versions
+from ml_backend.commands import active_learning, doctor, ordering, pages, samples, versions
+from ml_backend.document_files import find_images
 from ml_backend.errors import BackendError
 from ml_backend.logs import configure_logging
 from ml_backend.settings import Settings
 from model.document import Document, Page
 from model.errors import ModelError
 from model.values import field_values
-
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
-"""Suffixes of the files that are taken from a folder; a file named by itself is taken whatever it is called."""
 
 Result = TypeVar("Result")
 
@@ -69,7 +67,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def predict(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Name the fields on images."""
+    """Name the fields on images, and on the pages of PDF and TIFF files."""
     from model.pipeline import build_pipeline
 
     pipeline = build_pipeline(
@@ -81,11 +79,16 @@ def predict(arguments: argparse.Namespace, settings: Settings) -> int:
         max_image_pixels=settings.max_image_pixels,
         languages=settings.languages,
     )
-    return _each_image(arguments, settings, lambda data: _values(pipeline.predict(data)))
+    return _each_image(
+        arguments,
+        settings,
+        lambda data: _values(pipeline.predict(data)),
+        lambda pages: [value | {"page": number} for number, values in pages for value in values],
+    )
 
 
 def read(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Read the lines on images."""
+    """Read the lines on images, and on the pages of PDF and TIFF files."""
     from ml_backend.commands.recogniser import find_recogniser
     from ml_backend.ocr_assembly import build_engine_of
     from model.images import load_image
@@ -96,33 +99,12 @@ def read(arguments: argparse.Namespace, settings: Settings) -> int:
         limits = {"max_bytes": settings.max_image_bytes, "max_pixels": settings.max_image_pixels}
         return _lines(engine.read(load_image(data, **limits)))
 
-    return _each_image(arguments, settings, read_one)
-
-
-def find_images(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    """Yield each image once, with the name that it has in the output.
-
-    Args:
-        paths: Files, and folders that are searched with all below them.
-
-    Yields:
-        A file's own name, or its path within the folder it was found in; where that name was given to another file
-        before, the whole path.
-    """
-    taken: set[str] = set()
-    seen: set[Path] = set()
-    for path in paths:
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in files:
-            if path.is_dir() and (file.suffix.lower() not in IMAGE_SUFFIXES or not file.is_file()):
-                continue
-            if (resolved := file.resolve()) in seen:
-                continue
-            name = file.relative_to(path).as_posix() if path.is_dir() else file.name
-            name = file.as_posix() if name in taken else name
-            taken.add(name)
-            seen.add(resolved)
-            yield name, file
+    return _each_image(
+        arguments,
+        settings,
+        read_one,
+        lambda pages: {"pages": [{"page": number} | page for number, page in pages]},
+    )
 
 
 def write_json(path: Path, content: object) -> None:
@@ -144,7 +126,11 @@ def _parser() -> argparse.ArgumentParser:
     for name, command in (("predict", predict), ("read", read)):
         subparser = _add(commands, name, command)
         subparser.add_argument(
-            "images", nargs="+", type=Path, metavar="IMAGE", help="image file, or folder searched with all below it"
+            "images",
+            nargs="+",
+            type=Path,
+            metavar="FILE",
+            help="image, PDF or TIFF file, or folder searched with all below it",
         )
         if command is read:
             subparser.add_argument(
@@ -154,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
                 help="version whose recogniser reads, such as p7-v3, or a head's file; without it, the one that ships",
             )
         subparser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON file to write")
-    for module in (samples, versions, ordering, active_learning, doctor):
+    for module in (pages, samples, versions, ordering, active_learning, doctor):
         module.add_commands(lambda name, command: _add(commands, name, command))
     return parser
 
@@ -170,20 +156,41 @@ def _add(
     return parser
 
 
-def _each_image(arguments: argparse.Namespace, settings: Settings, work: Callable[[bytes], Result]) -> int:
-    """Work on every image, report those that fail, write the results of the others."""
+def _each_image(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    work: Callable[[bytes], Result],
+    joined: Callable[[Sequence[tuple[int, Result]]], object],
+) -> int:
+    """Work on every image, report those that fail, write the results of the others.
+
+    Args:
+        arguments: The files, and where the results go.
+        settings: What files may be.
+        work: Does one image.
+        joined: Makes one result of those of a document's pages, given with their numbers from 1.
+    """
+    from ml_backend.page_limits import page_limits
+    from model.page_splitting import is_paged, split_pages
+
+    limits = page_limits(settings)
+    # One byte past the limit is enough to be refused.
+    most = max(settings.max_image_bytes, settings.max_document_bytes) + 1
     images = list(find_images(arguments.images))
     if not images:
         print("There is no image among the files and folders given.", file=sys.stderr)
         return 1
-    results: dict[str, Result] = {}
+    results: dict[str, object] = {}
     with tqdm(images, unit="image", file=sys.stderr) as progress:
         for name, path in progress:
             try:
                 with path.open("rb") as file:
-                    # One byte past the limit is enough to be refused.
-                    data = file.read(settings.max_image_bytes + 1)
-                results[name] = work(data)
+                    data = file.read(most)
+                if is_paged(data):
+                    pages = split_pages(data, limits)
+                    results[name] = joined([(number, work(page)) for number, page in enumerate(pages, start=1)])
+                else:
+                    results[name] = work(data)
             except OSError as error:
                 progress.write(f"{path}: {error.strerror}", file=sys.stderr)
             except ModelError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ml_backend.annotation_records import Correction, CorrectionKind
-from ml_backend.label_studio.label_config import LabelConfig
+from ml_backend.label_studio.label_config import LabelConfig, PageId
 from ml_backend.label_studio.outlines import iou, pairs_by_iou, shape_of
 from ml_backend.label_studio.regions import Region, read_result
 from model.document import Box
@@ -88,12 +88,13 @@ def _correction(kind: CorrectionKind, before: Region | None, after: Region | Non
         text_before=before.text if before else None,
         text_after=after.text if after else None,
         box=(box.x0, box.y0, box.x1, box.y1),
+        item_index=region.item_index,
     )
 
 
-def _side(region: Region) -> tuple[str, int]:
+def _side(region: Region) -> PageId:
     """Say which of a task's images a region is on."""
-    return region.image, region.item_index
+    return region.page
 
 
 def _plain(text: str | None) -> str:

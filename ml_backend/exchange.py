@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ml_backend.label_studio.label_config import LabelConfig, Target
 from ml_backend.label_studio.records import Task
 from ml_backend.label_studio.regions import Region, read_result
 from ml_backend.learning_store import LearningStore
-from ml_backend.predictor import ImageFetcher, NoImageError, image_urls
+from ml_backend.predictor import ImageFetcher, NoImageError, page_urls
 from ml_backend.sample_files import SCHEME, BadLine, Block, Sample, SampleError, SampleFolder, read_samples
 from ml_backend.syncing import look_at
 from model.document import Box
@@ -97,8 +98,9 @@ class SampleWriter:
         own = config.for_task(annotation.task_data)
         regions = read_result(annotation.result, own).regions
         task = Task(max(annotation.task_id, 0), annotation.project_id, annotation.task_data, is_labeled=True)
-        for name, url in image_urls(task, own).items():
-            blocks = [block_of(region) for region in regions if region.image == name and region.item_index == 0]
+        for page, url in page_urls(task, own).items():
+            target = own.target(page.image)
+            blocks = [block_of(region) for region in regions if region.page == page]
             if not blocks:
                 continue
             imported = url.startswith(SCHEME)
@@ -110,6 +112,7 @@ class SampleWriter:
                 "contact_id": annotation.task_data.get("contact_id"),
                 "task_id": annotation.task_id,
                 "project_id": annotation.project_id,
+                **({"item_index": page.item_index} if target is not None and target.value_list else {}),
             }
 
 
@@ -161,39 +164,51 @@ class SampleReader:
         tally = Tally()
         target = config.targets[0]
         annotated = {head.task_id for head in self._learning.heads(project_id)}
-        for number, sample in read_samples(file):
-            if isinstance(sample, BadLine):
-                tally.problems.append(f"line {number}: {sample.reason}")
-            elif sample.project_id == project_id and sample.task_id in annotated and (sample.task_id or 0) > 0:
-                tally.present += 1
+        for numbers, entry in _documents(read_samples(file), paged=target.value_list):
+            if isinstance(entry, BadLine):
+                tally.problems.append(f"line {entry.number}: {entry.reason}")
+            elif entry[0].project_id == project_id and entry[0].task_id in annotated and (entry[0].task_id or 0) > 0:
+                tally.present += len(entry)
             else:
                 try:
-                    annotation = self._annotation(sample, file.parent, project_id, target)
+                    annotation = self._annotation(entry, file.parent, project_id, target)
                     self._learning.add_external(*look_at(annotation, config))
-                    tally.done += 1
+                    tally.done += len(entry)
                 except (SampleError, ImageError) as error:
-                    tally.problems.append(f"line {number}: {error}")
-            on_progress()
+                    where = f"line {numbers[0]}" if len(numbers) == 1 else f"lines {numbers[0]} to {numbers[-1]}"
+                    tally.problems.append(f"{where}: {error}")
+            for _ in numbers:
+                on_progress()
         return tally
 
-    def _annotation(self, sample: Sample, base: Path, project_id: int, target: Target) -> StoredAnnotation:
+    def _annotation(self, samples: Sequence[Sample], base: Path, project_id: int, target: Target) -> StoredAnnotation:
+        """Return the annotation of a document, a sample a page; its number follows from the first page."""
         known = {label.value for label in target.labels}
-        unknown = sorted({block.label for block in sample.blocks if block.label is not None} - known)
+        blocks = [block for sample in samples for block in sample.blocks]
+        unknown = sorted({block.label for block in blocks if block.label is not None} - known)
         if unknown:
             raise SampleError(f"the project has no label {', '.join(unknown)}")
-        data = _read_image(base / sample.image, self._limits.max_bytes)
-        height, width = load_image(data, max_bytes=self._limits.max_bytes, max_pixels=self._limits.max_pixels).shape[:2]
-        name = self._folder.keep_image(project_id, data)
-        moment = sample.annotated_at or datetime.now(timezone.utc)
-        task_data: dict[str, Any] = {target.value_key: self._folder.address(project_id, name)}
-        if sample.contact_id is not None:
-            task_data["contact_id"] = sample.contact_id
+        urls: list[str] = []
+        keys: list[str] = []
+        result: list[Mapping[str, Any]] = []
+        limits = {"max_bytes": self._limits.max_bytes, "max_pixels": self._limits.max_pixels}
+        for item_index, sample in enumerate(samples):
+            data = _read_image(base / sample.image, self._limits.max_bytes)
+            height, width = load_image(data, **limits).shape[:2]
+            urls.append(self._folder.address(project_id, self._folder.keep_image(project_id, data)))
+            keys.append(image_key(data))
+            result += _result(sample.blocks, target, width, height, item_index)
+        first = samples[0]
+        moment = first.annotated_at or datetime.now(timezone.utc)
+        task_data: dict[str, Any] = {target.value_key: target.value_of(urls)}
+        if first.contact_id is not None:
+            task_data["contact_id"] = first.contact_id
         return StoredAnnotation(
             id=0,
             project_id=project_id,
-            task_id=-int(image_key(data)[:_KEY_DIGITS], 16) - 1,
+            task_id=-int(keys[0][:_KEY_DIGITS], 16) - 1,
             completed_by=None,
-            result=list(_result(sample.blocks, target, width, height)),
+            result=result,
             was_cancelled=False,
             ground_truth=False,
             created_at=moment,
@@ -203,7 +218,35 @@ class SampleReader:
         )
 
 
-def _result(blocks: Iterable[Block], target: Target, width: int, height: int) -> Iterator[Mapping[str, Any]]:
+def _documents(
+    lines: Iterable[tuple[int, Sample | BadLine]], *, paged: bool
+) -> Iterator[tuple[list[int], tuple[Sample, ...] | BadLine]]:
+    """Give the samples of each document, and the numbers of their lines.
+
+    Where the project shows pages, the pages of a document are one: samples that follow each other and are of one task.
+    """
+
+    def document(line: tuple[int, Sample | BadLine]) -> object:
+        number, sample = line
+        if isinstance(sample, BadLine) or not paged or sample.item_index is None or sample.task_id is None:
+            return number
+        return sample.project_id, sample.task_id
+
+    for _, group in groupby(lines, key=document):
+        numbers, samples = [], []
+        for number, sample in group:
+            if isinstance(sample, BadLine):
+                yield [number], sample
+            else:
+                numbers.append(number)
+                samples.append(sample)
+        if samples:
+            yield numbers, tuple(sorted(samples, key=lambda sample: sample.item_index or 0))
+
+
+def _result(
+    blocks: Iterable[Block], target: Target, width: int, height: int, item_index: int
+) -> Iterator[Mapping[str, Any]]:
     for index, block in enumerate(blocks):
         x0, y0, x1, y1 = block.bbox
         if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
@@ -211,7 +254,14 @@ def _result(blocks: Iterable[Block], target: Target, width: int, height: int) ->
         outline = block.polygon or Box(*block.bbox).polygon()
         try:
             parts = to_parts(
-                block.label, block.text, outline, target, region_id=f"block-{index}", width=width, height=height
+                block.label,
+                block.text,
+                outline,
+                target,
+                region_id=f"block-{item_index}-{index}" if item_index else f"block-{index}",
+                width=width,
+                height=height,
+                item_index=item_index,
             )
         except ValueError as error:
             raise SampleError(f"block {index} has no extent") from error

@@ -68,10 +68,9 @@ class DrawnRegions:
         files: dict[str, bytes] = {}
         for region in from_result(drawn, own):
             target = own.target(region.image)
-            urls = target.image_urls(task.data) if target else ()
-            if target is None or region.id not in shapes or not 0 <= region.item_index < len(urls):
+            url = target.pages(task.data).get(region.page) if target else None
+            if target is None or url is None or region.id not in shapes:
                 continue
-            url = urls[region.item_index]
             if url not in files:
                 files[url] = self._images.fetch(url, task.id or None)
             image = self._decode(files[url])

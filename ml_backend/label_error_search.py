@@ -167,6 +167,7 @@ class LabelErrorSearch:
                                 0.5,
                                 "annotator",
                                 item.box,
+                                item.item_index,
                             )
                             for item in changes
                         ),
@@ -210,4 +211,4 @@ def out_of_sample(
 def _doubt(document: LabelledDocument, word: int, given: str, suggested: str, probability: float) -> Doubt:
     read = document.page.words[word]
     box = (read.box.x0, read.box.y0, read.box.x1, read.box.y1)
-    return Doubt(read.text, given, suggested, round(probability, 3), "model", box)
+    return Doubt(read.text, given, suggested, round(probability, 3), "model", box, document.item_index)

@@ -26,6 +26,7 @@ class Doubt:
         probability: Of the suggestion, in ``[0, 1]``.
         by: Who doubts: ``model``, or ``annotator`` for another person's annotation of the same task.
         box: ``x0, y0, x1, y1`` in pixels of the image; ``None`` where it is not known.
+        item_index: Which page of the task it is on, from 0.
     """
 
     text: str
@@ -34,6 +35,7 @@ class Doubt:
     probability: float
     by: str = "model"
     box: tuple[float, float, float, float] | None = None
+    item_index: int = 0
 
     @property
     def words(self) -> str:

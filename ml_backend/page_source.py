@@ -7,6 +7,7 @@ from typing import Protocol
 
 from ml_backend.annotation_records import StoredAnnotation
 from ml_backend.errors import ImageFetchError, ImageRefusedError
+from ml_backend.label_studio.label_config import PageId
 from ml_backend.predictor import ImageFetcher
 from ml_backend.rescoring_store import RescoringStore, TaskImage
 from ml_backend.sample_files import SCHEME
@@ -73,21 +74,21 @@ class ProjectPages:
 
     Args:
         source: Where pages come from.
-        known: Which file each image of each task is, by task and by name of the ``Image`` tag.
+        known: Which file each page of each task is, by task.
     """
 
-    def __init__(self, source: PageSource, known: Mapping[int, Mapping[str, TaskImage]]) -> None:
+    def __init__(self, source: PageSource, known: Mapping[int, Mapping[PageId, TaskImage]]) -> None:
         self._source = source
         self._known = known
         self._fetched = 0
         self._errors: list[ImageFetchError] = []
 
-    def page(self, annotation: StoredAnnotation, name: str, url: str) -> tuple[str, Page]:
+    def page(self, annotation: StoredAnnotation, which: PageId, url: str) -> tuple[str, Page]:
         """Return the key of an image, and what the engine read on it.
 
         Args:
             annotation: The annotation of its task.
-            name: Name of its ``Image`` tag.
+            which: Which of its pages.
             url: Its address in the task's data.
 
         Raises:
@@ -96,7 +97,7 @@ class ProjectPages:
             StoreError: If the store cannot be read or written.
         """
         source = self._source
-        known = self._known.get(annotation.task_id, {}).get(name)
+        known = self._known.get(annotation.task_id, {}).get(which)
         if known is not None and known.url == url:
             page = source.reader.kept(known.image_key)
             if page is not None:
@@ -105,7 +106,7 @@ class ProjectPages:
         is_ours = annotation.source != "label_studio" and url.startswith(SCHEME)
         data = source.imported(url) if is_ours else self._fetch(url, annotation.task_id)
         page, key = source.reader.read_file(data), image_key(data)
-        source.memory.remember_images(annotation.project_id, annotation.task_id, {name: TaskImage(url, key)})
+        source.memory.remember_images(annotation.project_id, annotation.task_id, {which: TaskImage(url, key)})
         return key, page
 
     def refuse_outage(self) -> None:

@@ -1,13 +1,13 @@
-"""One task in, one prediction out: fetch its images, read them, name the fields, convert to regions."""
+"""One task in, one prediction out: fetch its images page by page, read them, name the fields, convert to regions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from ml_backend.errors import BackendError
 from ml_backend.label_studio.convert import to_prediction
-from ml_backend.label_studio.label_config import LabelConfig
+from ml_backend.label_studio.label_config import LabelConfig, PageId
 from ml_backend.label_studio.records import Task
 from ml_backend.lineup import Lineup
 from ml_backend.logs import get_logger
@@ -16,6 +16,7 @@ from ml_backend.rescoring_store import TaskImage
 from ml_backend.signals import embedding_of, signals_of
 from ml_backend.task_scores import Scored
 from model.document import Document
+from model.errors import ImageError
 from model.images import image_key
 
 JsonObject = dict[str, Any]
@@ -27,6 +28,26 @@ class NoImageError(BackendError):
     """A task whose data has no image where the labelling configuration looks for one."""
 
     status = 422
+
+
+class TooManyPagesError(BackendError):
+    """A task with more pages than a document may have."""
+
+    status = 422
+
+
+class TimeUpError(BackendError):
+    """There is no time left for the pages of a task; those before are read, and the next try finds them so.
+
+    Attributes:
+        done: How many pages were read.
+        pages: How many there are.
+    """
+
+    def __init__(self, done: int, pages: int) -> None:
+        super().__init__(f"There was time for {done} of {pages} pages.")
+        self.done = done
+        self.pages = pages
 
 
 class ImageFetcher(Protocol):
@@ -80,9 +101,13 @@ class ModelSource(Protocol):
 class ImageMemory(Protocol):
     """Keeps which file an image of a task was; :class:`ml_backend.rescoring_store.RescoringStore` is one."""
 
-    def remember_images(self, project_id: int, task_id: int, images: Mapping[str, TaskImage]) -> None:
+    def remember_images(self, project_id: int, task_id: int, images: Mapping[PageId, TaskImage]) -> None:
         """Note which files a task's images are."""
         ...
+
+
+PageFile = Callable[[PageId, str], bytes]
+"""Gets the file of a page by its address; raises what :meth:`ImageFetcher.fetch` raises."""
 
 
 class ScoreMemory(Protocol):
@@ -96,11 +121,14 @@ class ScoreMemory(Protocol):
 class TaskPredictor:
     """Predicts single tasks; threads may share it, the models behind it take turns.
 
+    A page is fetched, read and let go before the next one: however many pages a task has, one image is in memory.
+
     Args:
         images: Gets the image files.
         metrics: Where the time of each stage is counted.
         memory: Keeps which files were read, for a later version to find their readings; ``None`` keeps nothing.
         scores: Keeps what the models are unsure of, for the order of tasks; ``None`` keeps nothing.
+        max_pages: Most pages that a task may have.
     """
 
     def __init__(
@@ -109,98 +137,164 @@ class TaskPredictor:
         metrics: Metrics,
         memory: ImageMemory | None = None,
         scores: ScoreMemory | None = None,
+        *,
+        max_pages: int = 200,
     ) -> None:
         self._images = images
         self._metrics = metrics
         self._memory = memory
         self._scores = scores
+        self._max_pages = max_pages
 
-    def fetch(self, task: Task, config: LabelConfig) -> dict[str, bytes]:
-        """Return the image files of a task by the name of the ``Image`` tag each belongs to.
-
-        Of a list of pages the first is taken. An image that this task does not have is left out, as long as it has one.
+    def pages(self, task: Task, config: LabelConfig) -> dict[PageId, str]:
+        """Return where the pages of a task are, in their order. An image that this task does not have is left out.
 
         Raises:
             NoImageError: If it has none.
-            BackendError: If one cannot be fetched, or must not be.
+            TooManyPagesError: If it has more than a document may have.
         """
-        files = {}
-        for name, url in image_urls(task, config).items():
-            with self._metrics.stage("fetch"):
-                files[name] = self._images.fetch(url, task.id or None)
-        return files
+        urls = page_urls(task, config)
+        if len(urls) > self._max_pages:
+            raise TooManyPagesError(
+                f"The task has {len(urls)} pages; the limit is {self._max_pages} (MAX_PAGES).",
+                "Split the document, or raise MAX_PAGES.",
+            )
+        return urls
+
+    def fetch(self, url: str, task_id: int) -> bytes:
+        """Return the file of a page.
+
+        Raises:
+            BackendError: If it cannot be fetched, or must not be.
+        """
+        with self._metrics.stage("fetch"):
+            return self._images.fetch(url, task_id or None)
 
     def predict(
-        self, files: Mapping[str, bytes], task: Task, config: LabelConfig, lineup: Lineup[Reader]
+        self,
+        task: Task,
+        config: LabelConfig,
+        lineup: Lineup[Reader],
+        *,
+        file_of: PageFile | None = None,
+        fits: Callable[[int], bool] = lambda _left: True,
     ) -> list[JsonObject]:
-        """Return the prediction of a task whose image files were fetched; both where a challenger predicts beside.
+        """Return the prediction of a task; both where a challenger predicts beside.
+
+        A page of a list that is no image is left out as long as another one can be read.
+
+        Args:
+            task: The task.
+            config: The project's labelling configuration.
+            lineup: Who answers.
+            file_of: Gets a page's file; ``None`` fetches it.
+            fits: Asked before each page, with the number of pages left, whether there is time for them.
 
         Raises:
-            ModelError: If an image cannot be used, or an engine fails.
+            NoImageError: If it has no image.
+            TooManyPagesError: If it has more pages than a document may have.
+            TimeUpError: If there is no time for all pages.
+            BackendError: If one cannot be fetched, or must not be.
+            ModelError: If none can be used, or an engine fails.
         """
+        pages = self.pages(task, config)
+        asked = lineup.of_task(task.id)
+        found: list[dict[PageId, Document]] = [{} for _ in asked]
+        seen: dict[PageId, TaskImage] = {}
+        project_id = lineup.project_id or task.project
+        broken: ImageError | None = None
+        try:
+            for done, (page, url) in enumerate(pages.items()):
+                if not fits(len(pages) - done):
+                    raise TimeUpError(done, len(pages))
+                data = file_of(page, url) if file_of is not None else self.fetch(url, task.id)
+                try:
+                    for documents, (reader, _) in zip(found, asked, strict=True):
+                        documents[page] = self._read(data, reader)
+                except ImageError as error:
+                    broken = self._broken(error, task, page, config)
+                else:
+                    seen[page] = TaskImage(url, image_key(data))
+        finally:
+            self._remember(seen, task, project_id)
+        if broken is not None and not seen:
+            raise broken
         predictions = []
-        for reader, version in lineup.of_task(task.id):
-            documents = self.read(files, reader)
+        for documents, (_, version) in zip(found, asked, strict=True):
             predictions.append(self.convert(documents, task, config, version))
             if version == lineup.version:
-                self.note(documents, task, version, lineup.project_id or task.project, predictions[-1]["score"])
-        self._remember(files, task, config, lineup.project_id or task.project)
+                self.note(documents, task, version, project_id, predictions[-1]["score"])
         return predictions
 
-    def read(self, files: Mapping[str, bytes], reader: Reader) -> dict[str, Document]:
-        """Return what the image files say, by the name of the ``Image`` tag.
-
-        Raises:
-            ModelError: If an image cannot be used, or an engine fails.
-        """
-        documents = {}
-        for image, data in files.items():
-            with self._metrics.stage("models"):
-                documents[image] = reader.predict(data)
-        return documents
-
     def read_again(
-        self, task: Task, config: LabelConfig, reader: Reader, known: Mapping[str, TaskImage], project_id: int
-    ) -> dict[str, Document]:
-        """Return what the images of a task say, without fetching and reading those that were read before.
+        self, task: Task, config: LabelConfig, reader: Reader, known: Mapping[PageId, TaskImage], project_id: int
+    ) -> dict[PageId, Document]:
+        """Return what the pages of a task say, without fetching and reading those that were read before.
 
         Args:
             task: The task.
             config: The project's labelling configuration.
             reader: Makes the documents.
-            known: Which files its images were, by the name of the ``Image`` tag.
+            known: Which files its images were.
             project_id: Its project.
 
         Raises:
             NoImageError: If it has no image.
+            TooManyPagesError: If it has more pages than a document may have.
             BackendError: If one cannot be fetched, or must not be.
-            ModelError: If one cannot be used, or an engine fails.
+            ModelError: If none can be used, or an engine fails.
         """
-        urls = image_urls(task, config)
-        documents: dict[str, Document] = {}
-        for name, url in urls.items():
-            image = known.get(name)
+        documents: dict[PageId, Document] = {}
+        seen: dict[PageId, TaskImage] = {}
+        broken: ImageError | None = None
+        for page, url in self.pages(task, config).items():
+            image = known.get(page)
             document = reader.revisit(image.image_key) if image is not None and image.url == url else None
             if document is None:
-                files = self.fetch(task, config)
-                documents = self.read(files, reader)
-                self._remember(files, task, config, project_id)
-                return documents
-            documents[name] = document
+                data = self.fetch(url, task.id)
+                try:
+                    document = self._read(data, reader)
+                except ImageError as error:
+                    broken = self._broken(error, task, page, config)
+                    continue
+                seen[page] = TaskImage(url, image_key(data))
+            documents[page] = document
+        self._remember(seen, task, project_id)
+        if broken is not None and not documents:
+            raise broken
         return documents
 
-    def convert(self, documents: Mapping[str, Document], task: Task, config: LabelConfig, version: str) -> JsonObject:
+    def _read(self, data: bytes, reader: Reader) -> Document:
+        with self._metrics.stage("models"):
+            return reader.predict(data)
+
+    @staticmethod
+    def _broken(error: ImageError, task: Task, page: PageId, config: LabelConfig) -> ImageError:
+        """Pass over a page of a list that is no image; whether another can be read is seen in the end.
+
+        Raises:
+            ImageError: The same, if there is no list.
+        """
+        target = config.target(page.image)
+        if target is None or not target.value_list:
+            raise error
+        _log.warning("page_left_out", task=task.id, item_index=page.item_index, error=str(error))
+        return error
+
+    def convert(
+        self, documents: Mapping[PageId, Document], task: Task, config: LabelConfig, version: str
+    ) -> JsonObject:
         """Return the prediction that the documents of a task make."""
         with self._metrics.stage("conversion"):
             return to_prediction(documents, config.for_task(task.data), model_version=version)
 
     def note(
-        self, documents: Mapping[str, Document], task: Task, version: str, project_id: int, confidence: float
+        self, documents: Mapping[PageId, Document], task: Task, version: str, project_id: int, confidence: float
     ) -> None:
         """Keep what a version says of a task, for the order of tasks.
 
         Args:
-            documents: By the name of the ``Image`` tag.
+            documents: What each of its pages says.
             task: The task.
             version: The model version, as the prediction carries it.
             project_id: Its project; nothing is kept where it is 0.
@@ -216,11 +310,9 @@ class TaskPredictor:
             # The next rescoring keeps it; until then the task has no place in the order.
             _log.warning("task_score_not_kept", task=task.id, error=str(error))
 
-    def _remember(self, files: Mapping[str, bytes], task: Task, config: LabelConfig, project_id: int) -> None:
-        if self._memory is None or not project_id or not task.id:
+    def _remember(self, images: Mapping[PageId, TaskImage], task: Task, project_id: int) -> None:
+        if self._memory is None or not images or not project_id or not task.id:
             return
-        urls = image_urls(task, config)
-        images = {name: TaskImage(urls[name], image_key(data)) for name, data in files.items()}
         try:
             self._memory.remember_images(project_id, task.id, images)
         except BackendError as error:
@@ -228,13 +320,13 @@ class TaskPredictor:
             _log.warning("task_images_not_remembered", task=task.id, error=str(error))
 
 
-def image_urls(task: Task, config: LabelConfig) -> dict[str, str]:
-    """Return where the images of a task are, by the name of the ``Image`` tag; of a list of pages the first.
+def page_urls(task: Task, config: LabelConfig) -> dict[PageId, str]:
+    """Return where the images of a task are, page by page in the order of the ``Image`` tags.
 
     Raises:
         NoImageError: If it has none.
     """
-    urls = {target.image: found[0] for target in config.targets if (found := target.image_urls(task.data))}
+    urls = {page: url for target in config.targets for page, url in target.pages(task.data).items()}
     if not urls:
         keys = ", ".join(target.value_key for target in config.targets)
         raise NoImageError(f"The task has no image under {keys}.", "Compare the task's data with the <Image> tags.")

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from ml_backend.errors import ImageFetchError
 from ml_backend.jobs.queue import JobQueue
-from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
+from ml_backend.label_studio.label_config import LabelConfig, PageId, parse_label_config
 from ml_backend.label_studio.records import Prediction, Task
 from ml_backend.lineup import Lineup
 from ml_backend.logs import get_logger
-from ml_backend.predictor import NoImageError, Reader, TaskPredictor
+from ml_backend.predictor import NoImageError, Reader, TaskPredictor, TooManyPagesError
 from ml_backend.rescoring_store import RescoringStore, TaskImage
 from ml_backend.task_board import TaskBoard
 from ml_backend.task_scores import TaskScores
@@ -21,6 +21,9 @@ from model.errors import ModelError
 
 #: Predictions that wait to be pushed, at most.
 PUSHED_BEHIND = 4
+#: Pages of one task that are read here at most, if nobody has read them: reading takes a second each, and a part of a
+#: rescoring has little time. The job for single tasks takes what it needs.
+READ_HERE = 8
 
 _log = get_logger(__name__)
 
@@ -83,17 +86,22 @@ class Pusher:
         task: Task,
         config: LabelConfig,
         lineup: Lineup[Reader],
-        known: Mapping[str, TaskImage],
+        known: Mapping[PageId, TaskImage],
         lacking: set[str],
     ) -> list[Prediction]:
         """Return what a task lacks; nothing where its image cannot be used."""
         try:
+            unread = sum(page not in known for page in self.predictor.pages(task, config))
+            if unread > READ_HERE:
+                _log.info("task_left_to_scoring", task=task.id, unread=unread)
+                self.queue.enqueue_scoring(lineup.project_id or task.project, [task.id])
+                return []
             return list(self._predictions(task, config, lineup, known, lacking))
         except ImageFetchError as error:
             # The image's host may come back; the other tasks need not wait for it.
             _log.warning("task_left_to_scoring", task=task.id, error=str(error))
             self.queue.enqueue_scoring(lineup.project_id or task.project, [task.id])
-        except (ModelError, NoImageError) as error:
+        except (ModelError, NoImageError, TooManyPagesError) as error:
             # Only a person can mend that; Label Studio offers such tasks last.
             _log.warning("task_without_prediction", task=task.id, error=str(error))
         return []
@@ -103,7 +111,7 @@ class Pusher:
         task: Task,
         config: LabelConfig,
         lineup: Lineup[Reader],
-        known: Mapping[str, TaskImage],
+        known: Mapping[PageId, TaskImage],
         lacking: set[str],
     ) -> Iterator[Prediction]:
         for reader, version in lineup.of_task(task.id):

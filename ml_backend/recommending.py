@@ -143,6 +143,7 @@ def facts_of(signals: Signals, names: Mapping[str, str]) -> DocumentFacts:
         signals.naming_confidence if signals.entities else None,
         min(1.0, max(signals.patterns.largest, signals.disagreement.largest)),
         confused,
+        pages=signals.pages,
     )
 
 

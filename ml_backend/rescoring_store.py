@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from sqlalchemy import Engine, select, update
 
 from ml_backend.database import reading, upsert, writing
+from ml_backend.label_studio.label_config import PageId
 from ml_backend.tables import RescoringRow, TaskImageRow
 
 # SQLite takes no more parameters in one statement than some builds allow (999).
@@ -58,35 +59,38 @@ class RescoringStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def remember_images(self, project_id: int, task_id: int, images: Mapping[str, TaskImage]) -> None:
-        """Note which files a task's images are, by the name of the ``Image`` tag."""
+    def remember_images(self, project_id: int, task_id: int, images: Mapping[PageId, TaskImage]) -> None:
+        """Note which files some of a task's images are."""
         rows = [
             {
                 "project_id": project_id,
                 "task_id": task_id,
-                "image": name,
+                "image": page.image,
+                "item_index": page.item_index,
                 "url": image.url,
                 "image_key": image.image_key,
             }
-            for name, image in images.items()
+            for page, image in images.items()
         ]
         with writing(self._engine) as connection:
             upsert(connection, TaskImageRow, rows)
 
-    def task_images(self, project_id: int, task_ids: Iterable[int] | None = None) -> dict[int, dict[str, TaskImage]]:
-        """Return what is known of the images of some tasks, or of all: by task, and by name of the ``Image`` tag."""
-        chosen = select(TaskImageRow.task_id, TaskImageRow.image, TaskImageRow.url, TaskImageRow.image_key)
+    def task_images(self, project_id: int, task_ids: Iterable[int] | None = None) -> dict[int, dict[PageId, TaskImage]]:
+        """Return what is known of the images of some tasks, or of all, by task; pages in their order."""
+        chosen = select(
+            TaskImageRow.task_id, TaskImageRow.image, TaskImageRow.item_index, TaskImageRow.url, TaskImageRow.image_key
+        ).order_by(TaskImageRow.task_id, TaskImageRow.image, TaskImageRow.item_index)
         chosen = chosen.where(TaskImageRow.project_id == project_id)
         statements = [chosen]
         if task_ids is not None:
             wanted = list(task_ids)
             chunks = (wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK))
             statements = [chosen.where(TaskImageRow.task_id.in_(chunk)) for chunk in chunks]
-        found: dict[int, dict[str, TaskImage]] = {}
+        found: dict[int, dict[PageId, TaskImage]] = {}
         with reading(self._engine) as connection:
             for statement in statements:
-                for task, name, url, key in connection.execute(statement):
-                    found.setdefault(task, {})[name] = TaskImage(url, key)
+                for task, name, item_index, url, key in connection.execute(statement):
+                    found.setdefault(task, {})[PageId(name, item_index)] = TaskImage(url, key)
         return found
 
     def begin_rescoring(self, project_id: int, version: str) -> Rescoring:

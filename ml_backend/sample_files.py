@@ -10,6 +10,8 @@ its content. A sample is an object:
     (``[[x, y], …]``) where the region is no upright rectangle. ``label`` and ``text`` may be null or missing.
 ``annotated_at``, ``contact_id``, ``task_id``, ``project_id``
     When it was annotated (ISO 8601), and what it belongs to elsewhere; may be null or missing.
+``item_index``
+    Which page of its document it is, from 0; null or missing where the document is one image.
 """
 
 from __future__ import annotations
@@ -83,6 +85,7 @@ class Sample(BaseModel):
     contact_id: str | int | None = None
     task_id: int | None = None
     project_id: int | None = None
+    item_index: int | None = Field(default=None, ge=0)
 
     @field_validator("annotated_at")
     @classmethod

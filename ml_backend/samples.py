@@ -13,7 +13,7 @@ from ml_backend.label_studio.regions import read_result
 from ml_backend.learning_store import LearningStore
 from ml_backend.logs import get_logger
 from ml_backend.page_source import PageSource, ProjectPages
-from ml_backend.predictor import NoImageError, image_urls
+from ml_backend.predictor import NoImageError, page_urls
 from ml_backend.syncing import problem_of
 from ml_backend.tagging import (
     FieldNames,
@@ -38,6 +38,7 @@ class LabelledDocument:
         task_id: Its task; below 0 for what was imported without one.
         annotation_id: The annotation of the task that counts.
         image: Name of the ``Image`` tag.
+        item_index: Which page of the task, where the task has a list of them.
         image_key: Hash of the image file, under which its reading is kept.
         page: The words as the extractor sees them, segmented.
         tags: A BIO tag for each of ``page.words``.
@@ -55,6 +56,7 @@ class LabelledDocument:
     lines: tuple[LineSample, ...]
     url: str = ""
     source: str = ""
+    item_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Collected:
     """What a project has to teach.
 
     Attributes:
-        examples: In the order of their annotations' numbers; several of one task where it has several images.
+        examples: In the order of their annotations' numbers; several of one task where it has several images or pages.
         problems: What could not be used.
         digests: By task, the digest of the annotation, for the documents among the examples.
         names: Which field each label stands for.
@@ -136,6 +138,7 @@ class Collector:
         pages = self._pages.of_project(project_id, chosen)
         examples: list[LabelledDocument] = []
         problems: dict[int, Problem] = {}
+        lost: list[Problem] = []
         page_problems: dict[int, str | None] = {}
         labels = {label.value: label for target in config.targets for label in target.labels}
         for done, annotation in enumerate(self._learning.annotations(numbers)):
@@ -145,11 +148,17 @@ class Collector:
             problem, page_problem = problem_of(annotation.result, own), None
             if problem is None:
                 try:
-                    found = _documents(annotation, own, fields, pages)
-                    examples += found
-                    problem = None if found else "Its regions are on other images than the task's first."
-                except (PageMismatchError, ImageError, ImageFetchError, NoImageError) as error:
+                    found, failed = _documents(annotation, own, fields, pages)
+                except NoImageError as error:
                     problem = page_problem = str(error)
+                else:
+                    examples += found
+                    # What can be learned from the other pages of a document is.
+                    lost += [Problem(annotation.task_id, annotation.id, reason) for reason in failed if found]
+                    if failed and not found:
+                        problem = page_problem = failed[0]
+                    elif not found:
+                        problem = "Its regions are on other images than the task's."
             if page_problem != annotation.page_problem:
                 page_problems[annotation.id] = page_problem
             if problem is not None:
@@ -160,7 +169,7 @@ class Collector:
         _log.info("samples_collected", project=project_id, examples=len(examples), problems=len(problems))
         return Collected(
             tuple(examples),
-            tuple(problems.values()),
+            (*problems.values(), *lost),
             {task: head.digest for task, head in chosen.items() if head.id not in problems},
             name_fields(fields, list(labels.values())),
         )
@@ -168,33 +177,41 @@ class Collector:
 
 def _documents(
     annotation: StoredAnnotation, config: LabelConfig, fields: Sequence[str], pages: ProjectPages
-) -> list[LabelledDocument]:
-    """Return a document for each image of a task that regions were drawn on."""
+) -> tuple[list[LabelledDocument], list[str]]:
+    """Return a document for each page of a task that regions were drawn on, and why there is none for the others.
+
+    Raises:
+        NoImageError: If the task has no image.
+    """
     regions = read_result(annotation.result, config).regions
-    documents = []
-    for name, url in image_urls(_task_of(annotation), config).items():
-        # Of a list of pages the first is the one that is predicted, and read.
-        own = [region for region in regions if region.image == name and region.item_index == 0]
-        target = config.target(name)
+    documents, failed = [], []
+    for which, url in page_urls(_task_of(annotation), config).items():
+        own = [region for region in regions if region.page == which]
+        target = config.target(which.image)
         if not own or target is None:
             continue
-        key, page = pages.page(annotation, name, url)
-        fitted = fit_to_page(own, page)
+        try:
+            key, page = pages.page(annotation, which, url)
+            fitted = fit_to_page(own, page)
+        except (PageMismatchError, ImageError, ImageFetchError) as error:
+            failed.append(f"Page {which.item_index + 1}: {error}" if target.value_list else str(error))
+            continue
         tagged = tag_page(page, fitted, name_fields(fields, target.labels).of_labels)
         documents.append(
             LabelledDocument(
                 annotation.task_id,
                 annotation.id,
-                name,
+                which.image,
                 key,
                 tagged.page,
                 tagged.tags,
                 line_samples(page, fitted),
                 url,
                 annotation.source,
+                which.item_index,
             )
         )
-    return documents
+    return documents, failed
 
 
 def _task_of(annotation: StoredAnnotation) -> Task:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Protocol
 
+from ml_backend.batch_reading import FETCH_AHEAD, Pace, PageAddress, PagesAhead
 from ml_backend.errors import BackendError, ImageFetchError, ImageRefusedError, LabelConfigError
 from ml_backend.interactive import DrawnRegions
 from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
@@ -18,16 +17,21 @@ from ml_backend.label_studio.records import Task
 from ml_backend.lineup import Lineup
 from ml_backend.logs import get_logger
 from ml_backend.metrics import Metrics
-from ml_backend.predictor import JsonObject, ModelSource, NoImageError, Reader, TaskPredictor
+from ml_backend.predictor import (
+    JsonObject,
+    ModelSource,
+    NoImageError,
+    Reader,
+    TaskPredictor,
+    TimeUpError,
+    TooManyPagesError,
+)
 from ml_backend.self_learning.services import SelfLearning
 from ml_backend.store import Store
 from model.errors import EngineError, ImageError, ModelError
 
 Answer = JsonObject | list[JsonObject]
 """One element of ``results``: a prediction, a list of two of different versions, or an empty list."""
-
-#: Images of one batch that are fetched, or wait in memory, while the models work on another.
-FETCH_AHEAD = 4
 
 _log = get_logger(__name__)
 
@@ -39,6 +43,8 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (ImageRefusedError, "image_refused"),
     (ImageFetchError, "image_fetch"),
     (NoImageError, "no_image"),
+    (TooManyPagesError, "pages"),
+    (TimeUpError, "budget"),
     (BackendError, "label_studio"),
 )
 
@@ -78,10 +84,11 @@ class Batch:
 class PredictionService:
     """Answers ``/predict``: one element a task, always, in order.
 
-    A task that fails does not touch the others. Before each task the time is looked at: if what is left of the budget
-    is less than the slowest task of this batch has taken, the rest is left to the background job. At ``s`` seconds a
-    card a budget of ``b`` seconds therefore serves about ``b / s - 1`` cards in one batch (80 s and 1 s a card: 79),
-    divided by the number of batches that are predicted at the same time.
+    A task that fails does not touch the others. Before each page the time is looked at: if what is left of the budget
+    is less than the slowest page of this batch has taken, the rest is left to the background job, and so is a task
+    whose pages will not all fit. What was read of it is kept for that job. At ``s`` seconds a card a budget of ``b``
+    seconds therefore serves about ``b / s - 1`` cards in one batch (80 s and 1 s a card: 79), divided by the number of
+    batches that are predicted at the same time.
 
     Args:
         models: Says which models answer for which project. A batch ends with those that it began with.
@@ -146,38 +153,53 @@ class PredictionService:
         if batch.drawn is not None and len(batch.tasks) == 1:
             return [self._predict_drawn(batch.tasks[0], config, batch.drawn, lineup)], lineup.version
         answers, left = [], []
-        fetched = self._fetch_ahead(batch.tasks, config)
-        slowest = 0.0
-        for task in batch.tasks:
-            start = self._clock()
-            if start + slowest >= deadline:
-                answer = self._empty(task, "budget")
-            else:
-                answer = self._predict_one(task, config, next(fetched), deadline, lineup)
-            slowest = max(slowest, self._clock() - start)
-            answers.append(answer)
-            if not answer and task is not None:
-                left.append(task.id)
-        fetched.close()
+        pace = Pace(deadline, self._clock)
+        places = [(task.id, self._pages(task, config)) if task is not None else (0, ()) for task in batch.tasks]
+        ahead = PagesAhead(self._fetchers, self._predictor.fetch, places)
+        try:
+            for place, task in enumerate(batch.tasks):
+                answer = self._predict_one(place, task, config, ahead, pace, lineup)
+                answers.append(answer)
+                if not answer and task is not None:
+                    left.append(task.id)
+        finally:
+            ahead.close()
         self._leave_to_background(batch.project_id, left)
         return answers, lineup.version
 
+    def _pages(self, task: Task, config: LabelConfig) -> Sequence[PageAddress]:
+        """Return where the pages of a task are; none where that fails, which shows again when it is its turn."""
+        try:
+            return list(self._predictor.pages(task, config).items())
+        except BackendError:
+            return ()
+
     def _predict_one(
         self,
+        place: int,
         task: Task | None,
         config: LabelConfig,
-        files: Future[dict[str, bytes]] | None,
-        deadline: float,
+        ahead: PagesAhead,
+        pace: Pace,
         lineup: Lineup[Reader],
     ) -> Answer:
-        if task is None or files is None:
+        if task is None:
             return self._empty(task, "task")
 
         def predict() -> Answer:
-            made = self._predictor.predict(files.result(max(0.0, deadline - self._clock())), task, config, lineup)
+            made = self._predictor.predict(
+                task,
+                config,
+                lineup,
+                file_of=lambda page, _url: ahead.take(place, page, pace.left),
+                fits=pace.fits,
+            )
             return made if len(made) > 1 else made[0]
 
-        return self._guarded(task, predict)
+        try:
+            return self._guarded(task, predict)
+        finally:
+            pace.pause()
 
     def _predict_drawn(
         self, task: Task | None, config: LabelConfig, drawn: Sequence[Mapping[str, Any]], lineup: Lineup[Reader]
@@ -206,27 +228,6 @@ class PredictionService:
         self._metrics.task_empty(reason)
         _log.warning("task_without_prediction", task=task.id if task else None, reason=reason, error=error)
         return []
-
-    def _fetch_ahead(
-        self, tasks: Sequence[Task | None], config: LabelConfig
-    ) -> Generator[Future[dict[str, bytes]] | None, None, None]:
-        """Give each task's image files in order, while those of the next tasks are on their way."""
-        rest = iter(tasks)
-        waiting: deque[Future[dict[str, bytes]] | None] = deque()
-
-        def start(count: int) -> None:
-            for task in islice(rest, count):
-                waiting.append(self._fetchers.submit(self._predictor.fetch, task, config) if task else None)
-
-        try:
-            start(FETCH_AHEAD)
-            while waiting:
-                yield waiting.popleft()
-                start(1)
-        finally:
-            for future in waiting:
-                if future is not None:
-                    future.cancel()
 
     def _leave_to_background(self, project_id: int | None, task_ids: Sequence[int]) -> None:
         """Hand over what got no prediction; a queue that is down costs no more than that."""

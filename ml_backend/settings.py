@@ -119,6 +119,16 @@ class Settings(BaseSettings):
     # Images
     max_image_bytes: int = Field(default=30_000_000, ge=1_000, description="Largest image file, in bytes.")
     max_image_pixels: int = Field(default=60_000_000, ge=10_000, description="Largest image, in pixels.")
+    max_document_bytes: int = Field(
+        default=100_000_000, ge=1_000, description="Largest PDF or TIFF of several pages, in bytes."
+    )
+    max_pages: int = Field(default=200, ge=1, le=10_000, description="Most pages that a document may have.")
+    document_dpi: int = Field(
+        default=200,
+        ge=72,
+        le=600,
+        description="Resolution that pages of a PDF are drawn at, in pixels an inch; large pages are drawn at less.",
+    )
     allowed_hosts: str = Field(
         default="",
         description="Hosts (`host` or `host:port`, separated by commas) of images besides Label Studio's own.",
@@ -194,7 +204,7 @@ class Settings(BaseSettings):
         default=0.3, ge=0, le=1, description="More lines of low confidence than this share are many."
     )
     min_blocks: int = Field(default=3, ge=0, description="A document with fewer lines is looked at.")
-    max_blocks: int = Field(default=30, ge=1, description="A document with more lines is looked at.")
+    max_blocks: int = Field(default=30, ge=1, description="A document with more lines a page is looked at.")
     critical_fields: str = Field(
         default="NAME,PHONE,EMAIL",
         description="Fields that a document must have, unless a project has critical fields of its own.",

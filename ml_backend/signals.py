@@ -53,6 +53,7 @@ class Signals:
         disagreement: What dropout in the head makes of them, in nats.
         patterns: How surely the classifier contradicts the patterns.
         rivals: Fields that are hard to tell apart, as :class:`model.document.Doubts` has them.
+        pages: On how many pages something was read, 1 at least.
     """
 
     words: int
@@ -65,6 +66,7 @@ class Signals:
     disagreement: Spread
     patterns: Spread
     rivals: tuple[tuple[str, str, float], ...] = ()
+    pages: int = 1
 
     @property
     def fields(self) -> frozenset[str]:
@@ -99,6 +101,8 @@ class Signals:
             entities=tuple((str(field), float(score)) for field, score in raw["entities"]),
             expected_corrections=float(raw["expected_corrections"]),
             rivals=tuple((str(one), str(other), float(stake)) for one, other, stake in raw["rivals"]),
+            # Older ones do not say: they are of one page.
+            pages=int(raw.get("pages", 1)),
             **{name: Spread(**raw[name]) for name in measures},
         )
 
@@ -120,10 +124,25 @@ def signals_of(documents: Iterable[Document]) -> Signals:
         disagreement=Spread.of([each.disagreement for each in doubts]),
         patterns=Spread.of([each.patterns for each in doubts]),
         rivals=tuple(rivals[:_RIVALS]),
+        pages=max(1, sum(bool(document.page.words) for document in pages)),
     )
 
 
 def embedding_of(documents: Iterable[Document]) -> NDArray[np.float32] | None:
-    """Return the embedding of a task: that of its first page with words; ``None`` where there is none."""
-    found = (each.embedding for each in documents if each.embedding is not None and each.embedding.any())
-    return next(found, None)
+    """Return the embedding of a task: the mean of its pages', each as heavy as it has words.
+
+    Returns:
+        ``None`` where no page has words.
+    """
+    found = [
+        (each.embedding, len(each.page.words))
+        for each in documents
+        if each.embedding is not None and each.embedding.any() and each.page.words
+    ]
+    if not found:
+        return None
+    if len(found) == 1:
+        return found[0][0]
+    weights = np.array([words for _, words in found], np.float32)
+    rows = np.stack([embedding for embedding, _ in found])
+    return np.asarray(weights @ rows / weights.sum(), np.float32)

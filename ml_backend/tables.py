@@ -135,7 +135,7 @@ class AnnotationRow(Base):
 
 
 class CorrectionRow(Base):
-    """One difference between an annotation and the prediction that it started from."""
+    """One difference between an annotation and the prediction that it started from; ``item_index`` is its page."""
 
     __tablename__ = "corrections"
 
@@ -150,6 +150,7 @@ class CorrectionRow(Base):
     text_before: Mapped[str | None] = mapped_column(Text)
     text_after: Mapped[str | None] = mapped_column(Text)
     box: Mapped[list[float] | None] = mapped_column(JSON(none_as_null=True))
+    item_index: Mapped[int] = mapped_column(Integer, server_default="0")
 
     __table_args__ = (Index("corrections_by_annotation", "annotation_id"),)
 
@@ -230,13 +231,17 @@ class PromotionRow(Base):
 
 
 class TaskImageRow(Base):
-    """Which file a task's image had when it was last fetched, so that its reading is found without fetching it."""
+    """Which file a task's image had when it was last fetched, so that its reading is found without fetching it.
+
+    ``item_index`` counts the pages of a list, from 0.
+    """
 
     __tablename__ = "task_images"
 
     project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     task_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     image: Mapped[str] = mapped_column(String(200), primary_key=True)
+    item_index: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     url: Mapped[str] = mapped_column(Text)
     image_key: Mapped[str] = mapped_column(String(64))
 

@@ -385,16 +385,22 @@ def split(
         rng: Chooses which of the others only tell when to stop.
         among: Tasks to be left with; all of them where it is not given.
     """
-    examples = {each.task_id: Example(each.page, each.tags) for each in collected.examples if each.tags}
+    examples: dict[int, list[Example]] = {}
+    for each in collected.examples:
+        if each.tags:
+            # The pages of a document stay together: one that is learned from tells of the others.
+            examples.setdefault(each.task_id, []).append(Example(each.page, each.tags))
     kept = held_out(project_id, examples, least=least_held_out)
     if among is not None:
         examples = {task_id: example for task_id, example in examples.items() if task_id in among}
         kept &= examples.keys()
-    learning = [example for task_id, example in examples.items() if task_id not in kept]
+    learning = [pages for task_id, pages in examples.items() if task_id not in kept]
     order = rng.permutation(len(learning))
     aside = round(_VALID_SHARE * len(learning))
     return Split(
-        [learning[i] for i in order[aside:]], [learning[i] for i in order[:aside]], [examples[i] for i in sorted(kept)]
+        [page for i in order[aside:] for page in learning[i]],
+        [page for i in order[:aside] for page in learning[i]],
+        [page for i in sorted(kept) for page in examples[i]],
     )
 
 

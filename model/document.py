@@ -259,3 +259,9 @@ class Document:
     model_version: str
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
     doubts: Doubts | None = field(default=None, compare=False, repr=False)
+
+
+def score_of_pages(pages: Iterable[Document]) -> float:
+    """Return the score of the least certain of a document's pages; empty ones count only if all are. 0 without any."""
+    known = list(pages)
+    return min((page.score for page in [page for page in known if page.page.words] or known), default=0.0)

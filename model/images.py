@@ -79,11 +79,20 @@ def load_image(data: bytes, *, max_bytes: int, max_pixels: int) -> RgbImage:
             raise ImageError(
                 f"The image has {image.width} × {image.height} pixels; the limit is {max_pixels} (MAX_IMAGE_PIXELS)."
             )
-        try:
-            image.load()
-            return _to_rgb(_turn_upright(image))
-        except _DECODER_ERRORS as error:
-            raise ImageError(f"The image file is broken or incomplete: {type(error).__name__}.") from error
+        return upright_rgb(image)
+
+
+def upright_rgb(image: Image.Image) -> RgbImage:
+    """Decode an opened image into upright RGB pixels; see :func:`load_image`.
+
+    Raises:
+        ImageError: If it is broken.
+    """
+    try:
+        image.load()
+        return _to_rgb(_turn_upright(image))
+    except _DECODER_ERRORS as error:
+        raise ImageError(f"The image file is broken or incomplete: {type(error).__name__}.") from error
 
 
 def crop(image: RgbImage, polygon: Polygon) -> RgbImage:
@@ -130,6 +139,8 @@ def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
+        if b"%PDF-" in data[:1024]:
+            raise ImageError("The file is a PDF and no image: have it split into pages.") from error
         raise ImageError("The file is no PNG, JPEG, WebP, TIFF or BMP image.") from error
     except Image.DecompressionBombError as error:
         raise ImageError("The image has far too many pixels to be decoded safely.") from error

@@ -12,7 +12,7 @@ from ml_backend.exchange import SampleWriter
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.setup import BackendAddress, ProjectPlan, ensure_project
-from ml_backend.launch.business_cards import business_cards_config
+from ml_backend.launch.label_configs import business_cards_config
 from ml_backend.learning_assembly import build_images
 from ml_backend.learning_store import LearningStore
 from ml_backend.run_store import RunStore

@@ -143,11 +143,13 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
         corrections = desk.learning.corrections(annotation_id)
         if found is None or found.project_id != project_id or index >= len(corrections):
             abort(404)
-        box = corrections[index].box
-        if box is None or desk.label_studio is None:
+        correction = corrections[index]
+        if correction.box is None or desk.label_studio is None:
             abort(404)
         config = parse_label_config(desk.label_studio.project(project_id).label_config)
-        return _picture(panel.pictures.crop(found.task_id, found.task_data, config, box))
+        return _picture(
+            panel.pictures.crop(found.task_id, found.task_data, config, correction.box, correction.item_index)
+        )
 
     @blueprint.get("/projects/<int:project_id>/tasks/<int:task_id>/thumbnail")
     def thumbnail(project_id: int, task_id: int) -> ResponseReturnValue:
@@ -198,11 +200,12 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
     @blueprint.get("/projects/<int:project_id>/label-errors/<int:task_id>/crops/<int:index>")
     def doubt_crop(project_id: int, task_id: int, index: int) -> ResponseReturnValue:
         suspect = next((s for s in panel.label_errors.queue(project_id, 10_000) if s.task_id == task_id), None)
-        box = suspect.doubts[index].box if suspect is not None and index < len(suspect.doubts) else None
-        if box is None or desk.label_studio is None:
+        doubt = suspect.doubts[index] if suspect is not None and index < len(suspect.doubts) else None
+        if doubt is None or doubt.box is None or desk.label_studio is None:
             abort(404)
         config = parse_label_config(desk.label_studio.project(project_id).label_config)
-        return _picture(panel.pictures.crop(task_id, desk.label_studio.task(task_id).data, config, box))
+        data = desk.label_studio.task(task_id).data
+        return _picture(panel.pictures.crop(task_id, data, config, doubt.box, doubt.item_index))
 
     @blueprint.get("/projects/<int:project_id>/versions")
     def versions(project_id: int) -> ResponseReturnValue:

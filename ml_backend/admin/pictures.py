@@ -43,15 +43,20 @@ class Pictures:
         return _jpeg(image)
 
     def crop(
-        self, task_id: int, data: Mapping[str, Any], config: LabelConfig, box: tuple[float, float, float, float]
+        self,
+        task_id: int,
+        data: Mapping[str, Any],
+        config: LabelConfig,
+        box: tuple[float, float, float, float],
+        item_index: int = 0,
     ) -> bytes:
-        """Return the part of a task's first image around ``box`` (``x0, y0, x1, y1``, pixels) as a JPEG.
+        """Return the part of a task's page around ``box`` (``x0, y0, x1, y1``, pixels) as a JPEG.
 
         Raises:
             BackendError: If there is no image, it cannot be fetched, or the box does not lie on it.
             ModelError: If it is no image.
         """
-        image = self._image(task_id, data, config)
+        image = self._image(task_id, data, config, item_index)
         x0, y0, x1, y1 = box
         margin = MARGIN * max(8.0, y1 - y0)
         left, top = max(0, int(x0 - margin)), max(0, int(y0 - margin))
@@ -62,11 +67,17 @@ class Pictures:
         part.thumbnail((900, 300), Image.Resampling.LANCZOS)
         return _jpeg(part)
 
-    def _image(self, task_id: int, data: Mapping[str, Any], config: LabelConfig) -> Image.Image:
-        urls = config.targets[0].image_urls(data)
-        if not urls:
-            raise NotFoundError(f"Task {task_id} has no image.")
-        return Image.fromarray(load_image(self._images.fetch(urls[0], task_id), **self._limits))
+    def _image(
+        self, task_id: int, data: Mapping[str, Any], config: LabelConfig, item_index: int | None = None
+    ) -> Image.Image:
+        """Return a page of a task, or its first."""
+        pages = config.targets[0].pages(data)
+        if item_index is not None:
+            pages = {page: url for page, url in pages.items() if page.item_index == item_index}
+        url = next(iter(pages.values()), None)
+        if url is None:
+            raise NotFoundError(f"Task {task_id} has no such image.")
+        return Image.fromarray(load_image(self._images.fetch(url, task_id), **self._limits))
 
 
 def _jpeg(image: Image.Image) -> bytes:

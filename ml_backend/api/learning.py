@@ -195,7 +195,7 @@ def routes(views: Views) -> Sequence[Route]:
             "POST",
             "/extract",
             "extract",
-            "An image in, a contact out: JSON, vCard 4.0 or CSV.",
+            "An image, a PDF or a TIFF in, a contact out: JSON, vCard 4.0 or CSV.",
             views.extract,
             {200: m.ContactOut},
             query=m.ExtractQuery,

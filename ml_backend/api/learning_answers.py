@@ -123,6 +123,7 @@ def feedback_out(taken: Taken) -> out.FeedbackOut:
         text_corrections=[
             out.TextCorrection(
                 block_id=item.region_id,
+                page=item.item_index + 1,
                 original=item.text_before or "",
                 corrected=item.text_after or "",
                 bbox=_box(item),
@@ -132,6 +133,7 @@ def feedback_out(taken: Taken) -> out.FeedbackOut:
         field_corrections=[
             out.FieldCorrection(
                 block_id=item.region_id,
+                page=item.item_index + 1,
                 original_field=item.field_before,
                 corrected_field=item.field_after,
                 text=item.text_after or "",
@@ -140,15 +142,28 @@ def feedback_out(taken: Taken) -> out.FeedbackOut:
         ],
         deleted_blocks=[
             out.WholeBlock(
-                block_id=item.region_id, text=item.text_before or "", field=item.field_before, bbox=_box(item)
+                block_id=item.region_id,
+                page=item.item_index + 1,
+                text=item.text_before or "",
+                field=item.field_before,
+                bbox=_box(item),
             )
             for item in of_kind.get("deleted", ())
         ],
         added_blocks=[
-            out.WholeBlock(block_id=item.region_id, text=item.text_after or "", field=item.field_after, bbox=_box(item))
+            out.WholeBlock(
+                block_id=item.region_id,
+                page=item.item_index + 1,
+                text=item.text_after or "",
+                field=item.field_after,
+                bbox=_box(item),
+            )
             for item in of_kind.get("added", ())
         ],
-        moved_blocks=[out.MovedBlock(block_id=item.region_id, bbox=_box(item)) for item in of_kind.get("moved", ())],
+        moved_blocks=[
+            out.MovedBlock(block_id=item.region_id, page=item.item_index + 1, bbox=_box(item))
+            for item in of_kind.get("moved", ())
+        ],
     )
 
 
@@ -188,6 +203,7 @@ def contact_out(contact: Contact) -> out.ContactOut:
     return out.ContactOut(
         width=contact.width,
         height=contact.height,
+        page_sizes=list(contact.sizes),
         confidence=contact.confidence,
         model_version=contact.model_version,
         names=[
@@ -236,4 +252,5 @@ def _value(found: Found[Any]) -> dict[str, Any]:
         "bbox": around,
         "boxes": boxes,
         "valid": found.valid,
+        "page": found.page,
     }

@@ -64,7 +64,7 @@ def read_call(route: Route, request: Request, path: Mapping[str, str]) -> Call:
     kind = request.mimetype
     if route.form is not None and kind == "multipart/form-data":
         image, blocks = _form(request, route.form)
-    elif route.image and kind.startswith("image/"):
+    elif route.image and (kind.startswith("image/") or kind == "application/pdf"):
         image = request.get_data(cache=False)
     elif route.body is not None:
         body = _json(request, route)
@@ -122,7 +122,7 @@ def blocks_of(sent: Sequence[BlockIn], side: str) -> list[TextBlock]:
             while name in names:
                 name += "'"
         try:
-            found.append(TextBlock(name, text, Box(*block.bbox), block.field))
+            found.append(TextBlock(name, text, Box(*block.bbox), block.field, block.page))
         except ValueError as error:
             raise RequestError(
                 f"{side}.{index}.bbox: it has no extent.", "Send [left, top, right, bottom] in pixels."
@@ -200,7 +200,7 @@ def _taken(route: Route) -> str:
     kinds = [
         *(["application/json"] if route.body else []),
         *(["multipart/form-data"] if route.form else []),
-        *(["image/png, image/jpeg, image/webp, image/tiff"] if route.image else []),
+        *(["image/png, image/jpeg, image/webp, image/tiff, application/pdf"] if route.image else []),
     ]
     return f"Send {' or '.join(kinds)}."
 

@@ -119,6 +119,7 @@ class BlockIn(Incoming):
     text: str = Field(max_length=10_000, pattern=_TEXT)
     bbox: tuple[Pixel, Pixel, Pixel, Pixel] = Field(description="Left, top, right, bottom.")
     field: str | None = Field(default=None, min_length=1, max_length=100, pattern=_TEXT)
+    page: int = Field(default=1, ge=1, le=10_000, description="Which page of the document it is on.")
     confidence: Share | None = Field(default=None, description="Taken and not used: the models here make their own.")
 
 
@@ -358,6 +359,7 @@ class TextCorrection(Outgoing):
     """A text that was changed."""
 
     block_id: str
+    page: int
     original: str
     corrected: str
     bbox: list[float]
@@ -367,6 +369,7 @@ class FieldCorrection(Outgoing):
     """A field that was changed."""
 
     block_id: str
+    page: int
     original_field: str | None
     corrected_field: str | None
     text: str
@@ -376,6 +379,7 @@ class MovedBlock(Outgoing):
     """A block that was moved."""
 
     block_id: str
+    page: int
     bbox: list[float]
 
 
@@ -383,6 +387,7 @@ class WholeBlock(Outgoing):
     """A block that was added or deleted."""
 
     block_id: str
+    page: int
     text: str
     field: str | None
     bbox: list[float]
@@ -432,6 +437,7 @@ class ValueOut(Outgoing):
     bbox: list[float]
     boxes: list[list[float]]
     valid: bool
+    page: int = Field(description="Which page of the document it is on, from 1.")
 
 
 class TextOut(ValueOut):
@@ -469,10 +475,11 @@ class WebsiteOut(ValueOut):
 
 
 class ContactOut(Outgoing):
-    """What a card says of its owner."""
+    """What a card says of its owner; width and height are those of the first page."""
 
     width: int
     height: int
+    page_sizes: list[tuple[int, int]] = Field(description="Width and height of each page, in pixels.")
     confidence: float
     model_version: str
     names: list[PersonOut]

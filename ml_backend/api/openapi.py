@@ -141,7 +141,7 @@ def _operation(route: Route, problem: type[BaseModel], schema: Callable[..., dic
     if route.form is not None:
         content["multipart/form-data"] = {"schema": schema(route.form, "validation")}
     if route.image:
-        for kind in ("image/png", "image/jpeg", "image/webp", "image/tiff"):
+        for kind in ("image/png", "image/jpeg", "image/webp", "image/tiff", "application/pdf"):
             content[kind] = {"schema": {"type": "string", "format": "binary"}}
     if content:
         operation["requestBody"] = {"required": route.body_required, "content": content}

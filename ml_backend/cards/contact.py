@@ -11,7 +11,7 @@ from ml_backend.cards.countries import country_of_addresses, country_of_net
 from ml_backend.cards.names import PersonName, split_name
 from ml_backend.cards.net import EmailAddress, WebAddress, parse_email, parse_website
 from ml_backend.cards.phones import Phone, country_of, parse_phone, split_numbers
-from model.document import Box, Document
+from model.document import Box, Document, score_of_pages
 from model.values import FieldValue, field_values
 
 Value = TypeVar("Value")
@@ -31,6 +31,7 @@ class Found(Generic[Value]):
         confidence: Probability that its field is right, in ``[0, 1]``.
         boxes: Where its lines stand, in pixels of the upright image, from top to bottom.
         valid: Whether it is what its field should be: a number that exists, an address that can be written to.
+        page: Which page of the document it is on, from 1.
     """
 
     value: Value
@@ -39,6 +40,24 @@ class Found(Generic[Value]):
     confidence: float
     boxes: tuple[Box, ...]
     valid: bool = True
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A value, and where it was read."""
+
+    value: FieldValue
+    document: Document
+    page: int
+
+    @property
+    def field(self) -> str:
+        return self.value.field
+
+    @property
+    def text(self) -> str:
+        return self.value.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +65,7 @@ class Contact:
     """What a card says of its owner.
 
     Attributes:
-        width: Width of the upright image in pixels.
+        width: Width of the upright image in pixels, the first one where there are pages.
         height: Its height.
         names: Names of persons; the first is the card's owner.
         positions: What they do.
@@ -58,6 +77,7 @@ class Contact:
         others: Values of a project's own fields.
         confidence: How sure the models are of the whole card, in ``[0, 1]``.
         model_version: Who named the fields.
+        sizes: Width and height of each page.
     """
 
     width: int
@@ -72,17 +92,18 @@ class Contact:
     others: tuple[Found[str], ...]
     confidence: float
     model_version: str
+    sizes: tuple[tuple[int, int], ...] = ()
 
 
-def contact_of(document: Document, *, country: str | None = None) -> Contact:
-    """Return what a card says of its owner.
+def contact_of(*pages: Document, country: str | None = None) -> Contact:
+    """Return what a card says of its owner. What a page before has said is not said again.
 
     Args:
-        document: What was read.
+        pages: What was read, a page each, one at least.
         country: Two letters of the country that numbers without a country code belong to; ``None`` to take that of the
             card's other numbers, else that of its addresses, else that of its addresses in the net.
     """
-    values = field_values(document)
+    values = [_Seen(value, page, number) for number, page in enumerate(pages, 1) for value in field_values(page)]
     of_field = {field: [value for value in values if value.field == field] for field in {v.field for v in values}}
     numbers = [value for value in values if value.field in ("PHONE", "FAX")]
     emails = [found for value in of_field.get("EMAIL", ()) for found in _emails(value)]
@@ -93,46 +114,58 @@ def contact_of(document: Document, *, country: str | None = None) -> Contact:
         or country_of_addresses(value.text for value in of_field.get("ADDRESS", ()))
         or country_of_net(_hosts(emails, websites))
     )
-    phones = [found for value in numbers for found in _phones(value, document, home)]
+    phones = [found for value in numbers for found in _phones(value, home)]
     plain = {field: _texts(of_field.get(field, ())) for field in ("POSITION", "COMPANY", "ADDRESS")}
     others = [value for value in values if value.field not in _TYPED and value.field not in plain]
+    first = pages[0]
     return Contact(
-        document.page.width,
-        document.page.height,
-        tuple(_found(value, split_name(value.text)) for value in of_field.get("NAME", ())),
-        plain["POSITION"],
-        plain["COMPANY"],
-        tuple(phones),
-        tuple(emails),
-        tuple(websites),
-        plain["ADDRESS"],
-        _texts(others),
-        document.score,
-        document.model_version,
+        first.page.width,
+        first.page.height,
+        _once(_found(value, split_name(value.text)) for value in of_field.get("NAME", ())),
+        _once(plain["POSITION"]),
+        _once(plain["COMPANY"]),
+        _once(phones),
+        _once(emails),
+        _once(websites),
+        _once(plain["ADDRESS"]),
+        _once(_texts(others)),
+        score_of_pages(pages),
+        first.model_version,
+        tuple((page.page.width, page.page.height) for page in pages),
     )
 
 
-def _found(value: FieldValue, content: Value, *, valid: bool = True) -> Found[Value]:
-    return Found(content, value.field, value.text, value.score, value.boxes, valid)
+def _once(found: Iterable[Found[Value]]) -> tuple[Found[Value], ...]:
+    """Leave out what an earlier page says as well."""
+    kept: list[Found[Value]] = []
+    for each in found:
+        if not any(same.page < each.page and (same.field, same.value) == (each.field, each.value) for same in kept):
+            kept.append(each)
+    return tuple(kept)
 
 
-def _texts(values: Iterable[FieldValue]) -> tuple[Found[str], ...]:
+def _found(seen: _Seen, content: Value, *, valid: bool = True) -> Found[Value]:
+    value = seen.value
+    return Found(content, value.field, value.text, value.score, value.boxes, valid, seen.page)
+
+
+def _texts(values: Iterable[_Seen]) -> tuple[Found[str], ...]:
     return tuple(_found(value, " ".join(value.text.split())) for value in values)
 
 
-def _phones(value: FieldValue, document: Document, country: str | None) -> Sequence[Found[Phone]]:
-    label = _label_before(value, document)
-    parsed = [parse_phone(part, field=value.field, label=label, country=country) for part in split_numbers(value.text)]
-    return [_found(value, phone, valid=phone.e164 is not None) for phone in parsed]
+def _phones(seen: _Seen, country: str | None) -> Sequence[Found[Phone]]:
+    label = _label_before(seen.value, seen.document)
+    parsed = [parse_phone(part, field=seen.field, label=label, country=country) for part in split_numbers(seen.text)]
+    return [_found(seen, phone, valid=phone.e164 is not None) for phone in parsed]
 
 
-def _emails(value: FieldValue) -> Sequence[Found[EmailAddress]]:
+def _emails(value: _Seen) -> Sequence[Found[EmailAddress]]:
     parts = [part for part in re.split(r"[,;|]|\s/\s|\s+(?=\S+@)", value.text) if part.strip()] or [value.text]
     found = [parse_email(part) for part in parts]
     return [_found(value, email, valid=email.address is not None) for email in found]
 
 
-def _website(value: FieldValue) -> Found[WebAddress]:
+def _website(value: _Seen) -> Found[WebAddress]:
     found = parse_website(value.text)
     return _found(value, found, valid=found.url is not None)
 

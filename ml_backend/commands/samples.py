@@ -125,7 +125,9 @@ def export(arguments: argparse.Namespace, settings: Settings) -> int:
 def conll_lines(collected: Collected) -> Iterator[str]:
     """Give the lines of a file of tagged words: word, left, top, right, bottom (pixels), tag, with tabs between."""
     for example in collected.examples:
-        yield f"# task {example.task_id}\timage {example.image_key}\t{example.page.width}\t{example.page.height}\n"
+        page = f"\tpage {example.item_index + 1}" if example.item_index else ""
+        size = f"{example.page.width}\t{example.page.height}"
+        yield f"# task {example.task_id}\timage {example.image_key}\t{size}{page}\n"
         for word, tag in zip(example.page.words, example.tags, strict=True):
             edges = (word.box.x0, word.box.y0, word.box.x1, word.box.y1)
             yield "\t".join((word.text, *(f"{edge:.2f}" for edge in edges), tag)) + "\n"

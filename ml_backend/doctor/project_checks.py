@@ -253,8 +253,9 @@ def look_at_images(link: ProjectLink) -> Iterator[Seen]:
         return
     addresses = []
     for task in link.label_studio.tasks(link.project_id):
-        addresses += [(task.id, url) for url in target.image_urls(task.data)[:1]]
-        if len(addresses) >= IMAGES or not target.image_urls(task.data):
+        urls = list(target.pages(task.data).values())
+        addresses += [(task.id, url) for url in urls[:1]]
+        if len(addresses) >= IMAGES or not urls:
             break
     if not addresses:
         empty = project.task_number == 0

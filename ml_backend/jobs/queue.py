@@ -127,6 +127,20 @@ class JobQueue:
             for task_id in task_ids
         )
 
+    def enqueue_rest(self, project_id: int, task_id: int, done: int) -> bool:
+        """Have a long task gone on with of which ``done`` pages were read; return whether that was added."""
+        return self._add(
+            QUEUE_NAME,
+            _SCORE_TASK,
+            (project_id, task_id, done),
+            f"score-{project_id}-{task_id}-{done}",
+            f"score task {task_id} of project {project_id} from page {done + 1} on",
+            # What was read before takes a moment a page.
+            timeout=JOB_TIMEOUT_SECONDS + done,
+            retry=True,
+            failure_ttl=FAILURE_TTL_SECONDS,
+        )
+
     def enqueue_sync(self, project_id: int) -> bool:
         """Have a project's annotations brought over; return whether that was added."""
         name, what = f"sync-{project_id}", f"sync project {project_id}"

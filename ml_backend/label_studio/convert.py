@@ -10,9 +10,9 @@ from typing import Any
 from ml_backend.label_studio import geometry
 from ml_backend.label_studio.fields import match_labels
 from ml_backend.label_studio.geometry import Frame
-from ml_backend.label_studio.label_config import LabelConfig, Target
+from ml_backend.label_studio.label_config import LabelConfig, PageId, Target
 from ml_backend.label_studio.regions import Region, Skipped, from_result, read_result
-from model.document import Document, Line, Polygon, Word
+from model.document import Document, Line, Polygon, Word, score_of_pages
 
 __all__ = ["Region", "Skipped", "from_result", "match_labels", "read_result", "to_parts", "to_prediction", "to_regions"]
 
@@ -29,29 +29,32 @@ class _Piece:
 
 
 def to_prediction(
-    documents: Mapping[str, Document], config: LabelConfig, *, model_version: str, salt: str = ""
+    documents: Mapping[PageId, Document], config: LabelConfig, *, model_version: str, salt: str = ""
 ) -> dict[str, Any]:
     """Turn the documents of one task into a prediction.
 
     Args:
-        documents: By the name of the ``Image`` tag that each came from. An image without one gets no regions.
+        documents: By the image that each came from. An image without one gets no regions.
         config: The project's labelling configuration, with the task's own labels if it has any.
         model_version: What Label Studio files the prediction under.
         salt: See :func:`to_regions`.
 
     Returns:
-        ``result``, ``score`` and ``model_version``. The score is that of the least certain document, 0 where there is
-        none: nothing was read, so a person should look.
+        ``result``, ``score`` and ``model_version``. Regions stand in the order of the pages. The score is that of the
+        least certain document, 0 where there is none: nothing was read, so a person should look. Of a list of pages
+        the empty ones do not count, as long as one has words.
     """
-    read = [(documents[target.image], target) for target in config.targets if target.image in documents]
-    return {
-        "result": [part for document, target in read for part in to_regions(document, target, salt=salt)],
-        "score": min((document.score for document, _ in read), default=0.0),
-        "model_version": model_version,
-    }
+    results: list[dict[str, Any]] = []
+    scores: list[float] = []
+    for target in config.targets:
+        pages = sorted((page, document) for page, document in documents.items() if page.image == target.image)
+        for page, document in pages:
+            results += to_regions(document, target, item_index=page.item_index, salt=salt)
+        scores += [score_of_pages(document for _, document in pages)] if pages else []
+    return {"result": results, "score": min(scores, default=0.0), "model_version": model_version}
 
 
-def to_regions(document: Document, target: Target, *, salt: str = "") -> list[dict[str, Any]]:
+def to_regions(document: Document, target: Target, *, item_index: int = 0, salt: str = "") -> list[dict[str, Any]]:
     """Turn a document into the results of its regions.
 
     Every word of the page is in exactly one region, so that a person can correct all of it. A line is cut where a field
@@ -61,6 +64,7 @@ def to_regions(document: Document, target: Target, *, salt: str = "") -> list[di
     Args:
         document: What was read.
         target: Where it goes.
+        item_index: Which page of the task it is, where the task has a list of them.
         salt: Region ids depend on the content alone, so that asking twice gives the same answer. Another salt gives
             other ids, for regions that must not be taken for ones that are there already.
 
@@ -70,7 +74,9 @@ def to_regions(document: Document, target: Target, *, salt: str = "") -> list[di
     page = document.page
     results = []
     for index, piece in enumerate(_pieces(document, target)):
-        name = f"{salt}\0{target.image}\0{index}\0{piece.label}\0{piece.text}"
+        # Pages may say the same in the same place: letterheads.
+        place = f"{item_index}/{index}" if item_index else str(index)
+        name = f"{salt}\0{target.image}\0{place}\0{piece.label}\0{piece.text}"
         common = {
             "id": hashlib.blake2b(name.encode(), digest_size=8).hexdigest(),
             "to_name": target.image,
@@ -80,7 +86,7 @@ def to_regions(document: Document, target: Target, *, salt: str = "") -> list[di
             "score": round(piece.score, 4),
         }
         if target.value_list:
-            common["item_index"] = 0
+            common["item_index"] = item_index
         shape = _shape(piece, target, page.width, page.height)
         results += [common | part for part in _parts(piece, target, shape)]
     return results
@@ -95,6 +101,7 @@ def to_parts(
     region_id: str,
     width: int,
     height: int,
+    item_index: int = 0,
 ) -> list[dict[str, Any]]:
     """Turn one outline, with what is said about it, into the results of a region.
 
@@ -106,12 +113,20 @@ def to_parts(
         region_id: What its results share.
         width: Width of the image in pixels.
         height: Height of the image in pixels.
+        item_index: Which page of the task it is on, where the task has a list of them.
 
     Raises:
         ValueError: If the polygon is flat.
     """
     piece = _Piece(label, text or "", 1.0, geometry.frame_of_polygon(polygon), polygon)
-    common = {"id": region_id, "to_name": target.image, "original_width": width, "original_height": height}
+    common: dict[str, Any] = {
+        "id": region_id,
+        "to_name": target.image,
+        "original_width": width,
+        "original_height": height,
+    }
+    if target.value_list:
+        common["item_index"] = item_index
     parts = _parts(piece, target, _shape(piece, target, width, height))
     return [common | {"image_rotation": 0} | part for part in parts if text is not None or part["type"] != "textarea"]
 

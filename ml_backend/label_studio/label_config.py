@@ -6,9 +6,9 @@ control that draws a region and the one that names it, which is all that is aske
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException  # type: ignore[import-untyped]
@@ -23,6 +23,18 @@ REMEDY = (
     'Give the project an <Image name="image" value="$image"/>, a <RectangleLabels>, <PolygonLabels>, or <Labels> with '
     'a <Rectangle> or <Polygon>, and a <TextArea perRegion="true">, all with toName="image".'
 )
+
+
+class PageId(NamedTuple):
+    """Which of a task's images.
+
+    Attributes:
+        image: Name of the ``Image`` tag: the ``to_name`` of its regions.
+        item_index: Its place in the list of a ``valueList``, from 0; 0 where there is no list.
+    """
+
+    image: str
+    item_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +80,27 @@ class Target:
     value_list: bool = False
     labels_key: str | None = None
 
-    def image_urls(self, data: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return the image's address in a task's data: one, several for ``valueList``, none where it is missing."""
+    def pages(self, data: Mapping[str, Any]) -> dict[PageId, str]:
+        """Return the addresses in a task's data: one, several for ``valueList``, none where it is missing.
+
+        Without ``valueList`` Label Studio's editor shows the first of a list and no other. An entry that is no address
+        is left out, and keeps its place: regions count all of them.
+        """
         value = _lookup(data, self.value_key)
         values = value if isinstance(value, list) else [value]
-        return tuple(url for url in values if isinstance(url, str) and url)
+        pages = {PageId(self.image, at): url for at, url in enumerate(values) if isinstance(url, str) and url}
+        return pages if self.value_list else {PageId(self.image): url for url in list(pages.values())[:1]}
+
+    def value_of(self, urls: Sequence[str]) -> str | list[str]:
+        """Return what a task's data holds under :attr:`value_key` to show these images.
+
+        Raises:
+            ValueError: If there are several, and this shows one only.
+        """
+        if self.value_list:
+            return list(urls)
+        (url,) = urls
+        return url
 
     def for_task(self, data: Mapping[str, Any]) -> Target:
         """Return this target with the labels that the task itself brings added to those of the configuration."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ml_backend.label_studio import geometry
-from ml_backend.label_studio.label_config import LabelConfig, Target
+from ml_backend.label_studio.label_config import LabelConfig, PageId, Target
 from model.document import Polygon
 
 _SHAPES = frozenset({"rectangle", "rectanglelabels", "polygon", "polygonlabels"})
@@ -47,6 +47,11 @@ class Region:
     item_index: int = 0
     score: float | None = None
     view_rotation: int = 0
+
+    @property
+    def page(self) -> PageId:
+        """Which of the task's images it is on."""
+        return PageId(self.image, self.item_index)
 
 
 @dataclass(frozen=True, slots=True)

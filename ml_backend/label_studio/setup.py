@@ -54,6 +54,18 @@ def ensure_project(
     return _Setup(client, backend, progress).run(plan, batch=batch, most=most)
 
 
+def retrieve_predictions(client: LabelStudio, project_id: int, task_ids: Sequence[int]) -> None:
+    """Have Label Studio ask the project's backend for the predictions of tasks, and wait until it has.
+
+    Raises:
+        LabelStudioError: If Label Studio refuses, or cannot reach the backend.
+    """
+    selection = {"selectedItems": {"all": False, "included": list(task_ids)}, "project": str(project_id)}
+    query = {"id": "retrieve_tasks_predictions", "project": project_id}
+    with client.session.explained("retrieve predictions"):
+        client.session.request("POST", "api/dm/actions", params=query, json=selection)
+
+
 class _Setup:
     """One run: what all steps need, and what they have changed so far."""
 
@@ -165,7 +177,7 @@ class _Setup:
         todo = [task.id for task in tasks if task.id not in have][:most]
         for start in range(0, len(todo), batch):
             self._progress(f"pre-labelling: {start} of {len(todo)} documents")
-            self._retrieve(project_id, todo[start : start + batch])
+            retrieve_predictions(self._client, project_id, todo[start : start + batch])
         if todo:
             have = self._predictions(tasks, project_id, version)
             self._changed(f"pre-labelled {sum(task in have for task in todo)} of {len(todo)} documents")
@@ -181,12 +193,6 @@ class _Setup:
             if item.model_version == version:
                 found[item.task].append(item)
         return {task.id: found[task.id] for task in tasks if task.id in found}
-
-    def _retrieve(self, project_id: int, task_ids: Sequence[int]) -> None:
-        selection = {"selectedItems": {"all": False, "included": list(task_ids)}, "project": str(project_id)}
-        query = {"id": "retrieve_tasks_predictions", "project": project_id}
-        with self._client.session.explained("retrieve predictions"):
-            self._client.session.request("POST", "api/dm/actions", params=query, json=selection)
 
     def _order(self, project_id: int, version: str) -> None:
         project = self._client.project(project_id)

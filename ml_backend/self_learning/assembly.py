@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ml_backend.exchange import ImageLimits, SampleWriter
+from ml_backend.jobs.queue import JobQueue
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.learning_assembly import build_due, build_synchroniser
 from ml_backend.learning_store import LearningStore
+from ml_backend.page_limits import page_limits
 from ml_backend.predictor import ImageFetcher, ModelSource
 from ml_backend.rescoring_store import RescoringStore
 from ml_backend.run_store import RunStore
@@ -19,7 +21,7 @@ from ml_backend.self_learning.initialising import Initialiser
 from ml_backend.self_learning.options import ProjectOptions
 from ml_backend.self_learning.patterns import Patterns
 from ml_backend.self_learning.projects import Projects
-from ml_backend.self_learning.sending import Sender
+from ml_backend.self_learning.sending import ScoringQueue, Sender
 from ml_backend.self_learning.services import RecommendationSource, SelfLearning
 from ml_backend.self_learning.status import Statuses
 from ml_backend.self_learning.steering import Steering
@@ -63,6 +65,7 @@ def build_self_learning(
     images: ImageFetcher,
     models: ModelSource,
     recommender: RecommendationSource | None = None,
+    queue: ScoringQueue | None = None,
 ) -> SelfLearning:
     """Return the services of the self-learning API; nobody is asked anything yet.
 
@@ -73,6 +76,7 @@ def build_self_learning(
         images: Gets images by address.
         models: Who answers for which project.
         recommender: Says what to look at next.
+        queue: Takes documents that are too long to be read at once; ``None`` for the one that the settings name.
     """
     learning, runs, due = LearningStore(store.engine), RunStore(store.engine), build_due(settings, store)
     options, contacts = ProjectOptions(store.engine), ContactStore(store.engine)
@@ -108,13 +112,15 @@ def build_self_learning(
             _limits(settings),
             RescoringStore(store.engine),
             TaskScores(store.engine),
+            page_limits(settings),
+            queue or JobQueue.at(settings.queue_url),
         ),
         contacts,
         Initialiser(settings, projects, learning),
         CustomFields(projects, options),
         options,
         Patterns(learning, feedback.store),
-        Extraction(models),
+        Extraction(models, page_limits(settings), seconds=settings.predict_budget_seconds),
         recommender,
     )
 

@@ -23,22 +23,26 @@ class TextBlock:
         text: What it says.
         box: Where, in pixels of the upright image.
         field: Its field; ``None`` for text of no field.
+        page: Which page of the document it is on, from 1.
     """
 
     id: str
     text: str
     box: Box
     field: str | None = None
+    page: int = 1
 
     def record(self) -> dict[str, Any]:
         """Return the block as JSON."""
         bbox = [self.box.x0, self.box.y0, self.box.x1, self.box.y1]
-        return {"block_id": self.id, "text": self.text, "bbox": bbox, "field": self.field}
+        return {"block_id": self.id, "text": self.text, "bbox": bbox, "field": self.field, "page": self.page}
 
     @staticmethod
     def of_record(record: Mapping[str, Any]) -> TextBlock:
         """Return the block that :meth:`record` has described."""
-        return TextBlock(record["block_id"], record["text"], Box(*record["bbox"]), record["field"])
+        # Older ones do not say: they are of one page.
+        page = record.get("page", 1)
+        return TextBlock(record["block_id"], record["text"], Box(*record["bbox"]), record["field"], page)
 
 
 def compare(original: Iterable[TextBlock], corrected: Iterable[TextBlock]) -> tuple[Correction, ...]:
@@ -50,27 +54,35 @@ def compare(original: Iterable[TextBlock], corrected: Iterable[TextBlock]) -> tu
     return diff_regions([_region(block) for block in original], [_region(block) for block in corrected])
 
 
-def to_result(blocks: Sequence[TextBlock], target: Target, width: int, height: int) -> list[dict[str, Any]]:
-    """Return blocks as Label Studio stores regions; a block outside the image is left out.
+def to_result(
+    blocks: Sequence[TextBlock], target: Target, sizes: Mapping[int, tuple[int, int]]
+) -> list[dict[str, Any]]:
+    """Return blocks as Label Studio stores regions; a block outside its image is left out.
 
     Args:
-        blocks: In pixels of the image.
+        blocks: In pixels of their images.
         target: Where they go.
-        width: Width of the image in pixels.
-        height: Height of the image in pixels.
+        sizes: Width and height, in pixels, of each page that has blocks.
     """
     parts: list[dict[str, Any]] = []
     for index, block in enumerate(blocks):
-        box = block.box
+        box, (width, height) = block.box, sizes[block.page]
         if box.x0 >= width or box.y0 >= height or box.x1 <= 0 or box.y1 <= 0:
             continue
         name = block.id or f"block-{index}"
         parts += to_parts(
-            block.field, block.text, box.polygon(), target, region_id=name, width=width, height=height
-        )  # fmt: skip
+            block.field,
+            block.text,
+            box.polygon(),
+            target,
+            region_id=name,
+            width=width,
+            height=height,
+            item_index=block.page - 1,
+        )
     return parts
 
 
 def _region(block: TextBlock) -> Region:
     # Only what is compared matters: name, text, field and outline.
-    return Region(block.id, "image", block.box.polygon(), 0.0, block.field, block.text, 1, 1)
+    return Region(block.id, "image", block.box.polygon(), 0.0, block.field, block.text, 1, 1, block.page - 1)

@@ -82,6 +82,12 @@ class ContactStore:
             connection.execute(update(ContactRow).where(*same).values(claimed_at=now))
             return Claim(None, mine=True, again=True)
 
+    def renew(self, project_id: int, contact_id: str) -> None:
+        """Have a claim last another :data:`CLAIM_SECONDS` from now on."""
+        now = datetime.now(timezone.utc)
+        with writing(self._engine) as connection:
+            connection.execute(update(ContactRow).where(*_same(project_id, contact_id)).values(claimed_at=now))
+
     def settle(self, project_id: int, contact_id: str, task_id: int) -> None:
         """Note the task that was made."""
         with writing(self._engine) as connection:

@@ -188,7 +188,7 @@ class FeedbackService:
             raise _UnusableError("There is no image: none came along, and the contact has no task.")
         try:
             config = self._projects.config(feedback.project_id)
-            data, image = self._document(feedback, task_id, config)
+            data, urls = self._document(feedback, task_id, config)
         except (NotFoundError, LabelConfigError, ImageRefusedError) as error:
             raise _UnusableError(str(error)) from error
         except BackendError as error:
@@ -198,11 +198,17 @@ class FeedbackService:
         labels = {label.value for label in target.labels}
         if unknown := sorted({block.field for block in blocks[1] if block.field is not None} - labels):
             raise _UnusableError(f"The project has no label {', '.join(unknown)}.")
-        try:
-            width, height = self._size(image)
-        except ImageError as error:
-            raise _UnusableError(str(error)) from error
-        before, after = (to_result(side, target, width, height) for side in blocks)
+        sizes: dict[int, tuple[int, int]] = {}
+        for page in sorted({block.page for side in blocks for block in side} or {1}):
+            if page not in urls:
+                raise _UnusableError(f"The document has no page {page}.")
+            try:
+                sizes[page] = self._size(self._file(urls[page], task_id))
+            except (ImageError, ImageRefusedError) as error:
+                raise _UnusableError(str(error)) from error
+            except BackendError as error:
+                raise _WaitingError(str(error)) from error
+        before, after = (to_result(side, target, sizes) for side in blocks)
         version = feedback.model_version
         annotation = StoredAnnotation(
             id=0,
@@ -224,19 +230,30 @@ class FeedbackService:
             raise _UnusableError(looked_at.problem)
         return looked_at, corrections
 
-    def _document(self, feedback: Feedback, task_id: int | None, config: LabelConfig) -> tuple[dict[str, Any], bytes]:
-        """Return a task's data and the image file that the feedback is about.
+    def _document(
+        self, feedback: Feedback, task_id: int | None, config: LabelConfig
+    ) -> tuple[dict[str, Any], dict[int, str]]:
+        """Return a task's data, and where the pages that the feedback is about are, by their numbers from 1.
 
         Raises:
-            BackendError: If Label Studio or the image is not to be had.
+            BackendError: If Label Studio does not answer.
         """
         if feedback.image is not None:
-            key = config.targets[0].value_key
-            return {key: feedback.image, "contact_id": feedback.contact_id}, self._folder.fetch(feedback.image)
-        assert task_id is not None
-        data = dict(self._projects.label_studio.task(task_id).data)
-        url = next(iter(config.for_task(data).targets[0].image_urls(data)), "")
-        return data, self._folder.fetch(url) if url.startswith(SCHEME) else self._images.fetch(url, task_id)
+            target = config.targets[0]
+            data = {target.value_key: target.value_of([feedback.image]), "contact_id": feedback.contact_id}
+        else:
+            assert task_id is not None
+            data = dict(self._projects.label_studio.task(task_id).data)
+        pages = config.for_task(data).targets[0].pages(data)
+        return data, {page.item_index + 1: url for page, url in pages.items()}
+
+    def _file(self, url: str, task_id: int | None) -> bytes:
+        """Return the file of a page.
+
+        Raises:
+            BackendError: If it is not to be had.
+        """
+        return self._folder.fetch(url) if url.startswith(SCHEME) else self._images.fetch(url, task_id)
 
     def _size(self, image: bytes) -> tuple[int, int]:
         """Return width and height of an upright image.

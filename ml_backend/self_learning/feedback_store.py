@@ -142,7 +142,7 @@ _COLUMNS = tuple(FeedbackRow.__table__.columns)
 
 
 def _record(correction: Correction) -> dict[str, Any]:
-    names = ("kind", "region_id", "field_before", "field_after", "text_before", "text_after")
+    names = ("kind", "region_id", "field_before", "field_after", "text_before", "text_after", "item_index")
     box = None if correction.box is None else list(correction.box)
     return {name: getattr(correction, name) for name in names} | {"box": box}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ml_backend.label_studio.setup import BackendAddress, ProjectPlan, SetupReport, ensure_project
-from ml_backend.launch.business_cards import business_cards_config
+from ml_backend.launch.label_configs import business_cards_config
 from ml_backend.learning_store import LearningStore
 from ml_backend.self_learning.projects import Projects
 from ml_backend.settings import Settings

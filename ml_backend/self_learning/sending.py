@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from ml_backend.errors import BackendError, NotFoundError, RequestError
 from ml_backend.exchange import ImageLimits
 from ml_backend.label_studio.convert import to_prediction
+from ml_backend.label_studio.label_config import LabelConfig, PageId
 from ml_backend.label_studio.records import Prediction
 from ml_backend.logs import get_logger
-from ml_backend.predictor import ImageFetcher, ImageMemory, ModelSource, ScoreMemory
+from ml_backend.predictor import ImageFetcher, ImageMemory, ModelSource, Reader, ScoreMemory
 from ml_backend.rescoring_store import TaskImage
 from ml_backend.sample_files import SampleFolder
 from ml_backend.self_learning.blocks import TextBlock
 from ml_backend.self_learning.contact_store import Claim, ContactStore
+from ml_backend.self_learning.paged import need_pages, upload_pages
 from ml_backend.self_learning.projects import Projects
 from ml_backend.self_learning.uploading import create_task, find_task, upload
 from ml_backend.signals import embedding_of, signals_of
 from ml_backend.task_scores import Scored
 from model.document import Document, Line, Page, Word
 from model.images import RgbImage, image_key, load_image
+from model.page_splitting import PageLimits, is_paged
 
 #: How long a request waits for another one that is making the same contact's task.
 PATIENCE_SECONDS = 20.0
+#: How long a request reads pages; the worker reads those that are left.
+READING_SECONDS = 20.0
 
 _log = get_logger(__name__)
 
@@ -34,6 +39,18 @@ class BusyError(BackendError):
     """Another request is doing the same."""
 
     status = 409
+
+
+class ScoringQueue(Protocol):
+    """Takes tasks that are to be read in the background; :class:`ml_backend.jobs.queue.JobQueue` is one."""
+
+    def enqueue_scoring(self, project_id: int, task_ids: Sequence[int]) -> int:
+        """Hand tasks over.
+
+        Raises:
+            BackendError: If the queue cannot be reached.
+        """
+        ...
 
 
 class PageNamer(Protocol):
@@ -86,6 +103,8 @@ class Sender:
         limits: Largest image that is taken.
         memory: Told which file a task shows, so that it is not fetched to be scored again.
         scores: Told what the models are unsure of, so that the task has its place in the order at once.
+        pages: What a document of several pages may be.
+        queue: Takes documents that are too long to be read at once.
     """
 
     def __init__(
@@ -98,6 +117,8 @@ class Sender:
         limits: ImageLimits,
         memory: ImageMemory,
         scores: ScoreMemory,
+        pages: PageLimits,
+        queue: ScoringQueue,
     ) -> None:
         self._projects = projects
         self._contacts = contacts
@@ -107,6 +128,8 @@ class Sender:
         self._limits = limits
         self._memory = memory
         self._scores = scores
+        self._pages = pages
+        self._queue = queue
 
     def send(
         self, project_id: int, contact_id: str, image: SentImage, blocks: Sequence[TextBlock] | None = None
@@ -127,7 +150,8 @@ class Sender:
         if claim.task_id is not None:
             return Sent(claim.task_id, contact_id, created=False)
         try:
-            task_id = find_task(self._projects.label_studio, project_id, contact_id) if claim.again else None
+            client = self._projects.label_studio
+            task_id = find_task(client, project_id, "contact_id", contact_id) if claim.again else None
             created = task_id is None
             if task_id is None:
                 task_id = self._create(project_id, contact_id, image, blocks)
@@ -167,16 +191,58 @@ class Sender:
     def _create(self, project_id: int, contact_id: str, image: SentImage, blocks: Sequence[TextBlock] | None) -> int:
         client, config = self._projects.label_studio, self._projects.config(project_id)
         target, data = config.targets[0], self._file(image)
+        if blocks and any(block.page > 1 for block in blocks):
+            raise RequestError("Blocks are of one image, and one names another page.", "Leave out what is not of it.")
+        if is_paged(data):
+            if blocks is not None:
+                raise RequestError("Blocks are of one image, and the document has pages.", "Leave the blocks out.")
+            return self._create_of_pages(project_id, contact_id, data, config)
         document, version = self._read(project_id, data, blocks)
-        made = to_prediction({target.image: document}, config, model_version=version)
-        signals, embedding = signals_of([document]), embedding_of([document])
         url = image.url or upload(client, project_id, data)
-        prediction = Prediction(0, version, made["result"], made["score"])
-        task_id = create_task(client, project_id, {target.value_key: url, "contact_id": contact_id}, prediction)
-        scored = Scored(task_id, version, float(made["score"]), signals, embedding)
+        images = {PageId(target.image): TaskImage(url, image_key(data))}
+        return self._make(project_id, contact_id, images, {PageId(target.image): document}, config, version)
+
+    def _create_of_pages(self, project_id: int, contact_id: str, data: bytes, config: LabelConfig) -> int:
+        """Make the task of a document; what cannot be read in :data:`READING_SECONDS` is left to the worker."""
+        target = config.targets[0]
+        need_pages(target)
+        reader: Reader = self._models.lineup(project_id).champion
+        images: dict[PageId, TaskImage] = {}
+        documents: dict[PageId, Document] = {}
+        reading = 0.0
+        for each in upload_pages(self._projects.label_studio, project_id, target, data, self._pages):
+            # A long document takes longer than a claim lasts.
+            self._contacts.renew(project_id, contact_id)
+            images[each.page] = each.image
+            if reading < READING_SECONDS:
+                started = time.monotonic()
+                documents[each.page] = reader.predict(each.data)
+                reading += time.monotonic() - started
+        return self._make(project_id, contact_id, images, documents, config, reader.version)
+
+    def _make(
+        self,
+        project_id: int,
+        contact_id: str,
+        images: Mapping[PageId, TaskImage],
+        documents: Mapping[PageId, Document],
+        config: LabelConfig,
+        version: str,
+    ) -> int:
+        """Make a task that shows images, with its prediction if all of them were read."""
+        target, whole = config.targets[0], len(documents) == len(images)
+        made = to_prediction(documents, config, model_version=version)
+        data = {target.value_key: target.value_of([image.url for image in images.values()]), "contact_id": contact_id}
+        prediction = Prediction(0, version, made["result"], made["score"]) if whole else None
+        task_id = create_task(self._projects.label_studio, project_id, data, prediction)
         try:
-            self._memory.remember_images(project_id, task_id, {target.image: TaskImage(url, image_key(data))})
-            self._scores.remember(project_id, [scored])
+            self._memory.remember_images(project_id, task_id, images)
+            if whole:
+                read = list(documents.values())
+                scored = Scored(task_id, version, float(made["score"]), signals_of(read), embedding_of(read))
+                self._scores.remember(project_id, [scored])
+            else:
+                self._queue.enqueue_scoring(project_id, [task_id])
         except BackendError as error:
             # The next rescoring makes up for it; the task is there.
             _log.warning("sent_task_not_noted", task=task_id, error=str(error))

@@ -34,35 +34,37 @@ def upload(client: LabelStudio, project_id: int, data: bytes) -> str:
     return f"/data/{file}"
 
 
-def create_task(client: LabelStudio, project_id: int, data: Mapping[str, Any], prediction: Prediction) -> int:
-    """Make a task together with its prediction, and return its number.
+def create_task(
+    client: LabelStudio, project_id: int, data: Mapping[str, Any], prediction: Prediction | None = None
+) -> int:
+    """Make a task, together with its prediction if there is one, and return its number.
 
     Raises:
         LabelStudioError: If Label Studio refuses.
     """
-    made = {"model_version": prediction.model_version, "result": list(prediction.result), "score": prediction.score}
-    numbers = client.import_tasks(project_id, [{"data": dict(data), "predictions": [made]}])
+    made = [
+        {"model_version": item.model_version, "result": list(item.result), "score": item.score}
+        for item in (prediction,)
+        if item is not None
+    ]
+    numbers = client.import_tasks(project_id, [{"data": dict(data), **({"predictions": made} if made else {})}])
     if len(numbers) != 1:
         raise LabelStudioError("Label Studio did not say which task it made.")
     return numbers[0]
 
 
-def find_task(client: LabelStudio, project_id: int, contact_id: str) -> int | None:
-    """Return the task whose data names a contact; ``None`` where there is none.
+def find_task(client: LabelStudio, project_id: int, key: str, value: str) -> int | None:
+    """Return the task whose data has a value under a key; ``None`` where there is none.
 
     Raises:
         LabelStudioError: If Label Studio does not answer.
     """
-    wanted = {"filter": "filter:tasks:data.contact_id", "operator": "equal", "type": "String", "value": contact_id}
+    wanted = {"filter": f"filter:tasks:data.{key}", "operator": "equal", "type": "String", "value": value}
     query = {"filters": {"conjunction": "and", "items": [wanted]}}
     parameters = {"project": project_id, "fields": "task_only", "page_size": 10, "query": json.dumps(query)}
     raw = client.session.read(
-        "look for the contact's task", lambda: client.session.request("GET", "api/tasks", params=parameters)
+        "look for the document's task", lambda: client.session.request("GET", "api/tasks", params=parameters)
     )
     # A filter that Label Studio does not know is passed over: what it answers with is looked at.
-    found = [
-        int(task["id"])
-        for task in raw.get("tasks", ())
-        if str((task.get("data") or {}).get("contact_id")) == contact_id
-    ]
+    found = [int(task["id"]) for task in raw.get("tasks", ()) if str((task.get("data") or {}).get(key)) == value]
     return min(found, default=None)

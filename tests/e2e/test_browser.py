@@ -1,54 +1,26 @@
 """What a person sees: the labelling page of a demonstration card, in a real browser."""
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
-from selenium.webdriver.support import expected_conditions as expect
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.e2e.browser import WAIT_SECONDS, logged_in
 from tests.e2e.conftest import System
 
-WAIT_SECONDS = 60
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--window-size=1600,1000",
-)
 LIST, TEXT, LABEL = ".lsf-tree-list-holder", "[data-testid='textarea-region-textarea']", ".lsf-outliner-item__title"
 
 
 @pytest.fixture(scope="module")
 def browser(system: System) -> Iterator[WebDriver]:
-    """A Chromium that has logged in to Label Studio."""
-    chromium, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-    assert chromium, "install chromium"
-    assert driver, "install chromium-driver"
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in FLAGS:
-        options.add_argument(flag)
-    window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    try:
-        window.set_page_load_timeout(WAIT_SECONDS)
-        window.get(f"{system.url}/user/login/")
-        window.find_element(By.NAME, "email").send_keys(system.email)
-        window.find_element(By.NAME, "password").send_keys(system.password)
-        window.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
-        WebDriverWait(window, WAIT_SECONDS).until_not(expect.url_contains("/user/login"))
+    with logged_in(system) as window:
         yield window
-    finally:
-        window.quit()
 
 
 def listed_regions(browser: WebDriver) -> tuple[set[str], set[str]]:

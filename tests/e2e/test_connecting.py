@@ -17,8 +17,8 @@ from ml_backend.doctor.project_checks import look_at_flags
 from ml_backend.errors import LabelStudioError, TokenRefusedError
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.setup import ProjectPlan, ensure_project
-from ml_backend.launch.business_cards import business_cards_config
 from ml_backend.launch.environment import DEFAULT_FOLDER
+from ml_backend.launch.label_configs import business_cards_config
 from ml_backend.settings import Settings
 from tests.conftest import free_port
 from tests.e2e.conftest import System, clean_environment

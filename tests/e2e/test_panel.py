@@ -14,9 +14,9 @@ from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.conftest import print_card
+from tests.e2e.browser import FLAGS
 from tests.e2e.conftest import System
 from tests.e2e.projects import a_region, new_project, printed_cards
-from tests.e2e.test_browser import FLAGS
 
 WAIT_SECONDS = 120
 #: A run with few documents spends its whole budget, and waits for those of other tests.

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ml_backend.cli import find_images, main, write_json
+from ml_backend.cli import main, write_json
+from ml_backend.document_files import find_images
 from ml_backend.settings import Settings
-from tests.conftest import FIELDS, card_png
+from tests.conftest import FIELDS, card_png, print_card
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
+from tests.paged import paged
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,6 +67,32 @@ def test_predict_writes_the_fields_of_every_image(quiet_settings, cards, tmp_pat
         for x0, y0, x1, y1 in value["boxes"]:
             assert 0 <= x0 < x1 <= 640
             assert 0 <= y0 < y1 <= 300
+
+
+def test_documents_are_read_page_by_page(quiet_settings, tmp_path, capfd, monkeypatch):
+    pages = [print_card([f"Sheet {number}"], size=(360, 160)) for number in (1, 2)]
+    (tmp_path / "docs").mkdir()
+    for kind in ("PDF", "TIFF"):
+        (tmp_path / "docs" / f"two.{kind.lower()}").write_bytes(paged(pages, kind))
+    assert main(["read", str(tmp_path / "docs"), "--out", str(tmp_path / "lines.json")]) == 0
+    found = json.loads((tmp_path / "lines.json").read_text("utf-8"))
+    assert sorted(found) == ["two.pdf", "two.tiff"]
+    for document in found.values():
+        assert [(page["page"], page["width"], page["height"]) for page in document["pages"]] == [
+            (1, 360, 160),
+            (2, 360, 160),
+        ]
+        assert [[line["text"] for line in page["lines"]] for page in document["pages"]] == [["Sheet 1"], ["Sheet 2"]]
+
+    monkeypatch.setenv("EXTRACTOR_DIR", str(save_checkpoint(tmp_path / "tiny", *tiny_model(FIELDS))))
+    assert main(["predict", str(tmp_path / "docs" / "two.pdf"), "--out", str(tmp_path / "fields.json")]) == 0
+    for value in json.loads((tmp_path / "fields.json").read_text("utf-8"))["two.pdf"]:
+        assert set(value) == {"field", "text", "score", "boxes", "page"}
+        assert value["page"] in (1, 2)
+
+    monkeypatch.setenv("MAX_PAGES", "1")
+    assert main(["read", str(tmp_path / "docs"), "--out", str(tmp_path / "lines.json")]) == 1
+    assert "more than 1 pages, the limit (MAX_PAGES)" in capfd.readouterr().err
 
 
 def test_a_broken_image_is_reported_and_the_rest_goes_on(quiet_settings, cards, tmp_path, capfd):

@@ -397,6 +397,18 @@ def test_a_drawn_rectangle_comes_back_with_its_text_and_its_field(drawing):
         assert (part["original_width"], part["original_height"], part["image_rotation"]) == (640, 300, 0)
 
 
+def test_what_is_drawn_on_a_page_of_a_list_is_read_on_that_page(drawing):
+    config = RECTANGLES.replace('value="$image"', 'valueList="$image"')
+    pages = ["broken", None, "card"]
+    answer = drawing(drawn("rectanglelabels", MAIL, labels=[], item_index=2), url=pages, config=config)
+    assert text_of(answer) == ["ada@example.com"]
+    assert {part["item_index"] for part in answer["result"]} == {2}
+    assert drawing.backend.images.asked == ["card"]
+    for missing in (1, 3, -1):
+        answer = drawing(drawn("rectanglelabels", MAIL, labels=[], item_index=missing), url=pages, config=config)
+        assert answer["result"] == []
+
+
 def test_a_label_that_a_person_chose_stays(drawing):
     answer = drawing(drawn("rectanglelabels", MAIL, labels=["COMPANY"]))
     assert answer["result"][0]["value"]["rectanglelabels"] == ["COMPANY"]

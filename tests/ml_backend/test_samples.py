@@ -10,7 +10,7 @@ import pytest
 
 from ml_backend.annotation_records import StoredAnnotation
 from ml_backend.errors import ImageFetchError, ImageRefusedError
-from ml_backend.label_studio.label_config import parse_label_config
+from ml_backend.label_studio.label_config import PageId, parse_label_config
 from ml_backend.learning_store import LearningStore
 from ml_backend.page_source import PageSource
 from ml_backend.rescoring_store import RescoringStore, TaskImage
@@ -113,7 +113,7 @@ def test_a_page_that_was_read_before_is_neither_fetched_nor_read(bench: Bench) -
 
 
 def test_an_image_with_another_address_is_fetched_again(bench: Bench) -> None:
-    bench.memory.remember_images(1, 1, {"image": TaskImage("another", image_key(b"card"))})
+    bench.memory.remember_images(1, 1, {PageId("image"): TaskImage("another", image_key(b"card"))})
     bench.annotate(1)
     bench.collect()
     assert bench.images.asked == ["card"]

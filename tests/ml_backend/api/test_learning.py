@@ -6,8 +6,10 @@ import json
 import pytest
 
 from ml_backend.learning_store import LearningStore
-from tests.conftest import card_png
+from tests.conftest import card_png, print_card
 from tests.ml_backend.api_backend import PROJECT, TOKEN, ApiClient, build_api
+from tests.ml_backend.backend import RECTANGLES
+from tests.paged import paged
 
 IMAGE = card_png("Ada Lovelace", size=(640, 400))
 BLOCKS = [
@@ -80,10 +82,10 @@ def test_feedback_answers_what_was_corrected_kind_by_kind(api):
     said = api.post(in_project("/feedback/c-1"), json=feedback())
     assert said.status_code == 201
     assert said.json["text_corrections"] == [
-        {"block_id": "a", "original": "Ada Love1ace", "corrected": "Ada Lovelace", "bbox": [40, 20, 300, 45]}
+        {"block_id": "a", "page": 1, "original": "Ada Love1ace", "corrected": "Ada Lovelace", "bbox": [40, 20, 300, 45]}
     ]
     assert said.json["field_corrections"] == [
-        {"block_id": "a", "original_field": "COMPANY", "corrected_field": "NAME", "text": "Ada Lovelace"}
+        {"block_id": "a", "page": 1, "original_field": "COMPANY", "corrected_field": "NAME", "text": "Ada Lovelace"}
     ]
     assert [block["block_id"] for block in said.json["deleted_blocks"]] == ["b"]
     assert [(block["block_id"], block["text"]) for block in said.json["added_blocks"]] == [("d", "Engineer")]
@@ -101,6 +103,22 @@ def test_feedback_with_its_image_is_training_data_while_label_studio_is_down(bac
     assert annotation.task_data["contact_id"] == "c-1"
     assert annotation.cost == 4
     assert {c.kind for c in learning.corrections(head.id)} == {"text", "field", "added", "deleted"}
+
+
+def test_feedback_on_a_page_that_the_document_lacks_says_so(make_settings):
+    app, learning = build_api(
+        make_settings(api_token=TOKEN), config=RECTANGLES.replace('value="$image"', 'valueList="$pages"')
+    )
+    api = ApiClient(app.test_client())
+    blocks = [CORRECTED[0] | {"page": page} for page in (1, 2)]
+    body = {"original_blocks": [], "image_base64": base64.b64encode(IMAGE).decode()}
+    first = api.post(in_project("/feedback/c-1"), json=body | {"corrected_blocks": blocks[:1]}).json
+    assert (first["standing"], first["added_blocks"][0]["page"]) == ("training_data", 1)
+    second = api.post(in_project("/feedback/c-2"), json=body | {"corrected_blocks": blocks[1:]}).json
+    assert (second["standing"], second["problem"]) == ("corrections_only", "The document has no page 2.")
+    assert second["added_blocks"][0]["page"] == 2
+    kept = learning.feedback.store.page(PROJECT, limit=1)[0]
+    assert [item.item_index for item in kept.corrections] == [1]
 
 
 def test_feedback_for_one_contact_again_replaces_what_was_said_before(api):
@@ -274,6 +292,17 @@ def test_a_card_becomes_a_vcard_and_csv(api):
     assert api.post("/extract?format=xml", data=IMAGE, content_type="image/png").status_code == 400
     assert api.post("/extract", data=b"no image", content_type="image/png").status_code == 422
     assert api.post("/extract", data=IMAGE, content_type="text/plain").status_code == 415
+
+
+def test_the_pages_of_a_document_become_one_contact(api):
+    pages = [print_card(["front"], size=(640, 400)), print_card(["back"], size=(700, 400))]
+    for kind, content_type in (("PDF", "application/pdf"), ("TIFF", "image/tiff")):
+        found = api.post("/extract", data=paged(pages, kind), content_type=content_type).json
+        assert found["page_sizes"] == [[640, 400], [700, 400]]
+        # The reader finds the same card on both.
+        assert [name["page"] for name in found["names"]] == [1]
+    broken = api.post("/extract", data=b"%PDF-1.7", content_type="application/pdf")
+    assert (broken.status_code, broken.json["error"]) == (422, "The PDF is broken or incomplete.")
 
 
 def test_the_description_names_every_route(backend, api):

@@ -88,3 +88,13 @@ def test_a_card_as_csv_has_its_values_in_their_columns():
 def test_a_spreadsheet_runs_nothing_of_a_card():
     (row,) = csv.DictReader(io.StringIO(to_csv([contact_of(document([("COMPANY", '=cmd|" /C calc"!A0')]))])))
     assert row["company"].startswith("'=")
+
+
+def test_front_and_back_make_one_contact_and_say_nothing_twice():
+    front = [("NAME", "Ada Lovelace"), ("PHONE", "+49 89 1234567")]
+    back = [("NAME", "Ada Lovelace"), ("PHONE", "089 7654321"), ("EMAIL", "ada@engines.example")]
+    contact = contact_of(document(front), document(back, 800, 500))
+    assert [(name.value.full, name.page) for name in contact.names] == [("Ada Lovelace", 1)]
+    assert [(phone.value.e164, phone.page) for phone in contact.phones] == [("+49891234567", 1), ("+49897654321", 2)]
+    assert [(mail.value.address, mail.page) for mail in contact.emails] == [("ada@engines.example", 2)]
+    assert (contact.width, contact.height, contact.sizes) == (640, 400, ((640, 400), (800, 500)))

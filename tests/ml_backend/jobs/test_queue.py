@@ -68,6 +68,15 @@ def test_a_task_that_is_done_may_be_queued_again(queue, connection, label_studio
     assert queue.enqueue_scoring(2, [1]) == 1
 
 
+def test_the_rest_of_a_long_document_is_a_job_of_its_own(queue, connection, label_studio):
+    assert queue.enqueue_rest(2, 1, 40)
+    assert not queue.enqueue_rest(2, 1, 40)
+    waiting = Job.fetch("score-2-1-40", connection=connection, serializer=SERIALIZER)
+    assert list(waiting.args) == [2, 1, 40]
+    work(connection)
+    assert len(label_studio.task(1).predictions) == 1
+
+
 def test_one_task_that_fails_does_not_hold_up_the_next_and_is_tried_again_later(queue, connection, label_studio):
     label_studio.stored[1] = task_at("missing", 1)
     queue.enqueue_scoring(2, [1, 2])

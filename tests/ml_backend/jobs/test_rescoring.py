@@ -23,7 +23,7 @@ from ml_backend.looking_again import LookingAgain
 from ml_backend.metrics import Metrics
 from ml_backend.ordering import Orderer, Policy
 from ml_backend.predictor import TaskPredictor
-from ml_backend.pushing import Pusher
+from ml_backend.pushing import READ_HERE, Pusher
 from ml_backend.rescoring import CHUNK, UNCERTAINTY, Rescorer
 from ml_backend.rescoring_store import RescoringStore
 from ml_backend.store import Store
@@ -43,10 +43,11 @@ class Board:
         self.annotated, self.predictions = set(), []
         self.model_version, self.sampling = version, "Sequential sampling"
         self.fails_after = None
+        self.config = RECTANGLES
         self.made, self.rescored, self.scores_at_switch = 0, 0, None
 
     def project(self, project_id):
-        return Project(3, "cards", RECTANGLES, self.model_version, self.sampling, len(self.tasks))
+        return Project(3, "cards", self.config, self.model_version, self.sampling, len(self.tasks))
 
     def update_project(self, project_id, *, model_version=None, sampling=None):
         if model_version:
@@ -220,6 +221,22 @@ def test_doing_it_again_pushes_nothing(make):
     for _ in range(3):
         world.rescore()
     assert world.made_by() == list(range(1, 11))
+
+
+def test_a_long_document_that_nobody_has_read_is_left_to_the_job_for_single_tasks(make):
+    world = make(2)
+    world.board.config = RECTANGLES.replace('value="$image"', 'valueList="$image"')
+    world.board.tasks = {
+        1: Task(1, 3, {"image": ["i1"] * (READ_HERE + 1)}, False),
+        2: Task(2, 3, {"image": ["i1"] * READ_HERE}, False),
+    }
+    queued = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JobQueue, "enqueue_scoring", lambda _self, project, tasks: queued.extend(tasks) or len(tasks))
+        world.rescore()
+    assert queued == [1]
+    assert world.made_by() == [2]
+    assert {part["item_index"] for part in world.board.predictions[0].result} == set(range(READ_HERE))
 
 
 def test_what_was_read_before_is_neither_fetched_nor_read_again(make):

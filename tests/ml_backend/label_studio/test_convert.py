@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_studio_sdk.label_interface import LabelInterface
 
+from ml_backend.corrections import diff
 from ml_backend.label_studio.convert import from_result, read_result, to_prediction, to_regions
 from ml_backend.label_studio.geometry import Frame
-from ml_backend.label_studio.label_config import parse_label_config
+from ml_backend.label_studio.label_config import PageId, parse_label_config
 from model.document import Box, Document, Entity, Line, Page, Word
 from tests.ml_backend.label_studio.documents import (
     CONFIGS,
@@ -47,7 +48,8 @@ def card(*, field="EMAIL", width=400, height=200):
 
 
 def predict(document, config, **images):
-    return to_prediction({"card": document, **images}, config, model_version="v1")
+    pages = {PageId(name): image for name, image in {"card": document, **images}.items()}
+    return to_prediction(pages, config, model_version="v1")
 
 
 @every_config
@@ -226,6 +228,41 @@ def test_a_list_of_images_is_numbered():
     config = parse_label_config(config_xml("rectanglelabels").replace('value="$image"', 'valueList="$image"'))
 
     assert {part["item_index"] for part in predict(card(), config)["result"]} == {0}
+
+
+@every_config
+@settings(max_examples=40, deadline=None)
+@given(st.lists(documents(), min_size=1, max_size=4), st.randoms())
+def test_pages_come_back_as_they_were_each_in_its_place(name, drawn, shuffler):
+    config = parse_label_config(config_xml(name).replace('value="$image"', 'valueList="$image"', 1))
+    # Some of five may be missing: they cannot be read.
+    places = sorted(shuffler.sample(range(5), len(drawn)))
+    pages = {PageId("card", place): document for place, (document, _) in zip(places, drawn, strict=True)}
+    shuffled = dict(shuffler.sample(list(pages.items()), len(pages)))
+
+    prediction = to_prediction(shuffled, config, model_version="v1")
+
+    assert [part["item_index"] for part in prediction["result"]] == sorted(
+        part["item_index"] for part in prediction["result"]
+    )
+    regions = from_result(prediction["result"], config)
+    assert len({region.id for region in regions}) == len(regions)
+    for place, (document, runs) in zip(places, drawn, strict=True):
+        own = [region for region in regions if region.page == PageId("card", place)]
+        assert [(region.label, region.text) for region in own] == [(run.field, run.text) for run in runs]
+        sizes = {(region.original_width, region.original_height) for region in own}
+        assert sizes <= {(document.page.width, document.page.height)}
+    # Nothing was changed, page by page.
+    assert diff(prediction["result"], shuffler.sample(prediction["result"], len(prediction["result"])), config) == ()
+
+
+def test_an_empty_page_does_not_make_a_document_uncertain():
+    config = parse_label_config(config_xml("rectanglelabels").replace('value="$image"', 'valueList="$image"'))
+    blank = Document(Page(10, 10, ()), (), 0.0, "engine", "model")
+    pages = {PageId("card", 0): card(), PageId("card", 1): blank}
+
+    assert to_prediction(pages, config, model_version="v1")["score"] == card().score
+    assert to_prediction({PageId("card", 0): blank}, config, model_version="v1")["score"] == 0.0
 
 
 @pytest.mark.parametrize("angle", [-0.9, -0.3, 0.5, 0.99, 359.5])

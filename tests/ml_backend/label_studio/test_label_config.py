@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ml_backend.errors import LabelConfigError
-from ml_backend.label_studio.label_config import Label, parse_label_config
+from ml_backend.label_studio.label_config import Label, PageId, parse_label_config
 
 IMAGE = '<Image name="image" value="$image"/>'
 LABELS = '<Label value="NAME"/><Label value="PHONE" predicted_values="tel, mobile"/>'
@@ -70,7 +70,7 @@ def test_several_images_have_controls_of_their_own_or_share_them():
     ]
     back = config.target("back")
     assert back is not None
-    assert back.image_urls({"front": "/a.png", "sides": {"back": "/b.png"}}) == ("/b.png",)
+    assert back.pages({"front": "/a.png", "sides": {"back": "/b.png"}}) == {PageId("back"): "/b.png"}
     assert config.target("side") is None
 
 
@@ -132,7 +132,19 @@ def test_a_list_of_images_is_noted():
     )
 
     assert target.value_list
-    assert target.image_urls({"pages": ["/1.png", "/2.png", None]}) == ("/1.png", "/2.png")
+    first, third = PageId("image", 0), PageId("image", 2)
+    assert target.pages({"pages": ["/1.png", None, "/3.png"]}) == {first: "/1.png", third: "/3.png"}
+    assert target.pages({"pages": "/1.png"}) == {first: "/1.png"}
+    assert target.value_of(["/1.png"]) == ["/1.png"]
+
+
+def test_without_a_value_list_the_first_image_is_the_one_that_is_shown():
+    target = only_target(f'{IMAGE}<RectangleLabels name="b" toName="image">{LABELS}</RectangleLabels>')
+
+    assert target.pages({"image": [None, "/1.png", "/2.png"]}) == {PageId("image"): "/1.png"}
+    assert target.value_of(["/1.png"]) == "/1.png"
+    with pytest.raises(ValueError, match="too many values"):
+        target.value_of(["/1.png", "/2.png"])
 
 
 @pytest.mark.parametrize(
@@ -141,13 +153,13 @@ def test_a_list_of_images_is_noted():
 def test_a_task_without_an_address_gives_none(data):
     target = only_target(f'{IMAGE}<RectangleLabels name="b" toName="image">{LABELS}</RectangleLabels>')
 
-    assert target.image_urls(data) == ()
+    assert target.pages(data) == {}
 
 
 def test_a_key_with_a_dot_is_looked_up_whole_first():
     target = only_target(f'<Image name="image" value="$a.b"/><Rectangle name="r" toName="image"/>{TEXT}')
 
-    assert target.image_urls({"a.b": "/whole", "a": {"b": "/nested"}}) == ("/whole",)
+    assert list(target.pages({"a.b": "/whole", "a": {"b": "/nested"}}).values()) == ["/whole"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml_backend.label_studio.label_config import parse_label_config
+from ml_backend.label_studio.label_config import PageId, parse_label_config
 from ml_backend.label_studio.regions import Skipped, from_result, read_result
 from tests.ml_backend.label_studio.documents import config_xml, documents
 
@@ -61,7 +61,7 @@ def test_the_order_of_the_parts_does_not_matter(drawn, name, shuffler):
     from ml_backend.label_studio.convert import to_prediction
 
     config = parse_label_config(config_xml(name))
-    result = to_prediction({"card": drawn[0]}, config, model_version="v")["result"]
+    result = to_prediction({PageId("card"): drawn[0]}, config, model_version="v")["result"]
     shuffled = copy.copy(result)
     shuffler.shuffle(shuffled)
 

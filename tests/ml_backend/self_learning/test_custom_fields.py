@@ -4,7 +4,7 @@ import pytest
 
 from ml_backend.errors import LabelConfigError
 from ml_backend.label_studio.label_config import parse_label_config
-from ml_backend.launch.business_cards import business_cards_config
+from ml_backend.launch.label_configs import business_cards_config
 from ml_backend.self_learning.custom_fields import with_label
 from ml_backend.self_learning.options import CustomField
 from tests.ml_backend.backend import LABELS, POLYGONS, RECTANGLES

@@ -1,6 +1,6 @@
 from ml_backend.label_studio.fields import match_labels
 from ml_backend.label_studio.label_config import parse_label_config
-from ml_backend.launch.business_cards import FIELD_COLOURS, business_cards_config
+from ml_backend.launch.label_configs import FIELD_COLOURS, business_cards_config
 
 
 def test_every_field_has_a_label_of_its_own_and_regions_have_text() -> None:
