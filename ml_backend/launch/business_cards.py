@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 #: Each field with its colour; the order is that of the hotkeys 1 to 8. Dark enough to be read as a tag's text.
@@ -16,6 +17,8 @@ FIELD_COLOURS: Mapping[str, str] = {
     "WEBSITE": "#00838F",
     "ADDRESS": "#AD1457",
 }
+#: Images that a new project begins with.
+DEMONSTRATION_CARDS = Path(__file__).resolve().parents[2] / "model" / "synthetic" / "demo"
 #: What belongs to no field: visible, but not as loud as the fields.
 OUTSIDE_COLOUR = "#757575"
 
