@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
+import runpy
 import signal
 import sys
 from types import FrameType
@@ -36,10 +36,7 @@ def work() -> NoReturn:
         RoleError: If the role cannot be noted.
     """
     _begin("worker")
-    # Late: the models' libraries take seconds, in which a signal must be heard already.
-    from ml_backend.jobs.worker import main
-
-    _end(main())
+    _run("ml_backend.jobs.worker")
 
 
 def train() -> NoReturn:
@@ -49,9 +46,15 @@ def train() -> NoReturn:
         RoleError: If the role cannot be noted.
     """
     _begin("trainer")
-    from ml_backend.jobs.trainer import main
+    _run("ml_backend.jobs.trainer")
 
-    _end(main())
+
+def _run(module: str) -> NoReturn:
+    """Run a module as the program that it is, in this very process: a new one would not hear SIGTERM yet."""
+    # The arguments were those of the command.
+    sys.argv[1:] = []
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    sys.exit(0)
 
 
 def _begin(role: Role) -> None:
@@ -66,11 +69,3 @@ def _begin(role: Role) -> None:
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
     os._exit(_STOPPED)
-
-
-def _end(status: int) -> NoReturn:
-    # Nothing is left to do, but to take torch apart would take seconds, in which a container seems to hang.
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)

@@ -95,7 +95,7 @@ def test_every_command_is_one_of_the_image(folder):
     for name, pod in pods(folder).items():
         (container,) = pod["spec"]["containers"]
         if "command" in container:
-            assert container["command"] == ["python", "-m", "mlflow", "server"]
+            assert [*container["command"], container["args"][0]] == ["python", "-m", "mlflow", "server"]
         else:
             assert container["args"] == [name]
             _parser().parse_args(container["args"])
