@@ -2,11 +2,12 @@
 #
 #   make run    everything on this machine: Redis, worker, backend, Label Studio with pre-labelled cards
 #   make test   every test, end-to-end ones included (installs what they need first)
+#   make env    random secrets in .env, for docker compose (installs nothing)
 #   make check  ruff, mypy --strict, import contracts
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check format weights lock clean
+.PHONY: help run env test check format weights lock clean
 
 VENV ?= .venv
 # Compiled when first imported: of the many modules installed, few are.
@@ -50,6 +51,10 @@ $(DEV_STAMP): requirements-dev.txt $(RUN_STAMP)
 
 run: $(RUN_STAMP)
 	@exec $(PY) -m ml_backend run
+
+env:
+	@if [ -z "$(PYTHON)" ]; then echo "No Python 3.10 to 3.13 found: install one, or name it with make env PYTHON=/path/to/python3" >&2; exit 1; fi
+	@$(PYTHON) -m ml_backend.launch.env_file
 
 # Two processes: the end-to-end tests mostly wait, and the others compute meanwhile. Empty: one after the other.
 TEST_PROCESSES ?= -n 2 --no-loadscope-reorder

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from ml_backend.atomic_files import replacing
-from ml_backend.commands import active_learning, doctor, ordering, pages, samples, versions
+from ml_backend.commands import active_learning, doctor, ordering, pages, roles, samples, versions
 from ml_backend.document_files import find_images
 from ml_backend.errors import BackendError
 from ml_backend.logs import configure_logging
@@ -140,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
                 help="version whose recogniser reads, such as p7-v3, or a head's file; without it, the one that ships",
             )
         subparser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON file to write")
-    for module in (pages, samples, versions, ordering, active_learning, doctor):
+    for module in (pages, samples, versions, ordering, active_learning, doctor, roles):
         module.add_commands(lambda name, command: _add(commands, name, command))
     return parser
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from ml_backend.launch.credentials import Credentials
 from ml_backend.launch.redis_server import find_redis, write_redis_config
 from ml_backend.launch.supervisor import Service
+from ml_backend.roles.running import SERVER
 from ml_backend.settings import Settings
 
 
@@ -77,9 +78,8 @@ def label_studio_folder(settings: Settings) -> Path:
 def backend_services(settings: Settings, credentials: Credentials) -> tuple[Service, Service, Service]:
     """Return the web server, the worker and the trainer; all wait for Label Studio's address and token."""
     environment = _backend_environment(settings, credentials)
-    server = ("-m", "gunicorn", "-c", "python:ml_backend.gunicorn_conf", "ml_backend.wsgi:build()")
     return (
-        Service("backend", (sys.executable, *server), environment, gated=True),
+        Service("backend", (sys.executable, *SERVER), environment, gated=True),
         Service("worker", (sys.executable, "-m", "ml_backend.jobs.worker"), environment, gated=True),
         Service("trainer", (sys.executable, "-m", "ml_backend.jobs.trainer"), environment, gated=True),
     )

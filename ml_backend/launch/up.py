@@ -14,6 +14,7 @@ from ml_backend.errors import BackendError, NotFoundError, TokenRefusedError
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.setup import BackendAddress, ProjectPlan, SetupReport, ensure_project
 from ml_backend.launch import commands
+from ml_backend.launch.business_cards import DEMONSTRATION_CARDS
 from ml_backend.launch.console import Console
 from ml_backend.launch.credentials import Credentials, load_credentials, save_credentials, write_private
 from ml_backend.launch.environment import DEFAULT_FOLDER, ensure_label_studio
@@ -24,13 +25,11 @@ from ml_backend.launch.ports import check_port
 from ml_backend.launch.run_folder import locked, stop_leftovers
 from ml_backend.launch.supervisor import Service, Supervisor
 from ml_backend.launch.waiting import wait_until
+from ml_backend.roles.health import own_address, reachable
 from ml_backend.settings import Settings
-
-DEMONSTRATION_CARDS = Path(__file__).resolve().parents[2] / "model" / "synthetic" / "demo"
 
 # A request of this launch may wait for four documents to be read on a slow machine.
 _REQUEST_SECONDS = 120.0
-_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 def bring_up(
@@ -72,7 +71,7 @@ class _Launch:
         self._venv = label_studio_venv
         self._run_dir = settings.run_dir
         self._external = bool(settings.label_studio_url)
-        own = f"http://{_reachable(settings.label_studio_bind)}:{settings.label_studio_port}"
+        own = f"http://{reachable(settings.label_studio_bind)}:{settings.label_studio_port}"
         self._url = settings.label_studio_url.rstrip("/") or own
         self._executable = Path()
 
@@ -240,15 +239,7 @@ class _Launch:
     def _backend_answers(self) -> bool:
         settings = self._settings
         auth = (settings.basic_auth_user, settings.basic_auth_password.get_secret_value())
-        return _answers(
-            f"http://{_reachable(settings.host)}:{settings.port}/health", auth if settings.basic_auth_user else None
-        )
-
-
-def _reachable(host: str) -> str:
-    """Return how a server that listens on ``host`` is written in an address on this machine."""
-    host = _WILDCARDS.get(host, host)
-    return f"[{host}]" if ":" in host else host
+        return _answers(f"{own_address(settings)}/health", auth if settings.basic_auth_user else None)
 
 
 def _answers(url: str, auth: tuple[str, str] | None = None) -> bool:

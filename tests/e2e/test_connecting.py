@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from ml_backend.launch.environment import DEFAULT_FOLDER
 from ml_backend.launch.label_configs import business_cards_config
 from ml_backend.settings import Settings
 from tests.conftest import free_port
-from tests.e2e.conftest import System, clean_environment
+from tests.e2e.conftest import PASSWORD, USER, System, clean_environment
 from tests.e2e.projects import new_project
 
 
@@ -37,6 +38,32 @@ def test_legacy_token_is_refused(system: System) -> None:
     assert answer.status_code == 401
     with pytest.raises(TokenRefusedError, match="refuses the token"):
         LabelStudio(system.url, legacy).whoami()
+
+
+def test_a_command_connects_a_project_and_changes_nothing_the_second_time(system: System, tmp_path: Path) -> None:
+    redis = (system.run_dir / "redis" / "redis.conf").read_text()
+    port = next(line.split()[1] for line in redis.splitlines() if line.startswith("port "))
+    title = "Connected by a command"
+    environment = clean_environment(
+        RUN_DIR=system.run_dir,
+        REDIS_PORT=port,
+        BASIC_AUTH_USER=USER,
+        BASIC_AUTH_PASSWORD=PASSWORD,
+        LABEL_STUDIO_PROJECT=title,
+    )
+    said = []
+    for _ in range(2):
+        command = (sys.executable, "-m", "ml_backend", "connect")
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout)
+    (project,) = system.client.projects(title)
+    assert f"created project {project.id}" in said[0]
+    assert said[1] == f"Project {project.id} is connected: 0 of 0 documents are pre-labelled.\n"
+    (backend,) = system.client.ml_backends(project.id)
+    assert (backend.url, backend.state) == (system.backend_url, "CO")
+    (webhook,) = system.client.webhooks(project.id)
+    assert webhook.headers == {"X-Webhook-Secret": system.webhook_secret}
 
 
 def test_files_with_secrets_belong_to_their_owner_only(system: System) -> None:
