@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from model.errors import UnknownVersionError, VersionError
 from model.tracking import RUN_TAG, TrackedRun, Tracking, telling
+from model.words import say
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -113,7 +114,9 @@ class Registry:
             return known
         found = next((each for each in self.versions(project_id) if each.number == number), None)
         if found is None:
-            raise UnknownVersionError(f"Project {project_id} has no version {number}.")
+            raise UnknownVersionError(
+                say("Project {project_id} has no version {number}.", project_id=project_id, number=number)
+            )
         return found
 
     def versions(self, project_id: int) -> list[Version]:
@@ -162,7 +165,13 @@ class Registry:
         parts = urlsplit(version.source)
         folder = Path(unquote(parts.path)) if parts.scheme in {"", "file"} else self._fetched(version)
         if not folder.is_dir() or digest_of(folder) != version.digest:
-            raise VersionError(f"The files of version {version.number} of project {version.project_id} are damaged.")
+            raise VersionError(
+                say(
+                    "The files of version {number} of project {project_id} are damaged.",
+                    number=version.number,
+                    project_id=version.project_id,
+                )
+            )
         return folder
 
     def discard(self, project_id: int, run_id: int, keep: Collection[int] = ()) -> None:

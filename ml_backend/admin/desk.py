@@ -134,7 +134,7 @@ class Desk:
         url = self.settings.label_studio_url.rstrip("/")
         try:
             raw = client.session.read(
-                "count the tasks", lambda: client.session.request("GET", f"api/projects/{project_id}/")
+                say("count the tasks"), lambda: client.session.request("GET", f"api/projects/{project_id}/")
             )
         except BackendError as error:
             return LabelStudioState(url, False, say("{error}", error=error.message))

@@ -14,6 +14,7 @@ from ml_backend.admin.pictures import Pictures
 from ml_backend.advice import Adviser, learning_curve
 from ml_backend.candidates import CandidateSource
 from ml_backend.errors import BackendError
+from ml_backend.jobs.queue import JobQueue
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.kept_labels import KeptLabels
 from ml_backend.label_suspects import LabelErrors
@@ -86,6 +87,7 @@ def build_panel(settings: Settings, store: Store) -> Panel:
         label_studio,
         build_synchroniser(settings, store, label_studio) if label_studio else None,
         ProjectOptions(store.engine),
+        JobQueue.at(settings.queue_url),
     )
     return Panel(
         settings,

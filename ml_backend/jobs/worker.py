@@ -12,7 +12,7 @@ from rq import Queue, SimpleWorker
 
 from ml_backend.assembly import build_worker_services
 from ml_backend.errors import BackendError
-from ml_backend.jobs import rescoring, scoring, sync
+from ml_backend.jobs import label_errors, rescoring, scoring, sync
 from ml_backend.jobs.queue import SERIALIZER, WORKER_QUEUES, QueueError
 from ml_backend.logs import configure_logging, get_logger
 from ml_backend.settings import Settings
@@ -53,6 +53,7 @@ def main() -> int:
     scoring.provide(services.scoring)
     rescoring.provide(services.rescorer)
     sync.provide(services.synchroniser, services.absorb)
+    label_errors.provide(services.label_search)
     services.ticker.start()
     _log.info("worker_ready", queues=WORKER_QUEUES)
     build_worker(connection).work(with_scheduler=True, logging_level=settings.log_level)
