@@ -158,6 +158,9 @@ class _Attempt:
         self._services, self._run, self._folder = services, run, folder
         self._only_recogniser = only_recogniser
         self._reported = 0.0
+        #: Of the stage that is under way: its name and steps, and when it was how far at first.
+        self._stage: tuple[str, int | None] = ("", None)
+        self._began = (0.0, 0)
 
     def outcome(self) -> Outcome:
         """Do it all and return what became of the challenger."""
@@ -366,9 +369,14 @@ class _Attempt:
         loss: float | None = None,
         eta_seconds: float | None = None,
     ) -> None:
+        now = time.monotonic()
+        if (stage, steps) != self._stage:
+            self._stage, self._began = (stage, steps), (now, step or 0)
+        if eta_seconds is None and step is not None and steps is not None and step > self._began[1]:
+            eta_seconds = (now - self._began[0]) / (step - self._began[1]) * (steps - step)
         if not self._services.runs.report(self._run.id, stage, step, steps, loss, eta_seconds):
             raise LostRunError("The run was given to another process.")
-        self._reported = time.monotonic()
+        self._reported = now
 
 
 def split(

@@ -81,7 +81,7 @@ def plot(
         left, right = left - 0.5, right + 0.5
     if diagonal:
         left, right = 0.0, 1.0
-    low, high = y_range or (0.0, _ceiling(max(max(p.y, p.high or p.y) for p in points)))
+    low, high = y_range or (0.0, _ceiling(1.05 * max(max(p.y, p.high or p.y) for p in points)))
 
     def across(x: float) -> float:
         return _LEFT + 8 + (x - left) / (right - left) * (WIDTH - _LEFT - _RIGHT - 16)
@@ -126,10 +126,10 @@ def bars(title: str, description: str, values: Iterable[tuple[str, float, str]])
     parts = [_frame(title, description, height)]
     for index, (name, value, shown) in enumerate(rows):
         y = 30 * index + 8
-        length = max(2.0, value / longest * (WIDTH - 300))
-        parts.append(f'<text class="name" x="218" y="{y + 15}" text-anchor="end">{escape(_short(name, 32))}</text>')
-        parts.append(f'<rect class="bar" x="230" y="{y}" width="{length:.1f}" height="20" rx="4"/>')
-        parts.append(f'<text class="tick" x="{238 + length:.1f}" y="{y + 15}">{escape(shown)}</text>')
+        length = max(2.0, value / longest * (WIDTH - 330))
+        parts.append(f'<text class="name" x="248" y="{y + 15}" text-anchor="end">{escape(_short(name, 36))}</text>')
+        parts.append(f'<rect class="bar" x="260" y="{y}" width="{length:.1f}" height="20" rx="4"/>')
+        parts.append(f'<text class="tick" x="{268 + length:.1f}" y="{y + 15}">{escape(shown)}</text>')
     return Markup("".join(parts) + "</svg>")  # noqa: S704 - every text in it is escaped
 
 
