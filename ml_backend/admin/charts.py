@@ -12,8 +12,8 @@ from typing import Literal
 
 from markupsafe import Markup, escape
 
-WIDTH, HEIGHT = 640.0, 260.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 16.0, 14.0, 40.0
+WIDTH, HEIGHT = 640.0, 268.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 16.0, 14.0, 48.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def bars(title: str, description: str, values: Iterable[tuple[str, float, str]])
     rows = list(values)
     longest = max((value for _, value, _ in rows), default=0) or 1
     height = 30 * len(rows) + 8
-    parts = [_frame(title, description, height)]
+    parts = [_frame(title, description, height, "chart bars")]
     for index, (name, value, shown) in enumerate(rows):
         y = 30 * index + 8
         length = max(2.0, value / longest * (WIDTH - 330))
@@ -133,9 +133,9 @@ def bars(title: str, description: str, values: Iterable[tuple[str, float, str]])
     return Markup("".join(parts) + "</svg>")  # noqa: S704 - every text in it is escaped
 
 
-def _frame(title: str, description: str, height: float = HEIGHT) -> str:
+def _frame(title: str, description: str, height: float = HEIGHT, looks: str = "chart") -> str:
     return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH:.0f} {height:.0f}" role="img" '
+        f'<svg class="{looks}" viewBox="0 0 {WIDTH:.0f} {height:.0f}" role="img" '
         f'xmlns="http://www.w3.org/2000/svg" aria-label="{escape(title)}: {escape(description)}">'
         f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
     )

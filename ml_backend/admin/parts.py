@@ -36,6 +36,8 @@ from model.tracking import Tracking
 
 #: Initialising waits for documents to be read, a few at a time.
 _REQUEST_SECONDS = 120.0
+#: What a page shows of Label Studio is not worth waiting longer for.
+_LOOK_SECONDS = 8.0
 
 _log = get_logger(__name__)
 
@@ -92,7 +94,7 @@ def build_panel(settings: Settings, store: Store) -> Panel:
     return Panel(
         settings,
         store.engine,
-        Desk(settings, learning, runs, due, registry, tracking, label_studio),
+        Desk(settings, learning, runs, due, registry, tracking, _label_studio(settings, _LOOK_SECONDS)),
         Actions(ActionStore(store.engine)),
         deeds,
         Pictures(
@@ -114,13 +116,13 @@ def build_recommender(settings: Settings, store: Store, label_studio: LabelStudi
     return Recommender(source, scores, thresholds_of(settings), contact_of=ContactStore(store.engine).contacts_of)
 
 
-def _label_studio(settings: Settings) -> LabelStudio | None:
+def _label_studio(settings: Settings, seconds: float = _REQUEST_SECONDS) -> LabelStudio | None:
     """Connect; a token that cannot be used is the doctor's to tell, and no reason to have no panel."""
     if not settings.label_studio_url:
         return None
     try:
         key = settings.label_studio_api_key.get_secret_value()
-        return LabelStudio(settings.label_studio_url, key, timeout=_REQUEST_SECONDS)
+        return LabelStudio(settings.label_studio_url, key, timeout=seconds)
     except BackendError as error:
         _log.warning("panel_without_label_studio", error=str(error))
         return None

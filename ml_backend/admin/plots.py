@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -163,10 +164,18 @@ def learning_curve(versions: Sequence[Version], speaker: Speaker) -> Plot:
                 high=high,
             )
         )
-    picture = plot(title, said, series, x_label=speaker(say("documents")), y_label="F1", y_range=(0.0, 1.0))
+    picture = plot(title, said, series, x_label=speaker(say("documents")), y_label="F1", y_range=_tenths(series))
     head = _said(speaker, say("Documents"), say("Held-out F1"), say("Version"))
     rows = [(speaker.number(x), speaker.number(y, 3), f"v{n}") for x, y, n in points]
     return Plot(title, said, picture, [(s.style, s.name) for s in series if s.name], head, rows)
+
+
+def _tenths(series: Sequence[Series]) -> tuple[float, float]:
+    """Return the ends of an axis of F1 that show what there is, whole tenths apart: gains of a point must be seen."""
+    points = [point for each in series for point in each.points]
+    low = min(point.y if point.low is None else point.low for point in points)
+    high = max(point.y if point.high is None else point.high for point in points)
+    return max(0.0, math.floor(10 * low - 0.2) / 10), min(1.0, math.ceil(10 * high + 0.2) / 10)
 
 
 def course_of_cost(found: Sequence[Cost], speaker: Speaker) -> Plot:
