@@ -110,6 +110,8 @@ def fuzz(schema: Any, tally: Tally, token: str, *, cases: int, start: int, secon
                     lambda response: case.validate_response(response, checks=chosen, headers=headers),
                 )
 
+            if time.perf_counter() > end:
+                return
             look()
 
 
