@@ -13,7 +13,7 @@ from active_learning.reasons import Language, field_word
 
 #: Versions that a curve is fitted to, at least.
 LEAST_POINTS = 4
-_DRAWS, _COVER = 1000, 0.95
+_DRAWS, _ENDS = 1000, (0.025, 0.975)
 #: Powers that are tried.
 _POWERS = np.linspace(0.05, 2.0, 80)
 #: How far a curve through few points may stray from them at the least, in F1: that of a few held-out documents does.
@@ -52,6 +52,30 @@ class Forecast:
     ceiling: float
 
 
+@dataclass(frozen=True, slots=True)
+class FittedCurve:
+    """A learning curve, and those that chance could have made of it.
+
+    Attributes:
+        best: Ceiling, factor and power of the curve that fits best, shape ``(1, 3)``.
+        others: Those of curves through points drawn anew, shape ``(draws, 3)``.
+    """
+
+    best: FloatArray
+    others: FloatArray
+
+    def at(self, documents: float) -> tuple[float, float, float]:
+        """Return the F1 to be expected with so many documents, and the ends of its interval of 95 %, in ``[0, 1]``."""
+        size = np.array([documents], dtype=np.float64)
+        expected = float(_power_law(self.best, size)[0, 0])
+        low, high = (float(x) for x in np.quantile(_power_law(self.others, size), _ENDS))
+        return (
+            min(max(expected, 0.0), 1.0),
+            min(max(min(low, expected), 0.0), 1.0),
+            min(max(max(high, expected), 0.0), 1.0),
+        )
+
+
 def forecast(curve: Sequence[CurvePoint], documents: int, rng: np.random.Generator) -> Forecast | None:
     """Fit a power law (Cortes et al., «Learning Curves», NIPS 1993) and follow it.
 
@@ -66,6 +90,26 @@ def forecast(curve: Sequence[CurvePoint], documents: int, rng: np.random.Generat
     Returns:
         None with fewer than :data:`LEAST_POINTS` versions, or if all learned from equally many.
     """
+    fitted = fit_curve(curve, rng)
+    if fitted is None:
+        return None
+    most = max(point.documents for point in curve)
+    ends = np.array([most, most + documents], dtype=np.float64)
+    gain = float(np.diff(_power_law(fitted.best, ends))[0, 0])
+    low, high = (float(x) for x in np.quantile(np.diff(_power_law(fitted.others, ends)), _ENDS))
+    return Forecast(documents, gain, min(low, gain), max(high, gain), float(fitted.best[0, 0]))
+
+
+def fit_curve(curve: Sequence[CurvePoint], rng: np.random.Generator) -> FittedCurve | None:
+    """Fit the power law of :func:`forecast`, to be followed wherever one likes.
+
+    Args:
+        curve: One point a version, in any order.
+        rng: Where chance comes from.
+
+    Returns:
+        None with fewer than :data:`LEAST_POINTS` versions, or if all learned from equally many.
+    """
     sizes = np.array([point.documents for point in curve], dtype=np.float64)
     scores = np.array([point.score for point in curve], dtype=np.float64)
     if len(curve) < LEAST_POINTS or np.ptp(sizes) == 0:
@@ -75,10 +119,7 @@ def forecast(curve: Sequence[CurvePoint], documents: int, rng: np.random.Generat
     # Three numbers are fitted, so residuals are smaller than what they stand for.
     spread = max(_NOISE, float(np.sqrt(((scores - expected) ** 2).sum() / max(1, len(scores) - 3))))
     others = _fit(sizes, np.clip(expected + rng.normal(0, spread, (_DRAWS, len(sizes))), 0, 1))
-    ends = np.array([sizes.max(), sizes.max() + documents])
-    gain = float(np.diff(_power_law(fitted, ends))[0, 0])
-    low, high = (float(x) for x in np.quantile(np.diff(_power_law(others, ends)), ((1 - _COVER) / 2, (1 + _COVER) / 2)))
-    return Forecast(documents, gain, min(low, gain), max(high, gain), float(fitted[0, 0]))
+    return FittedCurve(fitted, others)
 
 
 def stability(before: Sequence[str], after: Sequence[str]) -> float:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import sys
 import tempfile
 import time
@@ -75,17 +76,20 @@ class Tally:
             self.failures.setdefault(key, f"{said[:1500]}\n{case.as_curl_command()[:1500]}")
 
 
-def fuzz(schema: Any, tally: Tally, token: str, *, cases: int, start: int, call_kwargs: dict[str, Any]) -> None:
-    """Send ``cases`` requests, as many to each operation, two thirds of them valid."""
+def fuzz(schema: Any, tally: Tally, token: str, *, cases: int, start: int, seconds: float = float("inf")) -> None:
+    """Send ``cases`` requests, as many to each operation, in an order by chance; two thirds of them are valid."""
+    end = time.perf_counter() + seconds
     load_all_checks()
     from schemathesis import checks
 
     chosen = checks.CHECKS.get_by_names(list(CHECKS))
     operations = [each.ok() for each in schema.get_all_operations()]
+    # Where time runs out, it is not always the same ones that are left out.
+    random.Random(start).shuffle(operations)
     headers = {"Authorization": f"Bearer {token}"}
-    for mode, share in ((GenerationMode.POSITIVE, 2 / 3), (GenerationMode.NEGATIVE, 1 / 3)):
-        each = max(2, round(cases * share / len(operations)))
-        for operation in operations:
+    for operation in operations:
+        for mode, share in ((GenerationMode.POSITIVE, 2 / 3), (GenerationMode.NEGATIVE, 1 / 3)):
+            each = max(2, round(cases * share / len(operations)))
             limits = settings(
                 max_examples=each,
                 deadline=None,
@@ -98,12 +102,16 @@ def fuzz(schema: Any, tally: Tally, token: str, *, cases: int, start: int, call_
             @limits
             @given(case=operation.as_strategy(generation_mode=mode))
             def look(case: Any) -> None:
+                if time.perf_counter() > end:
+                    return
                 tally.look_at(
                     case,
-                    lambda: case.call(headers=headers, **call_kwargs),
+                    lambda: case.call(headers=headers),
                     lambda response: case.validate_response(response, checks=chosen, headers=headers),
                 )
 
+            if time.perf_counter() > end:
+                return
             look()
 
 
@@ -122,6 +130,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="send nothing more after so long")
     parser.add_argument("--url", help="address of a backend that runs; none: an application within this process")
     parser.add_argument("--token-file", type=Path, help="secrets.json of its RUN_DIR")
     arguments = parser.parse_args()
@@ -132,7 +141,7 @@ def main() -> int:
         schema = schemathesis.openapi.from_url(
             f"{arguments.url}{LEARNING}/openapi.json", headers={"Authorization": f"Bearer {token}"}
         )
-        fuzz(schema, tally, token, cases=arguments.cases, start=arguments.seed, call_kwargs={})
+        fuzz(schema, tally, token, cases=arguments.cases, start=arguments.seed, seconds=arguments.seconds)
     else:
         from ml_backend.settings import Settings
         from tests.ml_backend.api_backend import TOKEN, build_api
@@ -142,7 +151,7 @@ def main() -> int:
             described = app.test_client().get(f"{LEARNING}/openapi.json", headers={"Authorization": f"Bearer {TOKEN}"})
             schema = schemathesis.openapi.from_dict(described.json)
             schema.app = app
-            fuzz(schema, tally, TOKEN, cases=arguments.cases, start=arguments.seed, call_kwargs={})
+            fuzz(schema, tally, TOKEN, cases=arguments.cases, start=arguments.seed, seconds=arguments.seconds)
     return report(tally, time.perf_counter() - start)
 
 

@@ -4,7 +4,10 @@ Reads a folder of cards as ``POST /api/self-learning/extract`` does, and counts 
 many of the addresses can be written to or opened, and how names are split. Writes the contacts as field values too, for
 a scorer of field values.
 
-    python benchmarks/extract_quality.py CARDS --out values.json [--country IN]
+    python benchmarks/extract_quality.py CARDS --out values.json [--country IN] [--as-read read.json]
+
+A line with three numbers is three values to dial, and one to those who tag lines: ``--as-read`` writes each value once,
+as it stands on the card.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="JSON: file to list of {field, text}")
+    parser.add_argument("--as-read", type=Path, help="the same with each value once, as it was read")
     parser.add_argument("--country", help="two letters: where numbers without a country code belong")
     parser.add_argument("--cache", type=Path, help="SQLite file that keeps what was read, for the next time")
     parser.add_argument("--threads", type=int, default=0)
@@ -60,6 +64,8 @@ def main() -> int:
             print(f"{name}: {error}", file=sys.stderr)
     seconds = time.perf_counter() - start
     write_json(arguments.out, {name: list(values(contact)) for name, contact in contacts.items()})
+    if arguments.as_read:
+        write_json(arguments.as_read, {name: list(texts(contact)) for name, contact in contacts.items()})
     report(list(contacts.values()), seconds)
     return 0
 
@@ -82,6 +88,17 @@ def values(contact: Contact) -> Iterator[dict[str, str]]:
     for website in contact.websites:
         url = website.value.url or website.text
         yield {"field": "WEBSITE", "text": url.partition("://")[2] or url}
+
+
+def texts(contact: Contact) -> Iterator[dict[str, str]]:
+    """Give a contact's values as they stand on the card, each once."""
+    seen: set[tuple[str, str]] = set()
+    found = (contact.names, contact.positions, contact.companies, contact.phones, contact.emails, contact.websites)
+    for each in (value for values in (*found, contact.addresses) for value in values):
+        field = "PHONE" if each.field == "FAX" else each.field
+        if (field, each.text) not in seen:
+            seen.add((field, each.text))
+            yield {"field": field, "text": each.text}
 
 
 def report(contacts: list[Contact], seconds: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,19 +11,23 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from ml_backend.active_learning_assembly import build_recommender, build_source
+from ml_backend.admin.action_store import ActionStore
 from ml_backend.comparison import VersionScores
 from ml_backend.engines import Engines
 from ml_backend.errors import LabelStudioError
 from ml_backend.event_times import waiting_events
 from ml_backend.interactive import DrawnRegions
 from ml_backend.jobs.chunks import Chunks
+from ml_backend.jobs.label_errors import LabelSearch
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.jobs.scoring import ScoringServices
 from ml_backend.jobs.ticker import Ticker
 from ml_backend.joint_version import recogniser_of
+from ml_backend.label_error_queue import renew_queue
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.images import ImageSource
-from ml_backend.learning_assembly import build_images, build_synchroniser
+from ml_backend.label_suspects import LabelSuspect
+from ml_backend.learning_assembly import build_collector, build_images, build_synchroniser
 from ml_backend.learning_store import LearningStore
 from ml_backend.looking_again import LookingAgain
 from ml_backend.measured import MeasuredPipeline
@@ -46,6 +50,7 @@ from ml_backend.task_scores import TaskScores
 from ml_backend.versions import served_before
 from model.extraction.extractor import Extractor
 from model.ocr import OcrEngine
+from model.page_reading import PageReading
 from model.pipeline import SHIPPED_WEIGHTS, Pipeline
 from model.registry import Registry
 from model.rereading import load_steps
@@ -174,6 +179,7 @@ class WorkerServices:
     synchroniser: Synchroniser
     ticker: Ticker
     absorb: Callable[[int], int]
+    label_search: LabelSearch | None
 
 
 def build_worker_services(settings: Settings) -> WorkerServices:
@@ -222,7 +228,27 @@ def build_worker_services(settings: Settings) -> WorkerServices:
     scoring = ScoringServices(label_studio, parts.models, parts.predictor, queue)
     projects = build_projects(settings, parts.store, label_studio)
     absorb = build_feedback(settings, parts.store, projects, parts.images).absorb
-    return WorkerServices(scoring, rescorer, build_synchroniser(settings, parts.store, label_studio), ticker, absorb)
+    synchroniser = build_synchroniser(settings, parts.store, label_studio)
+    search = build_label_search(settings, parts, label_studio)
+    return WorkerServices(scoring, rescorer, synchroniser, ticker, absorb, search)
+
+
+def build_label_search(settings: Settings, parts: Parts, label_studio: LabelStudio) -> LabelSearch:
+    """Return what searches annotated documents for wrong labels, with the worker's engine for what nobody has read."""
+    shipped = settings.extractor_dir or SHIPPED_WEIGHTS
+    reading = PageReading(
+        parts.engine,
+        max_image_bytes=settings.max_image_bytes,
+        max_image_pixels=settings.max_image_pixels,
+        cache=parts.store,
+        steps=load_steps(shipped),
+    )
+    collector = build_collector(settings, parts.store, label_studio, reading)
+
+    def renew(project_id: int) -> Sequence[LabelSuspect]:
+        return renew_queue(label_studio, collector, parts.store, shipped, project_id)
+
+    return LabelSearch(ActionStore(parts.store.engine), renew)
 
 
 def build_sync_services(settings: Settings) -> WorkerServices:
@@ -250,7 +276,7 @@ def build_sync_services(settings: Settings) -> WorkerServices:
     )
     projects = build_projects(settings, store, label_studio)
     absorb = build_feedback(settings, store, projects, build_images(settings, label_studio)).absorb
-    return WorkerServices(None, None, build_synchroniser(settings, store, label_studio), ticker, absorb)
+    return WorkerServices(None, None, build_synchroniser(settings, store, label_studio), ticker, absorb, None)
 
 
 def _refuse_no_label_studio(settings: Settings) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from ml_backend.errors import BackendError
 from ml_backend.logs import get_logger
 from ml_backend.postgres import open_postgres
+from model.words import say
 
 BUSY_SECONDS = 30.0
 
@@ -51,11 +52,11 @@ def open_engine(url: str) -> Engine:
         _migrate(engine)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise StoreError(
-            "DATABASE_URL cannot be used.", f"{type(error).__name__}: check address and driver."
+            say("DATABASE_URL cannot be used."), say("{kind}: check address and driver.", kind=type(error).__name__)
         ) from error
     except (SQLAlchemyError, OSError) as error:
         raise StoreError(
-            "The store cannot be opened.", "Check DATABASE_URL, and that RUN_DIR can be written."
+            say("The store cannot be opened."), say("Check DATABASE_URL, and that RUN_DIR can be written.")
         ) from error
     return engine
 
@@ -106,7 +107,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection
     except SQLAlchemyError as error:
         _log.error("store_not_read", error=type(error).__name__, cause=type(error.__cause__).__name__)
-        raise StoreError("The store cannot be read.", "See the log, and check DATABASE_URL.") from error
+        raise StoreError(say("The store cannot be read."), say("See the log, and check DATABASE_URL.")) from error
 
 
 @contextmanager
@@ -139,7 +140,9 @@ def write_error(error: SQLAlchemyError) -> StoreError:
     """Return what to say of a failed change, and log its kind."""
     # The driver's own message may quote the values, and with them the document.
     _log.error("store_not_written", error=type(error).__name__, cause=type(error.__cause__).__name__)
-    return StoreError("The store cannot be written.", "Check free space, and the rights on RUN_DIR or DATABASE_URL.")
+    return StoreError(
+        say("The store cannot be written."), say("Check free space, and the rights on RUN_DIR or DATABASE_URL.")
+    )
 
 
 def upsert(connection: Connection, table: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from model.words import say
+
 
 class BackendError(Exception):
     """Anything that the backend can say in one sentence to the person who has to mend it.
 
-    Messages and hints carry no secret and no document content: both are logged and sent to the caller.
+    Messages and hints carry no secret and no document content: both are logged and sent to the caller. What visitors of
+    the panel may meet is raised with sentences (:func:`model.words.say`), so that it can be said in Russian too.
 
     Attributes:
         message: What went wrong, one sentence.
@@ -20,6 +23,13 @@ class BackendError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    @property
+    def said(self) -> str:
+        """Message and hint, as one sentence with its parts where they were raised as such."""
+        if not self.hint:
+            return self.message
+        return say("{message} {hint}", message=self.message, hint=self.hint)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()

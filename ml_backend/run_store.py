@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, delete, insert, or_, select, update
 
 from ml_backend.database import lock_for_writing, reading, store_time, upsert, writing
 from ml_backend.tables import LearnedRow, PromotionRow, RunRow
+from ml_backend.words import keep, kept
 
 RunState = Literal["due", "running", "finished", "failed", "interrupted"]
 Decision = Literal["promoted", "kept"]
@@ -48,7 +49,7 @@ class Run:
         not_before: When it may start; ``None`` for at once.
         version: The registry's number of what it made.
         decision: Whether that was promoted.
-        message: What there is to say of the outcome.
+        message: What there is to say of the outcome; a sentence (:class:`model.words.Words`) where it was one.
         mlflow_run_id: Where its numbers are.
     """
 
@@ -191,7 +192,8 @@ class RunStore:
         What a finished run has learned from (:meth:`record_learned`) counts from now on; that of a failed one is
         forgotten, and that of earlier ones too.
         """
-        changes = {"decision": decision, "version": version, "message": message, "mlflow_run_id": mlflow_run_id}
+        changes = {"decision": decision, "version": version, "message": message and keep(message)}
+        changes["mlflow_run_id"] = mlflow_run_id
         with writing(self._engine) as connection:
             done = connection.execute(
                 update(RunRow)
@@ -287,17 +289,17 @@ class RunStore:
         self, project_id: int, version: int | None, previous: int | None, by: str, reason: str
     ) -> Promotion:
         """Note that ``version`` serves a project from now on, in place of ``previous``."""
-        values = {"project_id": project_id, "version": version, "previous": previous, "by": by, "reason": reason}
+        values = {"project_id": project_id, "version": version, "previous": previous, "by": by, "reason": keep(reason)}
         with writing(self._engine) as connection:
             statement = insert(PromotionRow).values(values | {"at": store_time(connection)})
-            return Promotion(**connection.execute(statement.returning(*_PROMOTION_COLUMNS)).mappings().one())
+            return _promotion(connection.execute(statement.returning(*_PROMOTION_COLUMNS)).mappings().one())
 
     def promotions(self, project_id: int, limit: int = 100) -> list[Promotion]:
         """Return the latest promotions of a project, newest first."""
         chosen = select(*_PROMOTION_COLUMNS).where(PromotionRow.project_id == project_id)
         with reading(self._engine) as connection:
             found = connection.execute(chosen.order_by(PromotionRow.id.desc()).limit(limit)).mappings().all()
-        return [Promotion(**row) for row in found]
+        return [_promotion(row) for row in found]
 
     def _change_running(self, run_id: int, **values: Any) -> bool:
         """Change a run that is still running, with a sign of life."""
@@ -313,7 +315,7 @@ class RunStore:
     def _runs(self, *conditions: Any, limit: int = 1000) -> list[Run]:
         chosen = select(*_RUN_COLUMNS).where(*conditions).order_by(RunRow.id.desc()).limit(limit)
         with reading(self._engine) as connection:
-            return [Run(**row) for row in connection.execute(chosen).mappings()]
+            return [_run(row) for row in connection.execute(chosen).mappings()]
 
 
 _RUN_COLUMNS = tuple(RunRow.__table__.columns)
@@ -330,4 +332,12 @@ def _add_due(connection: Connection, values: dict[str, Any]) -> Run | None:
             connection.execute(update(RunRow).where(*waiting).values(asked=True, not_before=None))
         return None
     row = values | {"state": "due", "created_at": store_time(connection)}
-    return Run(**connection.execute(insert(RunRow).values(row).returning(*_RUN_COLUMNS)).mappings().one())
+    return _run(connection.execute(insert(RunRow).values(row).returning(*_RUN_COLUMNS)).mappings().one())
+
+
+def _run(row: Mapping[Any, Any]) -> Run:
+    return Run(**{**row, "message": row["message"] and kept(row["message"])})
+
+
+def _promotion(row: Mapping[Any, Any]) -> Promotion:
+    return Promotion(**{**row, "reason": kept(row["reason"])})

@@ -74,6 +74,12 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(
         default=40_000_000, ge=10_000, description="Largest request that the self-learning API takes, in bytes."
     )
+    default_country: str = Field(
+        default="",
+        pattern="^([A-Z]{2})?$",
+        description="Two letters of the country of telephone numbers that say none, where nothing on the card and no "
+        "other card of the project tells it. Empty: they are not completed.",
+    )
     predict_budget_seconds: float = Field(
         default=80.0, gt=0, le=95, description="Time for one `/predict`; what does not fit is scored in the background."
     )

@@ -18,6 +18,7 @@ from ml_backend.tables import EventRow, PageRow, ProjectRow
 from ml_backend.together import Together
 from model.document import Page
 from model.page_codec import PageCodecError, decode_page, encode_page
+from model.words import say
 
 #: Equal events within this time are one event that came over two webhooks. Later ones are meant: a person may ask for
 #: training twice, or turn a setting back and forth.
@@ -254,7 +255,7 @@ class Store:
             with self._engine.connect() as connection:
                 connection.execute(text("SELECT 1"))
         except SQLAlchemyError as error:
-            raise StoreError("The store does not answer.", "Check DATABASE_URL.") from error
+            raise StoreError(say("The store does not answer."), say("Check DATABASE_URL.")) from error
 
 
 # Built once: a burst has no time to spare.

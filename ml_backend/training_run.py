@@ -28,7 +28,8 @@ from ml_backend.run_store import Decision as Outcome
 from ml_backend.run_store import Run, RunStore
 from ml_backend.samples import Collected
 from ml_backend.training_report import Evaluated, evaluate, note, note_recogniser
-from ml_backend.versions import Versions
+from ml_backend.versions import REASON_TAG, Versions
+from ml_backend.words import Words, keep, said_by, say
 from model.errors import ModelError
 from model.evaluation import total
 from model.extraction.extractor import Extractor
@@ -157,6 +158,9 @@ class _Attempt:
         self._services, self._run, self._folder = services, run, folder
         self._only_recogniser = only_recogniser
         self._reported = 0.0
+        #: Of the stage that is under way: its name and steps, and when it was how far at first.
+        self._stage: tuple[str, int | None] = ("", None)
+        self._began = (0.0, 0)
 
     def outcome(self) -> Outcome:
         """Do it all and return what became of the challenger."""
@@ -253,13 +257,13 @@ class _Attempt:
                 return _Chosen(folder, decision, True, recogniser is not None, new)
         together = evaluate(old, parts.held_out, *names)
         if taught is None:
-            decision = Decision(False, "there is nothing that the recogniser could learn", ())
+            decision = Decision(False, say("there is nothing that the recogniser could learn"), ())
             return _Chosen(compose(version, extractor=base, recogniser=base), decision, False, False, champion)
         taught.save(self._folder / "recogniser")
         decision = taught.decision
         if decision.promote:
             check = keeps_up(champion.counts, together.counts, self._services.gate, np.random.default_rng(self._run.id))
-            reason = f"recogniser: {decision.reason}" if check.passed else check.detail
+            reason = say("recogniser: {said}", said=decision.reason) if check.passed else check.detail
             decision = Decision(check.passed, reason, (*decision.checks, check))
         folder = compose(version, extractor=base, recogniser=self._folder / "recogniser")
         return _Chosen(folder, decision, False, True, together)
@@ -312,7 +316,8 @@ class _Attempt:
         tags = {
             RUN_TAG: str(self._run.id),
             "decision": "promoted" if chosen.decision.promote else "kept",
-            "reason": chosen.decision.reason,
+            "reason": str(chosen.decision.reason),
+            REASON_TAG: keep(chosen.decision.reason),
             "f1": f"{total(chosen.evaluated.counts)['micro'].f1:.4f}",
             "documents": str(len(collected.digests)),
             "fingerprint": collected.fingerprint,
@@ -324,7 +329,7 @@ class _Attempt:
             tags |= {
                 "cer": f"{score.cer:.4f}",
                 "line_accuracy": f"{score.line_accuracy:.4f}",
-                "recogniser_reason": taught.decision.reason,
+                "recogniser_reason": str(taught.decision.reason),
             }
         return self._services.registry.register(chosen.folder, self._run.project_id, tracked, tags)
 
@@ -364,9 +369,14 @@ class _Attempt:
         loss: float | None = None,
         eta_seconds: float | None = None,
     ) -> None:
+        now = time.monotonic()
+        if (stage, steps) != self._stage:
+            self._stage, self._began = (stage, steps), (now, step or 0)
+        if eta_seconds is None and step is not None and steps is not None and step > self._began[1]:
+            eta_seconds = (now - self._began[0]) / (step - self._began[1]) * (steps - step)
         if not self._services.runs.report(self._run.id, stage, step, steps, loss, eta_seconds):
             raise LostRunError("The run was given to another process.")
-        self._reported = time.monotonic()
+        self._reported = now
 
 
 def split(
@@ -422,7 +432,9 @@ def _fail(services: TrainingServices, run: Run, error: Exception) -> None:
     """Say why, and have the run tried again later."""
     with suppress(ModelError):
         services.registry.discard(run.project_id, run.id)
-    message = str(error).splitlines()[0][:500] if str(error) else type(error).__name__
+    message = error.said if isinstance(error, BackendError) else said_by(error)
+    if not isinstance(message, Words):
+        message = message.splitlines()[0][:500] if message else type(error).__name__
     if services.runs.finish(run.id, "failed", message=message) and run.attempt < _MOST_ATTEMPTS:
         later = datetime.now(timezone.utc) + _RETRY_AFTER * 4 ** (run.attempt - 1)
         services.runs.add_run(

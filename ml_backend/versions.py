@@ -6,10 +6,25 @@ from collections.abc import Sequence
 
 from ml_backend.errors import BackendError
 from ml_backend.run_store import Promotion, RunStore
-from model.registry import Registry
+from ml_backend.words import kept, say
+from model.registry import Registry, Version
 
+#: Tag of a version: its ``reason`` with the sentence's parts.
+REASON_TAG = "reason_words"
+BY_HAND, ROLLED_BACK = say("by hand"), say("rolled back by hand")
 #: More promotions than any project has.
 _ALL = 10_000
+
+
+def reason_of(version: Version) -> str:
+    """Return what the gate said of a version, as a sentence with its parts where they were kept; empty for nothing."""
+    return kept(version.tags.get(REASON_TAG, "")) or version.tags.get("reason", "")
+
+
+def cer_of(version: Version) -> float | None:
+    """Return a version's character error rate on held-out lines, a share; ``None`` where none was measured."""
+    text = version.tags.get("cer", "")
+    return float(text) if text else None
 
 
 class NothingBeforeError(BackendError):
@@ -89,7 +104,10 @@ class Versions:
         champion = self._registry.champion(project_id)
         before = predecessors(self._runs.promotions(project_id, limit=_ALL), champion.number if champion else None)
         if not before:
-            raise NothingBeforeError(f"Project {project_id} is served by the weights that ship already.")
+            raise NothingBeforeError(
+                say("Project {project_id} is served by the weights that ship already.", project_id=project_id),
+                say("There is nothing to go back to: promote a version instead."),
+            )
         self.promote(project_id, before[0], by=by, reason=reason)
         return before[0]
 
@@ -100,5 +118,5 @@ class Versions:
         history = self._runs.promotions(project_id, limit=1)
         known = history[0].version if history else None
         if present != known:
-            reason = "" if champion is None else champion.tags.get("reason", "")
+            reason = "" if champion is None else reason_of(champion)
             self._runs.add_promotion(project_id, present, known, "found in the registry", reason)

@@ -1,32 +1,38 @@
-"""Sentences that a person reads, kept apart from their values so that they can be said in another language."""
+"""Sentences in the store: kept with their parts, so that a page can say them in its visitor's language."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from typing import Any
+
+from model.words import Words, listed, said_by, say
+
+__all__ = ["Words", "from_plain", "keep", "kept", "listed", "said_by", "say", "to_plain"]
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A sentence.
-
-    Attributes:
-        template: English, with ``{name}`` where a value goes; also the key under which translations are found.
-        values: The values. They are never translated.
-    """
-
-    template: str
-    values: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
-
-    def __str__(self) -> str:
-        return self.said_as(self.template)
-
-    def said_as(self, template: str) -> str:
-        """Return the sentence as ``template``, a translation of :attr:`template`, says it."""
-        return template.format(**self.values) if self.values else template
+def to_plain(words: Words) -> dict[str, Any]:
+    """Return a sentence as JSON takes it."""
+    values = {name: to_plain(value) if isinstance(value, Words) else value for name, value in words.values.items()}
+    return {"template": words.template, "values": json.loads(json.dumps(values, default=str))}
 
 
-def say(template: str, **values: object) -> Words:
-    """Return a sentence; translations are collected by this function's name."""
-    return Words(template, MappingProxyType(values))
+def from_plain(plain: Mapping[str, Any]) -> Words:
+    """Return the sentence that :func:`to_plain` was given."""
+    values = {name: from_plain(v) if isinstance(v, dict) else v for name, v in plain["values"].items()}
+    return Words(str(plain["template"]), values)
+
+
+def keep(text: str) -> str:
+    """Return a text as a column of text keeps it: a sentence with its parts, anything else as it is."""
+    return json.dumps(to_plain(text), ensure_ascii=False) if isinstance(text, Words) else str(text)
+
+
+def kept(text: str) -> str:
+    """Return what :func:`keep` was given; texts that were stored before there was such a thing are themselves."""
+    if not text.startswith('{"template": '):
+        return text
+    try:
+        return from_plain(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return text

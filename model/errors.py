@@ -6,7 +6,8 @@ from __future__ import annotations
 class ModelError(Exception):
     """Anything that goes wrong between an image and its entities.
 
-    The message is one sentence for the person who has to mend it; it never carries document content.
+    The message is one sentence for the person who has to mend it, made by :func:`model.words.say` where it may be said
+    in another language; it never carries document content.
     """
 
 

@@ -17,6 +17,7 @@ from PIL.ExifTags import Base as ExifTag
 
 from model.document import Polygon
 from model.errors import ImageError
+from model.words import say
 
 RgbImage: TypeAlias = NDArray[np.uint8]
 """Upright pixels, shape ``(height, width, 3)``, red first, 0 to 255."""
@@ -70,14 +71,21 @@ def load_image(data: bytes, *, max_bytes: int, max_pixels: int) -> RgbImage:
         ImageError: If the file is too large, of another format, or broken.
     """
     if len(data) > max_bytes:
-        raise ImageError(f"The image file has more than {max_bytes} bytes, the limit (MAX_IMAGE_BYTES).")
+        raise ImageError(
+            say("The image file has more than {max_bytes} bytes, the limit (MAX_IMAGE_BYTES).", max_bytes=max_bytes)
+        )
     with warnings.catch_warnings():
         # Pillow warns from 89 million pixels on, but our own limit decides; broken metadata is no concern of ours.
         warnings.simplefilter("ignore")
         image = _open(data)
         if image.width * image.height > max_pixels:
             raise ImageError(
-                f"The image has {image.width} × {image.height} pixels; the limit is {max_pixels} (MAX_IMAGE_PIXELS)."
+                say(
+                    "The image has {width} × {height} pixels; the limit is {max_pixels} (MAX_IMAGE_PIXELS).",
+                    width=image.width,
+                    height=image.height,
+                    max_pixels=max_pixels,
+                )
             )
         return upright_rgb(image)
 
@@ -92,7 +100,7 @@ def upright_rgb(image: Image.Image) -> RgbImage:
         image.load()
         return _to_rgb(_turn_upright(image))
     except _DECODER_ERRORS as error:
-        raise ImageError(f"The image file is broken or incomplete: {type(error).__name__}.") from error
+        raise ImageError(say("The image file is broken or incomplete: {kind}.", kind=type(error).__name__)) from error
 
 
 def crop(image: RgbImage, polygon: Polygon) -> RgbImage:
@@ -140,12 +148,12 @@ def _open(data: bytes) -> Image.Image:
         return Image.open(BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
         if b"%PDF-" in data[:1024]:
-            raise ImageError("The file is a PDF and no image: have it split into pages.") from error
-        raise ImageError("The file is no PNG, JPEG, WebP, TIFF or BMP image.") from error
+            raise ImageError(say("The file is a PDF and no image: have it split into pages.")) from error
+        raise ImageError(say("The file is no PNG, JPEG, WebP, TIFF or BMP image.")) from error
     except Image.DecompressionBombError as error:
-        raise ImageError("The image has far too many pixels to be decoded safely.") from error
+        raise ImageError(say("The image has far too many pixels to be decoded safely.")) from error
     except _DECODER_ERRORS as error:
-        raise ImageError(f"The image file is broken: {type(error).__name__}.") from error
+        raise ImageError(say("The image file is broken: {kind}.", kind=type(error).__name__)) from error
 
 
 def _turn_upright(image: Image.Image) -> Image.Image:

@@ -13,6 +13,7 @@ import numpy as np
 
 from model.promotion import Check, Decision
 from model.recognition.measuring import LineScore, pooled
+from model.words import listed, say
 
 #: The bound that a rise must stay below: one-sided, 95 %.
 _QUANTILE, _NORMAL_QUANTILE = 0.95, 1.645
@@ -63,36 +64,51 @@ def decide_lines(
         raise ValueError("champion and challenger must read the same lines")
     old, new = pooled(champion), pooled(challenger)
     enough = old.lines >= gate.min_lines
-    checks = [Check("lines", enough, f"{old.lines} held-out lines of {gate.min_lines} needed")]
+    needed = say("{found} held-out lines of {least} needed", found=old.lines, least=gate.min_lines)
+    checks = [Check("lines", enough, needed)]
     if enough:
         bound = upper_bound(champion, challenger, gate.samples, rng)
         better = new.cer < old.cer or (new.cer == old.cer and new.line_accuracy > old.line_accuracy)
         checks += [
-            Check("better", better, f"CER {_percent(new.cer)} after {_percent(old.cer)}"),
+            Check(
+                "better",
+                better,
+                say("CER {after:.2f} % after {before:.2f} %", after=100 * new.cer, before=100 * old.cer),
+            ),
             Check(
                 "accuracy",
                 new.right >= old.right,
-                f"{_percent(new.line_accuracy)} of the lines right after {_percent(old.line_accuracy)}",
+                say(
+                    "{after:.2f} % of the lines right after {before:.2f} %",
+                    after=100 * new.line_accuracy,
+                    before=100 * old.line_accuracy,
+                ),
             ),
             Check(
                 "bootstrap",
                 bound < gate.margin,
-                f"with 95 % confidence the CER changes by {100 * bound:+.2f} points or less, "
-                f"{100 * gate.margin:+.2f} is allowed",
+                say(
+                    "with 95 % confidence the CER changes by {bound:+.2f} points or less, {allowed:+.2f} is allowed",
+                    bound=100 * bound,
+                    allowed=100 * gate.margin,
+                ),
             ),
         ]
     if forgetting:
         checks += [_nothing_forgotten(forgetting, gate), _no_group_suffers(forgetting, gate)]
     failed = [check for check in checks if not check.passed]
-    said = failed or [check for check in checks if check.name in {"better", "accuracy"}]
-    return Decision(not failed, "; ".join(check.detail for check in said), tuple(checks))
+    telling = failed or [check for check in checks if check.name in {"better", "accuracy"}]
+    return Decision(not failed, listed([check.detail for check in telling]), tuple(checks))
 
 
 def _nothing_forgotten(forgetting: Forgetting, gate: LineGate) -> Check:
     before, after = (pooled([pair[which] for pair in forgetting.values()]) for which in (0, 1))
     # Sums of shares: what is equal but for the arithmetic's last digit is allowed.
     holds = after.cer - before.cer <= gate.forgetting_margin + 1e-9
-    return Check("forgetting", holds, f"CER on rendered lines {_points(after.cer)} after {_points(before.cer)}")
+    said = say(
+        "CER on rendered lines {after:.3f} % after {before:.3f} %", after=100 * after.cer, before=100 * before.cer
+    )
+    return Check("forgetting", holds, said)
 
 
 def _no_group_suffers(forgetting: Forgetting, gate: LineGate) -> Check:
@@ -105,10 +121,18 @@ def _no_group_suffers(forgetting: Forgetting, gate: LineGate) -> Check:
     for group, (before, after) in forgetting.items():
         chance = _NORMAL_QUANTILE * (before.edits + after.edits) ** 0.5 / max(before.characters, 1)
         if rises[group] > gate.forgetting_margin + chance:
-            detail = f"CER on rendered lines, {group}, {_points(after.cer)} after {_points(before.cer)}"
+            detail = say(
+                "CER on rendered lines, {group}, {after:.3f} % after {before:.3f} %",
+                group=group,
+                after=100 * after.cer,
+                before=100 * before.cer,
+            )
             return Check("languages", False, detail)
     worst = max(rises, key=lambda group: rises[group])
-    return Check("languages", True, f"of all rendered lines {worst} changes worst, by {100 * rises[worst]:+.2f} points")
+    said = say(
+        "of all rendered lines {group} changes worst, by {change:+.2f} points", group=worst, change=100 * rises[worst]
+    )
+    return Check("languages", True, said)
 
 
 def upper_bound(
@@ -123,11 +147,3 @@ def upper_bound(
     drawn = rng.integers(len(champion), size=(samples, len(champion)))
     gains = rises[drawn].sum(axis=1) / np.maximum(characters[drawn].sum(axis=1), 1.0)
     return float(np.quantile(gains, _QUANTILE))
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:.3f} %"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %"

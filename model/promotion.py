@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.evaluation import DocumentCounts, Score, total
+from model.words import Words, listed, say
 
 #: Share of the documents that is never learned from.
 HELD_OUT_SHARE = 0.2
@@ -54,7 +55,7 @@ class Check:
 
     name: str
     passed: bool
-    detail: str
+    detail: Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Decision:
     """Whether the challenger is promoted, and why."""
 
     promote: bool
-    reason: str
+    reason: Words
     checks: tuple[Check, ...]
 
 
@@ -116,28 +117,35 @@ def decide(
         raise ValueError("champion and challenger must be evaluated on the same documents")
     enough = len(champion) >= settings.min_documents
     checks = [
-        Check("documents", enough, f"{len(champion)} held-out documents of {settings.min_documents} needed"),
+        Check("documents", enough, _needed(len(champion), settings)),
     ]
     if enough:
         old, new = total(champion), total(challenger)
         before, after = old["micro"].f1, new["micro"].f1
         bound = lower_bound(champion, challenger, settings.samples, rng)
         checks += [
-            Check("better", after > before, f"entity F1 {after:.3f} after {before:.3f}"),
+            Check(
+                "better", after > before, say("entity F1 {after:.3f} after {before:.3f}", after=after, before=before)
+            ),
             Check(
                 "bootstrap",
                 bound > -settings.margin,
-                f"with 95 % confidence F1 changes by {bound:+.3f} or more, {-settings.margin:+.3f} is allowed",
+                say(
+                    "with 95 % confidence F1 changes by {bound:+.3f} or more, {allowed:+.3f} is allowed",
+                    bound=bound,
+                    allowed=-settings.margin,
+                ),
             ),
             _no_field_collapses(champion, challenger, settings, rng),
         ]
     if forgetting[0]:
         before, after = (total(counts)["micro"].f1 for counts in forgetting)
         holds = after >= before - settings.forgetting_margin
-        checks.append(Check("forgetting", holds, f"F1 on synthetic cards {after:.3f} after {before:.3f}"))
+        said = say("F1 on synthetic cards {after:.3f} after {before:.3f}", after=after, before=before)
+        checks.append(Check("forgetting", holds, said))
     failed = [check for check in checks if not check.passed]
-    said = failed or [check for check in checks if check.name == "better"]
-    return Decision(not failed, "; ".join(check.detail for check in said), tuple(checks))
+    telling = failed or [check for check in checks if check.name == "better"]
+    return Decision(not failed, listed([check.detail for check in telling]), tuple(checks))
 
 
 def keeps_up(
@@ -155,9 +163,13 @@ def keeps_up(
         rng: For the bootstrap.
     """
     if len(champion) < settings.min_documents:
-        return Check("together", False, f"{len(champion)} held-out documents of {settings.min_documents} needed")
+        return Check("together", False, _needed(len(champion), settings))
     bound = lower_bound(champion, challenger, settings.samples, rng)
-    detail = f"with the new readings F1 changes by {bound:+.3f} or more, {-settings.margin:+.3f} is allowed"
+    detail = say(
+        "with the new readings F1 changes by {bound:+.3f} or more, {allowed:+.3f} is allowed",
+        bound=bound,
+        allowed=-settings.margin,
+    )
     return Check("together", bound > -settings.margin, detail)
 
 
@@ -212,13 +224,23 @@ def _no_field_collapses(
         if field != "micro" and score.wanted >= _LEAST_ENTITIES
     }
     if not losses:
-        return Check("fields", True, f"no field has {_LEAST_ENTITIES} true entities")
+        return Check("fields", True, say("no field has {count} true entities", count=_LEAST_ENTITIES))
     for field in sorted(losses, key=lambda name: -losses[name]):
         if losses[field] <= settings.field_margin:
             break
         gains = _gains(champion, challenger, field, settings.samples, rng)
         if np.quantile(gains, 1 - _QUANTILE) < 0:
-            detail = f"{field} changes by {-losses[field]:+.3f}, {-settings.field_margin:+.3f} is allowed"
+            detail = say(
+                "{field} changes by {change:+.3f}, {allowed:+.3f} is allowed",
+                field=field,
+                change=-losses[field],
+                allowed=-settings.field_margin,
+            )
             return Check("fields", False, detail)
     worst = max(losses, key=lambda name: losses[name])
-    return Check("fields", True, f"of all fields {worst} changes worst, by {-losses[worst]:+.3f}")
+    said = say("of all fields {field} changes worst, by {change:+.3f}", field=worst, change=-losses[worst])
+    return Check("fields", True, said)
+
+
+def _needed(found: int, settings: GateSettings) -> Words:
+    return say("{found} held-out documents of {least} needed", found=found, least=settings.min_documents)

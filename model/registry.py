@@ -22,6 +22,7 @@ from filelock import FileLock
 
 from model.errors import UnknownVersionError, VersionError
 from model.tracking import RUN_TAG, TrackedRun, Tracking, telling
+from model.words import say
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -117,7 +118,9 @@ class Registry:
             return known
         found = next((each for each in self.versions(project_id) if each.number == number), None)
         if found is None:
-            raise UnknownVersionError(f"Project {project_id} has no version {number}.")
+            raise UnknownVersionError(
+                say("Project {project_id} has no version {number}.", project_id=project_id, number=number)
+            )
         return found
 
     def versions(self, project_id: int) -> list[Version]:
@@ -166,9 +169,18 @@ class Registry:
         local = _local(version.source)
         folder = local or self._fetched(version)
         if not folder.is_dir() or digest_of(folder) != version.digest:
-            what = f"The files of version {version.number} of project {version.project_id} are damaged"
-            # A database alone says where the files lie on the machine that trained.
-            raise VersionError(f"{what}, or not on this machine: {folder}." if local else f"{what}.")
+            what = {"number": version.number, "project_id": version.project_id}
+            if local:
+                # A database alone says where the files lie on the machine that trained.
+                raise VersionError(
+                    say(
+                        "The files of version {number} of project {project_id} are damaged, or not on this machine: "
+                        "{folder}.",
+                        **what,
+                        folder=folder,
+                    )
+                )
+            raise VersionError(say("The files of version {number} of project {project_id} are damaged.", **what))
         return folder
 
     def discard(self, project_id: int, run_id: int, keep: Collection[int] = ()) -> None:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from model.errors import TrackingError
+from model.words import say
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -82,7 +83,7 @@ class Tracking:
             TrackingError: If MLflow cannot be written.
         """
         client = self.client()
-        with telling(f"the experiment of project {project_id}"):
+        with telling(say("the experiment of project {project}", project=project_id)):
             title = f"project-{project_id}"
             found = client.get_experiment_by_name(title)
             location = None if self._is_server else (self.artifacts / title).as_uri()
@@ -145,7 +146,9 @@ class Tracking:
                 client.search_experiments(max_results=1)
         except Exception as error:
             # While it opens, MLflow lets every error of its database through.
-            raise TrackingError(f"MLflow cannot be opened at {self._place}: {_first_line(error)}") from error
+            raise TrackingError(
+                say("MLflow cannot be opened at {place}: {reason}", place=self._place, reason=_first_line(error))
+            ) from error
         return client
 
 
@@ -192,11 +195,11 @@ class TrackedRun:
 
     def end(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
         """Close the run."""
-        with telling("the end of the run"):
+        with telling(say("the end of the run")):
             self._client.set_terminated(self.id, status)
 
     def _log(self, **content: Any) -> None:
-        with telling("the run's numbers"):
+        with telling(say("the run's numbers")):
             self._client.log_batch(self.id, **content)
 
 
@@ -212,7 +215,8 @@ def telling(what: str, otherwise: Callable[[str], Exception] = TrackingError) ->
     try:
         yield
     except (MlflowException, OSError) as error:
-        raise otherwise(f"MLflow: {what} cannot be read or written: {_first_line(error)}") from error
+        said = say("MLflow: {what} cannot be read or written: {reason}", what=what, reason=_first_line(error))
+        raise otherwise(said) from error
 
 
 def _first_line(error: Exception) -> str:

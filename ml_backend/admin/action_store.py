@@ -6,8 +6,7 @@ one's outcome: the key is the table's, and the database takes it once.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
@@ -16,7 +15,7 @@ from sqlalchemy import Engine, insert, select, update
 
 from ml_backend.database import lock_for_writing, reading, store_time, writing
 from ml_backend.tables import PanelActionRow
-from ml_backend.words import Words
+from ml_backend.words import Words, from_plain, to_plain
 
 ActionState = Literal["running", "done", "failed"]
 
@@ -77,7 +76,7 @@ class ActionStore:
 
     def end(self, key: str, state: Literal["done", "failed"], outcome: Sequence[Words]) -> None:
         """Note what came of an action."""
-        values = {"state": state, "finished_at": datetime.now(timezone.utc), "outcome": [_plain(w) for w in outcome]}
+        values = {"state": state, "finished_at": datetime.now(timezone.utc), "outcome": [to_plain(w) for w in outcome]}
         with writing(self._engine) as connection:
             connection.execute(update(PanelActionRow).where(PanelActionRow.key == key).values(values))
 
@@ -98,20 +97,7 @@ class ActionStore:
 
 
 def _action(row: dict[str, Any]) -> Action:
-    action = Action(**row | {"outcome": tuple(_words(item) for item in row["outcome"])})
+    action = Action(**row | {"outcome": tuple(from_plain(item) for item in row["outcome"])})
     if action.state == "running" and datetime.now(timezone.utc) - action.started_at > LOST_AFTER:
         return Action(action.key, action.project_id, action.name, "failed", action.started_at, None, ())
     return action
-
-
-def _plain(words: Words) -> dict[str, object]:
-    values = {name: _plain(value) if isinstance(value, Words) else value for name, value in words.values.items()}
-    return json.loads(json.dumps({"template": words.template, "values": values}, default=str))  # type: ignore[no-any-return]
-
-
-def _words(plain: Mapping[str, object]) -> Words:
-    values: Mapping[str, object] = plain["values"]  # type: ignore[assignment]
-    return Words(
-        str(plain["template"]),
-        {name: _words(value) if isinstance(value, dict) else value for name, value in values.items()},
-    )

@@ -12,8 +12,8 @@ from typing import Literal
 
 from markupsafe import Markup, escape
 
-WIDTH, HEIGHT = 640.0, 260.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 16.0, 14.0, 40.0
+WIDTH, HEIGHT = 640.0, 268.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 16.0, 14.0, 48.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def plot(
         left, right = left - 0.5, right + 0.5
     if diagonal:
         left, right = 0.0, 1.0
-    low, high = y_range or (0.0, _ceiling(max(max(p.y, p.high or p.y) for p in points)))
+    low, high = y_range or (0.0, _ceiling(1.05 * max(max(p.y, p.high or p.y) for p in points)))
 
     def across(x: float) -> float:
         return _LEFT + 8 + (x - left) / (right - left) * (WIDTH - _LEFT - _RIGHT - 16)
@@ -123,19 +123,19 @@ def bars(title: str, description: str, values: Iterable[tuple[str, float, str]])
     rows = list(values)
     longest = max((value for _, value, _ in rows), default=0) or 1
     height = 30 * len(rows) + 8
-    parts = [_frame(title, description, height)]
+    parts = [_frame(title, description, height, "chart bars")]
     for index, (name, value, shown) in enumerate(rows):
         y = 30 * index + 8
-        length = max(2.0, value / longest * (WIDTH - 300))
-        parts.append(f'<text class="name" x="218" y="{y + 15}" text-anchor="end">{escape(_short(name, 32))}</text>')
-        parts.append(f'<rect class="bar" x="230" y="{y}" width="{length:.1f}" height="20" rx="4"/>')
-        parts.append(f'<text class="tick" x="{238 + length:.1f}" y="{y + 15}">{escape(shown)}</text>')
+        length = max(2.0, value / longest * (WIDTH - 330))
+        parts.append(f'<text class="name" x="248" y="{y + 15}" text-anchor="end">{escape(_short(name, 36))}</text>')
+        parts.append(f'<rect class="bar" x="260" y="{y}" width="{length:.1f}" height="20" rx="4"/>')
+        parts.append(f'<text class="tick" x="{268 + length:.1f}" y="{y + 15}">{escape(shown)}</text>')
     return Markup("".join(parts) + "</svg>")  # noqa: S704 - every text in it is escaped
 
 
-def _frame(title: str, description: str, height: float = HEIGHT) -> str:
+def _frame(title: str, description: str, height: float = HEIGHT, looks: str = "chart") -> str:
     return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH:.0f} {height:.0f}" role="img" '
+        f'<svg class="{looks}" viewBox="0 0 {WIDTH:.0f} {height:.0f}" role="img" '
         f'xmlns="http://www.w3.org/2000/svg" aria-label="{escape(title)}: {escape(description)}">'
         f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
     )

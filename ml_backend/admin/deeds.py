@@ -9,6 +9,7 @@ from ml_backend.commands.ordering import ASKED
 from ml_backend.due import DueCheck
 from ml_backend.errors import BackendError, LabelStudioError, RequestError
 from ml_backend.exchange import SampleWriter
+from ml_backend.jobs.queue import JobQueue
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.setup import BackendAddress, ProjectPlan, ensure_project
@@ -20,12 +21,12 @@ from ml_backend.sample_files import SampleFolder
 from ml_backend.self_learning.options import ProjectOptions
 from ml_backend.settings import Settings
 from ml_backend.syncing import Synchroniser
-from ml_backend.versions import Versions
+from ml_backend.versions import BY_HAND, ROLLED_BACK, Versions
 from ml_backend.words import Words, say
 from model.registry import Registry
 
-Deed = Callable[[int, Mapping[str, str]], Sequence[Words]]
-"""Takes the project and the form."""
+Deed = Callable[[int, Mapping[str, str]], "Sequence[Words] | None"]
+"""Takes the project and the form; ``None`` where a worker goes on with it."""
 
 BY = "panel"
 #: A score below all others, and clusters that no other task is in.
@@ -52,6 +53,7 @@ class Deeds:
         label_studio: ``None`` where none is set.
         synchroniser: ``None`` where no Label Studio is set.
         options: What is set for projects.
+        queue: Hands work to the workers.
     """
 
     settings: Settings
@@ -63,6 +65,7 @@ class Deeds:
     label_studio: LabelStudio | None
     synchroniser: Synchroniser | None
     options: ProjectOptions
+    queue: JobQueue
 
     @property
     def by_name(self) -> Mapping[str, Deed]:
@@ -73,6 +76,7 @@ class Deeds:
             "collect": self.collect,
             "train": self.train,
             "rescore": self.rescore,
+            "label_errors": self.search_label_errors,
             "promote": self.promote,
             "rollback": self.roll_back,
             "send": self.send,
@@ -91,7 +95,7 @@ class Deeds:
         )
         report = ensure_project(self._client(), plan, address)
         self.learning.ask_sync(report.project_id)
-        done = [say("{change}.", change=change[0].upper() + change[1:]) for change in report.changes]
+        done = [say("{change}.", change=change) for change in report.changes]
         return done or [say("Everything was in place already; nothing was changed.")]
 
     def sync(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
@@ -136,18 +140,26 @@ class Deeds:
         waiting = next((each for each in self.runs.runs(project_id) if each.state == "due"), None)
         if waiting is not None:
             return [say("Run {run} is due already.", run=waiting.id)]
-        raise RequestError("There is no annotated document to learn from.", "Annotate some, then press «Sync».")
+        raise RequestError(
+            say("There is no annotated document to learn from."), say("Annotate some, then press «Sync».")
+        )
 
     def rescore(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
         """Have all open tasks scored again by who serves."""
         self.learning.set_rescored(project_id, ASKED)
         return [say("The worker gives every open task a prediction of the version that serves.")]
 
+    def search_label_errors(self, project_id: int, form: Mapping[str, str]) -> None:
+        """Have a worker search the annotated documents for labels that are probably wrong; it says what came of it."""
+        self.sync(project_id, form)
+        if not self.queue.enqueue_label_search(project_id, form["key"]):
+            raise RequestError(say("A search is under way already."), say("Wait for its end."))
+
     def promote(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
         """Let a version serve, if the one that the visitor saw still does."""
         self._see_unchanged(project_id, form)
         number = _number(form.get("version", ""))
-        self.versions.promote(project_id, number, by=BY, reason=form.get("reason", "").strip()[:500] or "by hand")
+        self.versions.promote(project_id, number, by=BY, reason=form.get("reason", "").strip()[:500] or BY_HAND)
         if number is None:
             return [say("The weights that ship serve now; open tasks are scored again in the background.")]
         return [say("Version {number} serves now; open tasks are scored again in the background.", number=number)]
@@ -155,7 +167,7 @@ class Deeds:
     def roll_back(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
         """Let the version before serve, if the one that the visitor saw still does."""
         self._see_unchanged(project_id, form)
-        number = self.versions.rollback(project_id, by=BY, reason="rolled back by hand")
+        number = self.versions.rollback(project_id, by=BY, reason=ROLLED_BACK)
         if number is None:
             return [say("The weights that ship serve again; open tasks are scored again in the background.")]
         return [say("Version {number} serves again; open tasks are scored again in the background.", number=number)]
@@ -168,12 +180,15 @@ class Deeds:
         """
         client, task = self._client(), form.get("task", "")
         if not task.isdecimal():
-            raise RequestError("No task was chosen.")
+            raise RequestError(say("No task was chosen."))
         version = client.project(project_id).model_version
         mine = [item for item in client.predictions(task_id=int(task)) if item.model_version == version]
         if not mine or client.task(int(task)).project != project_id:
-            raise RequestError(f"Task {task} has no prediction of the version that serves.", "Press «Rescore» first.")
-        with client.session.explained(f"put task {task} first"):
+            raise RequestError(
+                say("Task {task} has no prediction of the version that serves.", task=task),
+                say("Press «Rescore» first."),
+            )
+        with client.session.explained(say("put task {task} first", task=task)):
             changes = {"score": FIRST, "cluster": OWN_CLUSTER + int(task)}
             client.session.request("PATCH", f"api/predictions/{mine[-1].id}/", json=changes)
         return [say("Task {task} is the next that Label Studio gives to an annotator.", task=task)]
@@ -182,7 +197,7 @@ class Deeds:
         """Give the challenger a share of the tasks."""
         percent = form.get("percent", "")
         if not percent.isdecimal() or int(percent) > 100:
-            raise RequestError("The share must lie between 0 and 100 %.")
+            raise RequestError(say("The share must lie between 0 and 100 %."))
         self.options.set_challenger_share(project_id, int(percent) / 100)
         if percent == "0":
             return [say("The champion pre-labels all tasks.")]
@@ -191,16 +206,20 @@ class Deeds:
     def _see_unchanged(self, project_id: int, form: Mapping[str, str]) -> None:
         champion = self.registry.champion(project_id)
         if _number(form.get("seen", "")) != (None if champion is None else champion.number):
-            raise OvertakenError("Another version serves meanwhile than this page showed.", "Look again, then decide.")
+            raise OvertakenError(
+                say("Another version serves meanwhile than this page showed."), say("Look again, then decide.")
+            )
 
     def _client(self) -> LabelStudio:
         if self.label_studio is None:
-            raise LabelStudioError("No Label Studio is set.", "Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY.")
+            raise LabelStudioError(
+                say("No Label Studio is set."), say("Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY.")
+            )
         return self.label_studio
 
 
 def _number(text: str) -> int | None:
     """Read a version's number; 0 stands for the weights that ship."""
     if not text.isdecimal():
-        raise RequestError("No version was chosen.")
+        raise RequestError(say("No version was chosen."))
     return int(text) or None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ml_backend.annotation_records import Correction, StoredAnnotation
 from ml_backend.comparison import Outcome, VersionScore, outcomes, score
 from ml_backend.due import DueCheck
-from ml_backend.errors import BackendError
+from ml_backend.errors import BackendError, LabelStudioUnreachableError
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.records import Project
 from ml_backend.learning_store import LearningStore
@@ -18,6 +20,9 @@ from ml_backend.words import Words, say
 from model.errors import ModelError
 from model.registry import Registry, Version
 from model.tracking import Tracking
+
+#: For so long a Label Studio that did not answer is not asked for titles again: a page would wait once more.
+_SILENCE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +116,19 @@ class Desk:
         self.tracking = tracking
         self.label_studio = label_studio
         self._due = due
+        self._silent_since = -math.inf
 
     def projects(self) -> list[Project]:
         """Return the projects that this backend knows, or serves, with their titles as far as they can be had."""
         known = {state.id for state in self.learning.projects()}
-        if self.label_studio is None:
-            return [Project(number, "", "", "", "", 0) for number in sorted(known)]
+        nameless = [Project(number, "", "", "", "", 0) for number in sorted(known)]
+        if self.label_studio is None or time.monotonic() - self._silent_since < _SILENCE_SECONDS:
+            return nameless
         try:
             found = self.label_studio.projects()
-        except BackendError:
-            return [Project(number, "", "", "", "", 0) for number in sorted(known)]
+        except BackendError as error:
+            self._note(error)
+            return nameless
         title = self.settings.label_studio_project
         mine = [project for project in found if project.id in known or project.title == title]
         return sorted(mine, key=lambda project: project.id)
@@ -134,12 +142,17 @@ class Desk:
         url = self.settings.label_studio_url.rstrip("/")
         try:
             raw = client.session.read(
-                "count the tasks", lambda: client.session.request("GET", f"api/projects/{project_id}/")
+                say("count the tasks"), lambda: client.session.request("GET", f"api/projects/{project_id}/")
             )
         except BackendError as error:
+            self._note(error)
             return LabelStudioState(url, False, say("{error}", error=error.message))
         tasks, done = (int(raw.get(name) or 0) for name in ("task_number", "num_tasks_with_annotations"))
         return LabelStudioState(url, True, None, str(raw.get("title") or ""), tasks, done)
+
+    def _note(self, error: BackendError) -> None:
+        if isinstance(error, LabelStudioUnreachableError):
+            self._silent_since = time.monotonic()
 
     def overview(self, project_id: int) -> Overview:
         """Return a project at a glance.

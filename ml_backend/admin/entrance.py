@@ -15,6 +15,7 @@ from datetime import timedelta
 from flask import Flask, Request, Response, session
 
 from ml_backend.errors import BackendError
+from model.words import say
 
 #: How long a login holds without a visit.
 LOGIN_HOURS = 12
@@ -81,7 +82,7 @@ class Entrance:
         with self._lock:
             self._wrong = [moment for moment in self._wrong if now - moment < 60]
             if len(self._wrong) >= MOST_TRIES:
-                raise TooManyTriesError("Too many wrong tokens.", "Wait a minute.")
+                raise TooManyTriesError(say("Too many wrong tokens."), say("Wait a minute."))
             if not _same(sent.strip(), self._token):
                 self._wrong.append(now)
                 return False
@@ -112,7 +113,9 @@ def check_form(request: Request) -> None:
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     known = session.get("form")
     if site != "same-origin" or not known or not _same(request.form.get("form", ""), str(known)):
-        raise FormError("This form is not, or no longer, of this panel.", "Go back, load the page again, and repeat.")
+        raise FormError(
+            say("This form is not, or no longer, of this panel."), say("Go back, load the page again, and repeat.")
+        )
 
 
 def seal(response: Response) -> Response:

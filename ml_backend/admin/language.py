@@ -48,9 +48,17 @@ class Speaker:
 
     def __call__(self, what: str | Words, **values: object) -> str:
         """Say a sentence; values that are sentences themselves are said in the same language."""
-        words = what if isinstance(what, Words) else Words(what, values)
-        said = {name: self(value) if isinstance(value, Words) else value for name, value in words.values.items()}
-        return Words("", said).said_as(str(self._catalogue.gettext(words.template)) if words.template else "")
+        words = what if isinstance(what, Words) else Words(str(what), values)
+        said = str(self._catalogue.gettext(words.template)) if words.template else ""
+        if words.values:
+            said = said.format(**{name: self._value(value) for name, value in words.values.items()})
+        # A sentence that begins with another one's words.
+        return said[:1].upper() + said[1:] if words.template.startswith("{") else said
+
+    def _value(self, value: object) -> object:
+        if isinstance(value, Words):
+            return self(value)
+        return _Decimal(value) if isinstance(value, float) and self.code == "ru" else value
 
     def count(self, one: str, many: str, n: float, **values: object) -> str:
         """Say a sentence about ``n`` things, which stands as ``{n}`` in it."""
@@ -87,6 +95,13 @@ class Speaker:
         if seconds is None:
             return "–"
         return str(format_timedelta(timedelta(seconds=max(1.0, seconds)), threshold=1.2, locale=self._locale))
+
+
+class _Decimal(float):
+    """A number whose decimals stand behind a comma, however a sentence wants it written."""
+
+    def __format__(self, how: str) -> str:
+        return super().__format__(how).replace(".", ",")
 
 
 @functools.cache

@@ -33,6 +33,7 @@ ACTION_NAMES = {
     "collect": say("Collect"),
     "train": say("Train"),
     "rescore": say("Rescore"),
+    "label_errors": say("Search label errors"),
     "promote": say("Promote"),
     "rollback": say("Roll back"),
     "send": say("Send for annotation"),

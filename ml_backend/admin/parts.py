@@ -14,6 +14,7 @@ from ml_backend.admin.pictures import Pictures
 from ml_backend.advice import Adviser, learning_curve
 from ml_backend.candidates import CandidateSource
 from ml_backend.errors import BackendError
+from ml_backend.jobs.queue import JobQueue
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.kept_labels import KeptLabels
 from ml_backend.label_suspects import LabelErrors
@@ -35,6 +36,8 @@ from model.tracking import Tracking
 
 #: Initialising waits for documents to be read, a few at a time.
 _REQUEST_SECONDS = 120.0
+#: What a page shows of Label Studio is not worth waiting longer for.
+_LOOK_SECONDS = 8.0
 
 _log = get_logger(__name__)
 
@@ -86,11 +89,12 @@ def build_panel(settings: Settings, store: Store) -> Panel:
         label_studio,
         build_synchroniser(settings, store, label_studio) if label_studio else None,
         ProjectOptions(store.engine),
+        JobQueue.at(settings.queue_url),
     )
     return Panel(
         settings,
         store.engine,
-        Desk(settings, learning, runs, due, registry, tracking, label_studio),
+        Desk(settings, learning, runs, due, registry, tracking, _label_studio(settings, _LOOK_SECONDS)),
         Actions(ActionStore(store.engine)),
         deeds,
         Pictures(
@@ -112,13 +116,13 @@ def build_recommender(settings: Settings, store: Store, label_studio: LabelStudi
     return Recommender(source, scores, thresholds_of(settings), contact_of=ContactStore(store.engine).contacts_of)
 
 
-def _label_studio(settings: Settings) -> LabelStudio | None:
+def _label_studio(settings: Settings, seconds: float = _REQUEST_SECONDS) -> LabelStudio | None:
     """Connect; a token that cannot be used is the doctor's to tell, and no reason to have no panel."""
     if not settings.label_studio_url:
         return None
     try:
         key = settings.label_studio_api_key.get_secret_value()
-        return LabelStudio(settings.label_studio_url, key, timeout=_REQUEST_SECONDS)
+        return LabelStudio(settings.label_studio_url, key, timeout=seconds)
     except BackendError as error:
         _log.warning("panel_without_label_studio", error=str(error))
         return None

@@ -12,6 +12,7 @@ from ml_backend.errors import NotFoundError
 from ml_backend.label_studio.images import ImageSource
 from ml_backend.label_studio.label_config import LabelConfig
 from model.images import load_image
+from model.words import say
 
 THUMBNAIL = (520, 340)
 #: A line of text on a card is some thirty pixels high: twice that much around it shows where it stands.
@@ -62,7 +63,7 @@ class Pictures:
         left, top = max(0, int(x0 - margin)), max(0, int(y0 - margin))
         right, bottom = min(image.width, int(x1 + margin)), min(image.height, int(y1 + margin))
         if right - left < 2 or bottom - top < 2:
-            raise NotFoundError("The box does not lie on the image.")
+            raise NotFoundError(say("The box does not lie on the image."))
         part = image.crop((left, top, right, bottom))
         part.thumbnail((900, 300), Image.Resampling.LANCZOS)
         return _jpeg(part)
@@ -76,7 +77,7 @@ class Pictures:
             pages = {page: url for page, url in pages.items() if page.item_index == item_index}
         url = next(iter(pages.values()), None)
         if url is None:
-            raise NotFoundError(f"Task {task_id} has no such image.")
+            raise NotFoundError(say("Task {task_id} has no such image.", task_id=task_id))
         return Image.fromarray(load_image(self._images.fetch(url, task_id), **self._limits))
 
 

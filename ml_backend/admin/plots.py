@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ import numpy as np
 from markupsafe import Markup
 
 from active_learning.reasons import ReasonCode
+from active_learning.stopping import LEAST_POINTS, CurvePoint, fit_curve
 from ml_backend.admin.charts import Point, Series, bars, plot
 from ml_backend.admin.desk import Desk
 from ml_backend.admin.history import Bin, Cost, LiveScore, costs, live_scores, moving_average, reliability
 from ml_backend.admin.language import Speaker
+from ml_backend.advice import AHEAD
 from ml_backend.lineup import SHIPPED
 from ml_backend.recommending import Recommender
 from ml_backend.self_learning.patterns import Period
@@ -21,6 +24,8 @@ from ml_backend.words import Words, say
 from model.errors import ModelError
 from model.registry import Version
 
+#: Points that a curve is drawn through.
+_STEPS = 40
 #: Documents whose reasons are counted.
 MOST = 10_000
 REASONS = {
@@ -129,7 +134,7 @@ def quality(versions: Sequence[Version], live: Sequence[LiveScore], speaker: Spe
 
 
 def learning_curve(versions: Sequence[Version], speaker: Speaker) -> Plot:
-    """Draw what more documents have brought, and go on as the last ones went."""
+    """Draw what more documents have brought, and the curve through it on which the advice rests, with its interval."""
     title = speaker(say("Learning curve"))
     points = sorted(
         (int(v.tags["documents"]), float(v.tags["f1"]), v.number)
@@ -138,31 +143,39 @@ def learning_curve(versions: Sequence[Version], speaker: Speaker) -> Plot:
     )
     if len(points) < 2:
         return Plot(title, speaker(say("There is a curve from two training runs on.")))
-    xs, ys = np.array([p[0] for p in points], dtype=np.float64), np.array([p[1] for p in points], dtype=np.float64)
     series = [Series(speaker(say("held-out F1")), [Point(x, y, label=f"v{n}: {y:.3f}") for x, y, n in points], 2)]
-    said = speaker(say("Held-out F1 against the number of annotated documents."))
-    if len(set(xs)) >= 3:
-        # A straight line over the logarithm: what a power law looks like over the little that a few runs span.
-        slope, level = np.polyfit(np.log(xs), ys, 1)
-        ahead = np.linspace(xs[-1], 2 * xs[-1], 8)
-        guess = np.clip(level + slope * np.log(ahead), 0, 1)
-        spread = float(np.std(ys - (level + slope * np.log(xs)), ddof=2) * 2 if len(xs) > 3 else 0.05)
-        band = [
-            Point(float(x), float(y), max(0.0, float(y) - spread), min(1.0, float(y) + spread))
-            for x, y in zip(ahead, guess, strict=True)
-        ]
-        series = [Series(speaker(say("forecast")), band, 1, "band"), *series, Series("", band, 1, "forecast")]
+    fitted = fit_curve([CurvePoint(x, y) for x, y, _ in points], np.random.default_rng(len(points)))
+    if fitted is None:
+        said = speaker(
+            say("Held-out F1 by annotated documents; a forecast needs {least} versions.", least=LEAST_POINTS)
+        )
+    else:
+        most = points[-1][0]
+        band = [Point(x, *fitted.at(x)) for x in np.linspace(points[0][0], most + AHEAD, _STEPS).tolist()]
+        name = speaker(say("fitted curve and its forecast, with 95 % interval"))
+        series = [Series(name, band, 1, "band"), *series, Series("", band, 1, "forecast")]
+        expected, low, high = (speaker.number(value, 2) for value in fitted.at(most + AHEAD))
         said = speaker(
             say(
-                "Held-out F1 against annotated documents; with {count} documents about {f1} is to be expected.",
-                count=speaker.number(float(ahead[-1])),
-                f1=speaker.number(float(guess[-1]), 2),
+                "Held-out F1 by annotated documents; {count} more will probably make it {f1} ({low} to {high}).",
+                count=AHEAD,
+                f1=expected,
+                low=low,
+                high=high,
             )
         )
-    picture = plot(title, said, series, x_label=speaker(say("documents")), y_label="F1", y_range=(0.0, 1.0))
+    picture = plot(title, said, series, x_label=speaker(say("documents")), y_label="F1", y_range=_tenths(series))
     head = _said(speaker, say("Documents"), say("Held-out F1"), say("Version"))
     rows = [(speaker.number(x), speaker.number(y, 3), f"v{n}") for x, y, n in points]
     return Plot(title, said, picture, [(s.style, s.name) for s in series if s.name], head, rows)
+
+
+def _tenths(series: Sequence[Series]) -> tuple[float, float]:
+    """Return the ends of an axis of F1 that show what there is, whole tenths apart: gains of a point must be seen."""
+    points = [point for each in series for point in each.points]
+    low = min(point.y if point.low is None else point.low for point in points)
+    high = max(point.y if point.high is None else point.high for point in points)
+    return max(0.0, math.floor(10 * low - 0.2) / 10), min(1.0, math.ceil(10 * high + 0.2) / 10)
 
 
 def course_of_cost(found: Sequence[Cost], speaker: Speaker) -> Plot:

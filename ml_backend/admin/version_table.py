@@ -12,6 +12,7 @@ from ml_backend.admin.history import field_scores
 from ml_backend.comparison import Difference, VersionScore, compare, score
 from ml_backend.lineup import SHIPPED
 from ml_backend.run_store import Promotion
+from ml_backend.versions import cer_of, reason_of
 from model.registry import Version
 
 #: Versions that are compared a field unless others are asked for.
@@ -27,12 +28,16 @@ class VersionRow:
         version: ``None`` for the weights that ship.
         role: ``champion``, ``challenger``, or nothing.
         live: How it does while people work with it.
+        cer: Character error rate on held-out lines, a share; ``None`` where none was measured.
+        reason: What the gate said; empty for nothing.
     """
 
     number: int
     version: Version | None
     role: str
     live: VersionScore | None
+    cer: float | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,10 @@ def compare_versions(desk: Desk, project_id: int, wanted: Sequence[int] = ()) ->
     seen = champion.number if champion else SHIPPED
     found = desk.outcomes(project_id)
     live = score(found)
-    rows = [VersionRow(v.number, v, _role(v, champion, challenger), live.get(v.number)) for v in versions]
+    rows = [
+        VersionRow(v.number, v, _role(v, champion, challenger), live.get(v.number), cer_of(v), reason_of(v))
+        for v in versions
+    ]
     rows.append(VersionRow(SHIPPED, None, "" if champion else "champion", live.get(SHIPPED)))
     used = [each.number for each in (challenger, champion) if each is not None]
     latest = [version.number for version in versions]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
 from ml_backend.errors import BackendError, CredentialsError
 from ml_backend.logs import get_logger
@@ -19,6 +19,15 @@ _MODELS: tuple[tuple[type[ModelError], int, str], ...] = (
     (VersionError, 409, "Its files are gone or changed: choose another version."),
     (TrackingError, 503, "Check MLFLOW_TRACKING_URI and MODELS_DIR."),
 )
+_LOG = "The log of the backend says more, under the X-Request-ID of this answer."
+#: For errors that say in their message all that there is to say.
+_BY_STATUS = {
+    400: "GET /api/self-learning/openapi.json says what is asked.",
+    403: "Send the image itself, or an address that images may be read from.",
+    404: "Check the number in the request.",
+    409: "GET /api/self-learning/status says how things are.",
+    422: "GET /api/self-learning/openapi.json says what is asked.",
+}
 
 
 def register_error_handlers(app: Flask) -> None:
@@ -29,11 +38,11 @@ def register_error_handlers(app: Flask) -> None:
         if error.status >= 500:
             _log.error("request_failed", error=str(error), exc_info=error)
         headers = {"WWW-Authenticate": error.scheme} if isinstance(error, CredentialsError) else {}
-        return {"error": error.message, "hint": error.hint}, error.status, headers
+        return {"error": error.message, "hint": error.hint or _BY_STATUS.get(error.status, _LOG)}, error.status, headers
 
     @app.errorhandler(ModelError)
     def of_models(error: ModelError) -> ResponseReturnValue:
-        status, hint = next((each[1:] for each in _MODELS if isinstance(error, each[0])), (500, ""))
+        status, hint = next((each[1:] for each in _MODELS if isinstance(error, each[0])), (500, _LOG))
         if status >= 500:
             _log.error("request_failed", error=str(error), exc_info=error)
         return {"error": str(error), "hint": hint}, status
@@ -42,7 +51,9 @@ def register_error_handlers(app: Flask) -> None:
     def refused(error: HTTPException) -> ResponseReturnValue:
         hint = error.description or ""
         if isinstance(error, RequestEntityTooLarge):
-            hint = "The request is larger than the backend takes: select fewer tasks, or send a smaller image."
+            hint = "Select fewer tasks, send a smaller image, or raise MAX_UPLOAD_BYTES."
+        if isinstance(error, NotFound):
+            hint = "GET /api/self-learning/openapi.json lists the API's routes, README.md all others."
         # What the exception says for the caller besides the page, such as «Allow» for a wrong method.
         headers = [(key, value) for key, value in error.get_headers() if key.lower() != "content-type"]
         return {"error": error.name, "hint": hint}, error.code or 500, headers

@@ -105,7 +105,10 @@ class ExtractQuery(ProjectQuery):
 
     format: Literal["json", "vcard", "csv"] = "json"
     country: str | None = Field(
-        default=None, pattern="^[A-Z]{2}$", description="Country of numbers without a country code, such as DE."
+        default=None,
+        pattern="^[A-Z]{2}$",
+        description="Two capital letters: the country of numbers without a country code, such as DE. Without it the "
+        "card tells it, else the project's other cards, else DEFAULT_COUNTRY.",
     )
 
 

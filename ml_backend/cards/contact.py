@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from ml_backend.cards.countries import country_of_addresses, country_of_net
 from ml_backend.cards.names import PersonName, split_name
 from ml_backend.cards.net import EmailAddress, WebAddress, parse_email, parse_website
-from ml_backend.cards.phones import Phone, country_of, parse_phone, split_numbers
+from ml_backend.cards.phones import Phone, country_of, country_of_forms, parse_phone, split_numbers
 from model.document import Box, Document, score_of_pages
 from model.values import FieldValue, field_values
 
@@ -95,13 +95,15 @@ class Contact:
     sizes: tuple[tuple[int, int], ...] = ()
 
 
-def contact_of(*pages: Document, country: str | None = None) -> Contact:
+def contact_of(*pages: Document, country: str | None = None, usual: str | None = None) -> Contact:
     """Return what a card says of its owner. What a page before has said is not said again.
 
     Args:
         pages: What was read, a page each, one at least.
         country: Two letters of the country that numbers without a country code belong to; ``None`` to take that of the
-            card's other numbers, else that of its addresses, else that of its addresses in the net.
+            card's other numbers, else that of its addresses, of its addresses in the net, or of the way in which its
+            numbers are written.
+        usual: The country of those numbers where nothing on the card tells one; ``None`` if unknown.
     """
     values = [_Seen(value, page, number) for number, page in enumerate(pages, 1) for value in field_values(page)]
     of_field = {field: [value for value in values if value.field == field] for field in {v.field for v in values}}
@@ -113,8 +115,10 @@ def contact_of(*pages: Document, country: str | None = None) -> Contact:
         or country_of(value.text for value in numbers)
         or country_of_addresses(value.text for value in of_field.get("ADDRESS", ()))
         or country_of_net(_hosts(emails, websites))
+        or country_of_forms(value.text for value in numbers)
+        or usual
     )
-    phones = [found for value in numbers for found in _phones(value, home)]
+    phones = _each_number_once(found for value in numbers for found in _phones(value, home))
     plain = {field: _texts(of_field.get(field, ())) for field in ("POSITION", "COMPANY", "ADDRESS")}
     others = [value for value in values if value.field not in _TYPED and value.field not in plain]
     first = pages[0]
@@ -124,7 +128,7 @@ def contact_of(*pages: Document, country: str | None = None) -> Contact:
         _once(_found(value, split_name(value.text)) for value in of_field.get("NAME", ())),
         _once(plain["POSITION"]),
         _once(plain["COMPANY"]),
-        _once(phones),
+        phones,
         _once(emails),
         _once(websites),
         _once(plain["ADDRESS"]),
@@ -155,8 +159,19 @@ def _texts(values: Iterable[_Seen]) -> tuple[Found[str], ...]:
 
 def _phones(seen: _Seen, country: str | None) -> Sequence[Found[Phone]]:
     label = _label_before(seen.value, seen.document)
-    parsed = [parse_phone(part, field=seen.field, label=label, country=country) for part in split_numbers(seen.text)]
+    parsed = [
+        parse_phone(part, field=seen.field, label=label, country=country) for part in split_numbers(seen.text, country)
+    ]
     return [_found(seen, phone, valid=phone.e164 is not None) for phone in parsed]
+
+
+def _each_number_once(phones: Iterable[Found[Phone]]) -> tuple[Found[Phone], ...]:
+    """Leave out numbers that were there before: front and back of a card, or a value that repeats itself."""
+    kept: dict[tuple[str, str, str], Found[Phone]] = {}
+    for phone in phones:
+        number = phone.value.e164 or "".join(c for c in phone.value.text if c.isdigit())
+        kept.setdefault((number, phone.value.extension, phone.value.kind), phone)
+    return tuple(kept.values())
 
 
 def _emails(value: _Seen) -> Sequence[Found[EmailAddress]]:

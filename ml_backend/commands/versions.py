@@ -12,6 +12,7 @@ from ml_backend.settings import Settings
 
 if TYPE_CHECKING:
     from ml_backend.comparison import Outcome, VersionScore
+    from model.registry import Version
 
 _SHIPPED = "shipped"
 
@@ -116,15 +117,17 @@ def versions(arguments: argparse.Namespace, settings: Settings) -> int:
     champion, challenger = registry.champion(arguments.project), registry.challenger(arguments.project)
     outcomes = comparison.outcomes(LearningStore(Store(settings.store_url).engine), arguments.project)
     live = comparison.score(outcomes)
-    print(f"{'version':30} {'registered':16} {'F1':>6} {'decision':9} {'documents':>9} {'cost':>6} {'live F1':>7}")
+    measured = f"{'F1':>6} {'CER':>7} {'decision':9} {'documents':>9} {'cost':>6} {'live F1':>7}"
+    print(f"{'version':30} {'registered':16} {measured}")
     for version in registry.versions(arguments.project):
         alias = "champion" if version == champion else "challenger" if version == challenger else ""
         print(
             f"{version.name:30} {version.created_at:%Y-%m-%d %H:%M} {version.tags.get('f1', '')[:6]:>6} "
+            f"{_cer(version):>7} "
             f"{version.tags.get('decision', ''):9} {_live(live.get(version.number))} {alias}".rstrip()
         )
     serving = "champion" if champion is None else ""
-    print(f"{_SHIPPED:30} {'':16} {'':6} {'':9} {_live(live.get(0))} {serving}".rstrip())
+    print(f"{_SHIPPED:30} {'':16} {'':6} {'':7} {'':9} {_live(live.get(0))} {serving}".rstrip())
     present, rival = champion.number if champion else 0, challenger.number if challenger else None
     if rival is not None:
         difference = comparison.compare(_of(outcomes, present), _of(outcomes, rival), np.random.default_rng(0))
@@ -135,9 +138,10 @@ def versions(arguments: argparse.Namespace, settings: Settings) -> int:
 def promote(arguments: argparse.Namespace, settings: Settings) -> int:
     """Let a version serve its project from now on."""
     from ml_backend.training_assembly import build_versions
+    from ml_backend.versions import BY_HAND
 
     _, moves, _ = build_versions(settings)
-    before = moves.promote(arguments.project, arguments.version, by="cli", reason="by hand")
+    before = moves.promote(arguments.project, arguments.version, by="cli", reason=BY_HAND)
     print(f"Project {arguments.project} is served by {_name(arguments.version)}, before by {_name(before)}.")
     return 0
 
@@ -145,9 +149,10 @@ def promote(arguments: argparse.Namespace, settings: Settings) -> int:
 def rollback(arguments: argparse.Namespace, settings: Settings) -> int:
     """Let the version serve again that served before the present one."""
     from ml_backend.training_assembly import build_versions
+    from ml_backend.versions import ROLLED_BACK
 
     _, moves, _ = build_versions(settings)
-    now = moves.rollback(arguments.project, by="cli", reason="rolled back by hand")
+    now = moves.rollback(arguments.project, by="cli", reason=ROLLED_BACK)
     print(f"Project {arguments.project} is served by {_name(now)} again.")
     return 0
 
@@ -184,6 +189,13 @@ def _live(score: VersionScore | None) -> str:
         return f"{'':9} {'':6} {'':7}"
     f1 = "" if score.entity_f1 is None else f"{score.entity_f1:.3f}"
     return f"{score.documents:9} {score.cost:6.2f} {f1:>7}"
+
+
+def _cer(version: Version) -> str:
+    from ml_backend.versions import cer_of
+
+    cer = cer_of(version)
+    return "" if cer is None else f"{100 * cer:.2f} %"
 
 
 def _said(difference: object) -> str:

@@ -18,6 +18,7 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from ml_backend.errors import BackendError
+from ml_backend.words import say
 
 QUEUE_NAME = "scoring"
 SYNC_QUEUE = "sync"
@@ -37,6 +38,8 @@ JOB_TIMEOUT_SECONDS = 300
 #: Bringing over a hundred thousand annotations takes an hour, the first time.
 SYNC_TIMEOUT_SECONDS = 4 * 3600
 TRAINING_TIMEOUT_SECONDS = 24 * 3600
+#: Hundreds of documents, some of which may have to be read first.
+SEARCH_TIMEOUT_SECONDS = 3600
 #: For as long a task that failed for good is not tried again: a failed job keeps its id until then.
 FAILURE_TTL_SECONDS = 600
 #: A job that is said to wait, and is found in no queue for so long, went down with the worker that had just taken it.
@@ -54,6 +57,7 @@ _RESCORE = "ml_backend.jobs.rescoring.rescore_project"
 _RESCORE_CHUNK = "ml_backend.jobs.rescoring.rescore_chunk"
 _ORDER = "ml_backend.jobs.rescoring.order_project"
 _FINISH_RESCORING = "ml_backend.jobs.rescoring.finish_rescoring"
+_SEARCH_LABELS = "ml_backend.jobs.label_errors.search_labels"
 
 
 class QueueError(BackendError):
@@ -101,7 +105,7 @@ class JobQueue:
                 url, socket_connect_timeout=1.0, socket_timeout=2.0, retry=RedisRetry(NoBackoff(), 0)
             )
         except ValueError as error:
-            raise QueueError("REDIS_URL is no Redis address.", "Write redis://HOST:PORT/0.") from error
+            raise QueueError(say("REDIS_URL is no Redis address."), say("Write redis://HOST:PORT/0.")) from error
         return JobQueue(connection)
 
     def enqueue_scoring(self, project_id: int, task_ids: Sequence[int]) -> int:
@@ -170,6 +174,16 @@ class JobQueue:
         """Have a project's open tasks put into order; return whether that was added."""
         return self._add(RESCORING_QUEUE, _ORDER, (project_id,), f"order-{project_id}", f"order project {project_id}")
 
+    def enqueue_label_search(self, project_id: int, key: str) -> bool:
+        """Have a project's annotated documents searched for wrong labels; return whether that was added.
+
+        Args:
+            project_id: The project.
+            key: The panel's action that waits for it.
+        """
+        name, what = f"label-errors-{project_id}", f"search label errors of project {project_id}"
+        return self._add(RESCORING_QUEUE, _SEARCH_LABELS, (project_id, key), name, what, timeout=SEARCH_TIMEOUT_SECONDS)
+
     def _add(
         self,
         queue: str,
@@ -226,4 +240,5 @@ class JobQueue:
 
 def unreachable(error: RedisError) -> QueueError:
     """Return the error that says what to do about Redis."""
-    return QueueError(f"The job queue cannot be reached ({type(error).__name__}).", "Start Redis, or set REDIS_URL.")
+    said = say("The job queue cannot be reached ({kind}).", kind=type(error).__name__)
+    return QueueError(said, say("Start Redis, or set REDIS_URL."))

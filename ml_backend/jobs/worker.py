@@ -18,7 +18,7 @@ from rq import Queue
 
 from ml_backend.assembly import build_sync_services, build_worker_services
 from ml_backend.errors import BackendError
-from ml_backend.jobs import rescoring, scoring, sync
+from ml_backend.jobs import label_errors, rescoring, scoring, sync
 from ml_backend.jobs.lively_worker import LivelyWorker
 from ml_backend.jobs.queue import SERIALIZER, WORK, WORKER_QUEUES, QueueError
 from ml_backend.logs import configure_logging, get_logger
@@ -69,6 +69,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     scoring.provide(services.scoring)
     rescoring.provide(services.rescorer)
     sync.provide(services.synchroniser, services.absorb)
+    label_errors.provide(services.label_search)
     services.ticker.start()
     queues = [name for kind in settings.work for name in WORK[kind]]
     _log.info("worker_ready", queues=queues)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
 from ml_backend.errors import ImageRefusedError
+from model.words import say
 
 USUAL_PORTS = {"http": 80, "https": 443}
 
@@ -39,13 +40,13 @@ def split_address(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise ImageRefusedError("The image's address is not a URL.") from error
+        raise ImageRefusedError(say("The image's address is not a URL.")) from error
     if not url or not _UNCLEAR.isdisjoint(url):
-        raise ImageRefusedError("The image's address is not a URL.")
+        raise ImageRefusedError(say("The image's address is not a URL."))
     if "@" in parts.netloc:
-        raise ImageRefusedError("The image's address holds a user name.", "Remove it.")
+        raise ImageRefusedError(say("The image's address holds a user name."), say("Remove it."))
     if parts.scheme in USUAL_PORTS and not parts.hostname:
-        raise ImageRefusedError("The image's address has no host.")
+        raise ImageRefusedError(say("The image's address has no host."))
     return parts
 
 

@@ -15,6 +15,7 @@ from ml_backend.errors import NotFoundError
 from ml_backend.label_studio import listing, open_tasks, records
 from ml_backend.label_studio.records import Annotation, MlBackend, Prediction, Project, Task, User, Webhook
 from ml_backend.label_studio.session import READ, Session
+from model.words import say
 
 Sampling = Literal["Sequential sampling", "Uniform sampling", "Uncertainty sampling"]
 
@@ -64,7 +65,7 @@ class LabelStudio:
 
     def create_project(self, title: str, label_config: str, *, description: str = "") -> Project:
         """Create a project that shows predictions to annotators."""
-        with self.session.explained("create the project"):
+        with self.session.explained(say("create the project")):
             raw = self._sdk.projects.create(
                 title=title, label_config=label_config, description=description, show_collab_predictions=True
             )
@@ -90,7 +91,7 @@ class LabelStudio:
             "sampling": sampling,
             "show_collab_predictions": show_collab_predictions,
         }
-        with self.session.explained(f"change project {project_id}"):
+        with self.session.explained(say("change project {project_id}", project_id=project_id)):
             self._sdk.projects.update(project_id, **_given(changes))
 
     # Tasks
@@ -110,7 +111,7 @@ class LabelStudio:
             query["query"] = json.dumps({"filters": {"conjunction": "and", "items": [count]}})
         # The address of an image is wanted as it was imported, not resolved to one that expires.
         pager = self._read("list the tasks", self._sdk.tasks.list, resolve_uri=False, **query)
-        with self.session.explained("list the tasks"):
+        with self.session.explained(say("list the tasks")):
             for raw in pager:
                 yield records.task_of({"project": project_id} | _plain(raw))
 
@@ -171,7 +172,7 @@ class LabelStudio:
     ) -> Annotation:
         """Annotate a task as the token's user."""
         more = _given({"parent_prediction": parent_prediction})
-        with self.session.explained("store the annotation", reveal=False):
+        with self.session.explained(say("store the annotation"), reveal=False):
             raw = self._sdk.annotations.create(task_id, result=result, **more)
         return records.annotation_of(_plain(raw), task_id)
 
@@ -189,7 +190,7 @@ class LabelStudio:
         stored = []
         for item in predictions:
             numbers = {"score": item.score, "cluster": item.cluster, "mislabeling": item.mislabeling}
-            with self.session.explained(f"store the prediction of task {item.task}", reveal=False):
+            with self.session.explained(say("store the prediction of task {task}", task=item.task), reveal=False):
                 raw = self._sdk.predictions.create(
                     task=item.task,
                     result=item.result,
@@ -211,7 +212,7 @@ class LabelStudio:
         """Delete predictions; one that is gone already is no error."""
         for prediction_id in prediction_ids:
             try:
-                with self.session.explained(f"delete prediction {prediction_id}"):
+                with self.session.explained(say("delete prediction {prediction_id}", prediction_id=prediction_id)):
                     self._sdk.predictions.delete(prediction_id)
             except NotFoundError:
                 continue
@@ -248,7 +249,7 @@ class LabelStudio:
         """
         auth = {"auth_method": "BASIC_AUTH", "basic_auth_user": user, "basic_auth_pass": password} if user else {}
         fields = {"project": project_id, "url": url, "title": title, "is_interactive": True, **auth}
-        with self.session.explained("connect the backend"):
+        with self.session.explained(say("connect the backend")):
             raw = self._sdk.ml.create(**fields) if backend_id is None else self._sdk.ml.update(backend_id, **fields)
         return records.ml_backend_of({"project": project_id} | _plain(raw))
 
@@ -259,7 +260,7 @@ class LabelStudio:
 
     def create_webhook(self, project_id: int, url: str, *, headers: Mapping[str, str]) -> None:
         """Have every event of a project sent to ``url``."""
-        with self.session.explained("create the webhook"):
+        with self.session.explained(say("create the webhook")):
             self._sdk.webhooks.create(
                 project=project_id,
                 url=url,
@@ -271,17 +272,19 @@ class LabelStudio:
 
     def update_webhook(self, webhook: Webhook, *, headers: Mapping[str, str]) -> None:
         """Set the headers that come with every event, and switch the webhook on."""
-        with self.session.explained("change the webhook"):
+        with self.session.explained(say("change the webhook")):
             self._sdk.webhooks.update(webhook.id, url=webhook.url, headers=headers, is_active=True)
 
     def delete_webhook(self, webhook_id: int) -> None:
         """Delete a webhook."""
-        with self.session.explained("delete the webhook"):
+        with self.session.explained(say("delete the webhook")):
             self._sdk.webhooks.delete(webhook_id)
 
     def _change_prediction(self, prediction_id: int, **values: float) -> None:
         try:
-            with self.session.explained(f"change prediction {prediction_id}", reveal=False):
+            with self.session.explained(
+                say("change prediction {prediction_id}", prediction_id=prediction_id), reveal=False
+            ):
                 self.session.request("PATCH", f"api/predictions/{prediction_id}", json=values)
         except NotFoundError:
             return
@@ -290,7 +293,7 @@ class LabelStudio:
         return self.session.read(action, lambda: call(*args, request_options=READ, **kwargs))
 
     def _import(self, project_id: int, **body: Any) -> list[int]:
-        with self.session.explained("import the tasks", reveal=False):
+        with self.session.explained(say("import the tasks"), reveal=False):
             raw = self.session.request(
                 "POST", f"api/projects/{project_id}/import", params={"return_task_ids": True}, **body
             )

@@ -19,6 +19,7 @@ import httpcore
 import httpx
 
 from ml_backend.errors import ImageFetchError, ImageRefusedError
+from model.words import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,13 @@ def get(url: str, *, headers: Mapping[str, str], deadline: float, max_bytes: int
             body = _body(response.iter_stream(), received, max_bytes) if response.status == 200 else b""
             return Answer(response.status, received, body)
     except (_TooSlowError, httpcore.TimeoutException) as error:
-        raise ImageFetchError("The image took too long.", "Raise FETCH_TIMEOUT_SECONDS if it is only slow.") from error
+        raise ImageFetchError(
+            say("The image took too long."), say("Raise FETCH_TIMEOUT_SECONDS if it is only slow.")
+        ) from error
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
         raise ImageFetchError(
-            "The image's host does not answer as it should.", "Check the address, and for https the certificate."
+            say("The image's host does not answer as it should."),
+            say("Check the address, and for https the certificate."),
         ) from error
 
 
@@ -87,7 +91,8 @@ def _body(chunks: Iterable[bytes], headers: Mapping[str, str], max_bytes: int) -
 def too_large(max_bytes: int) -> ImageFetchError:
     """Return the error for a file above the limit."""
     return ImageFetchError(
-        f"The image is larger than {max_bytes:,} bytes.", "Raise MAX_IMAGE_BYTES if it is meant to be."
+        say("The image is larger than {max_bytes:,} bytes.", max_bytes=max_bytes),
+        say("Raise MAX_IMAGE_BYTES if it is meant to be."),
     )
 
 
@@ -128,8 +133,8 @@ class _Backend(httpcore.NetworkBackend):
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         if not self._allow_private and not all(map(is_public, addresses)):
             raise ImageRefusedError(
-                "The image's address leads into a private network.",
-                "If that is meant to be, add its host to ALLOWED_HOSTS.",
+                say("The image's address leads into a private network."),
+                say("If that is meant to be, add its host to ALLOWED_HOSTS."),
             )
         failure: httpcore.NetworkError | httpcore.TimeoutException = httpcore.ConnectError(f"no address: {host}")
         for address in addresses:

@@ -18,16 +18,17 @@ from ml_backend.label_studio import download
 from ml_backend.label_studio.addresses import USUAL_PORTS, origin_of, split_address
 from ml_backend.label_studio.download import Answer
 from ml_backend.label_studio.session import CREDENTIAL_HINT, Session
+from model.words import say
 
 CLOUD_SCHEMES = frozenset({"s3", "gs", "azure-blob"})
 MAX_REDIRECTS = 4
 
 #: What Label Studio serves images under, below its path prefix. Anything else there is its API or a page.
 _SERVED = re.compile(r"(data/upload/|data/local-files/|storage-data/|static/|(tasks|projects)/\d+/(resolve|presign)/)")
-_LOCAL_FILES_HINT = (
+_LOCAL_FILES_HINT = say(
     "Set LOCAL_FILES_ROOT, or start Label Studio with LOCAL_FILES_SERVING_ENABLED=true and add a local storage."
 )
-_HOSTS_HINT = "Add the host to ALLOWED_HOSTS if its images may be read."
+_HOSTS_HINT = say("Add the host to ALLOWED_HOSTS if its images may be read.")
 
 
 class ImageSource:
@@ -79,7 +80,9 @@ class ImageSource:
         elif not parts.scheme and not parts.netloc:
             parts = self._below_label_studio(parts)
         elif parts.scheme not in USUAL_PORTS:
-            raise ImageRefusedError("The image's address is of a kind that is not read.", "Use http or https.")
+            raise ImageRefusedError(
+                say("The image's address is of a kind that is not read."), say("Use http or https.")
+            )
         if self._local_files_root is not None and self._served_path(parts).startswith("data/local-files/"):
             return self._local_file(parts, self._local_files_root)
         return self._get(parts, deadline)
@@ -89,21 +92,25 @@ class ImageSource:
         for _ in range(MAX_REDIRECTS + 1):
             own = self._is_own(parts)
             if own and not _SERVED.match(self._served_path(parts)):
-                raise ImageRefusedError("The image's address is not one that Label Studio serves images under.")
+                raise ImageRefusedError(say("The image's address is not one that Label Studio serves images under."))
             allowed = own or self._is_allowed(parts)
             if not allowed and not from_label_studio:
-                raise ImageRefusedError(f"Images are not read from {parts.hostname}.", _HOSTS_HINT)
+                raise ImageRefusedError(
+                    say("Images are not read from {hostname}.", hostname=parts.hostname), _HOSTS_HINT
+                )
             answer = self._ask_label_studio(parts, deadline) if own else self._ask(parts, {}, deadline, private=allowed)
             if answer.status not in {301, 302, 303, 307, 308}:
                 return _image(answer, self._served_path(parts))
             parts = split_address(urljoin(parts.geturl(), answer.headers.get("location", "")))
             if parts.scheme not in USUAL_PORTS:
-                raise ImageRefusedError("The image's address redirects to one of a kind that is not read.")
+                raise ImageRefusedError(say("The image's address redirects to one of a kind that is not read."))
             if own and self._is_own(parts) and "/login" in parts.path:
-                raise TokenRefusedError("Label Studio asks for a login instead of sending the image.", CREDENTIAL_HINT)
+                raise TokenRefusedError(
+                    say("Label Studio asks for a login instead of sending the image."), CREDENTIAL_HINT
+                )
             # Label Studio's own redirects lead to signed addresses in its storage, whose host nobody has to list.
             from_label_studio = own
-        raise ImageFetchError("The image's address redirects too often.")
+        raise ImageFetchError(say("The image's address redirects too often."))
 
     def _ask_label_studio(self, parts: SplitResult, deadline: float) -> Answer:
         assert self._session is not None  # _is_own
@@ -126,20 +133,22 @@ class ImageSource:
         """Decode a ``data:`` address, which leads nowhere and is therefore harmless."""
         head, comma, content = url.partition(",")
         if not comma or not head[5:].lower().startswith("image/") or not head.lower().endswith(";base64"):
-            raise ImageRefusedError("The image is embedded in a way that is not read.", "Use data:image/…;base64,….")
+            raise ImageRefusedError(
+                say("The image is embedded in a way that is not read."), say("Use data:image/…;base64,….")
+            )
         if len(content) > 4 * self._max_bytes:
             raise download.too_large(self._max_bytes)
         try:
             body = base64.b64decode(unquote_to_bytes(content), validate=True)
         except ValueError as error:
-            raise ImageFetchError("The embedded image is not base64.") from error
+            raise ImageFetchError(say("The embedded image is not base64.")) from error
         if len(body) > self._max_bytes:
             raise download.too_large(self._max_bytes)
         return body
 
     def _local_file(self, parts: SplitResult, root: Path) -> bytes:
         """Read a file below ``root``; links are followed, and must end below it too."""
-        missing = ImageFetchError("The image is not in LOCAL_FILES_ROOT.")
+        missing = ImageFetchError(say("The image is not in LOCAL_FILES_ROOT."))
         try:
             root = root.resolve(strict=True)
             path = (root / parse_qs(parts.query).get("d", [""])[0].lstrip("/")).resolve(strict=True)
@@ -156,7 +165,7 @@ class ImageSource:
     def _resolver(self, url: str, task_id: int | None) -> SplitResult:
         """Return the address under which Label Studio hands out what is in a cloud storage."""
         if task_id is None:
-            raise ImageFetchError("An address in cloud storage can be resolved for a stored task only.")
+            raise ImageFetchError(say("An address in cloud storage can be resolved for a stored task only."))
         encoded = quote(base64.urlsafe_b64encode(url.strip().encode()).decode())
         return self._below_label_studio(urlsplit(f"/tasks/{task_id}/resolve/?fileuri={encoded}"))
 
@@ -164,11 +173,11 @@ class ImageSource:
         """Complete a path with Label Studio's address; it may hold the prefix already."""
         if self._base is None:
             raise ImageFetchError(
-                "The image is in Label Studio, which is not connected.",
-                "Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY.",
+                say("The image is in Label Studio, which is not connected."),
+                say("Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY."),
             )
         if not parts.path.startswith("/"):
-            raise ImageRefusedError("The image's address is neither a URL nor one of Label Studio's paths.")
+            raise ImageRefusedError(say("The image's address is neither a URL nor one of Label Studio's paths."))
         prefix = self._base.path
         path = parts.path if parts.path.startswith(prefix) else prefix + parts.path.lstrip("/")
         return parts._replace(scheme=self._base.scheme, netloc=self._base.netloc, path=path)
@@ -197,22 +206,24 @@ def _authorization(session: Session) -> dict[str, str]:
 def _image(answer: Answer, served: str) -> bytes:
     """Return the body of an answer that holds an image; ``served`` is Label Studio's path, if it came from there."""
     if served and answer.status == 401:
-        raise TokenRefusedError("Label Studio does not hand out the image to the backend's token.", CREDENTIAL_HINT)
+        raise TokenRefusedError(
+            say("Label Studio does not hand out the image to the backend's token."), CREDENTIAL_HINT
+        )
     if served and answer.status == 403:
         local = served.startswith("data/local-files/")
-        hint = _LOCAL_FILES_HINT if local else "The token's user must be a member of the project."
-        raise ImageFetchError("Label Studio does not hand out the image to the token's user.", hint)
+        hint = _LOCAL_FILES_HINT if local else say("The token's user must be a member of the project.")
+        raise ImageFetchError(say("Label Studio does not hand out the image to the token's user."), hint)
     if answer.status != 200:
         # Label Studio answers 500, not 404, for an upload that it does not know.
-        gone = "It may have been deleted." if answer.status in {404, 410, 500} else ""
-        raise ImageFetchError(f"The image could not be fetched (status {answer.status}).", gone)
+        gone = say("It may have been deleted.") if answer.status in {404, 410, 500} else ""
+        raise ImageFetchError(say("The image could not be fetched (status {status}).", status=answer.status), gone)
     if not answer.body:
-        raise ImageFetchError("The image is empty.")
+        raise ImageFetchError(say("The image is empty."))
     start = answer.body[:512].lstrip().lower()
     if answer.headers.get("content-type", "").startswith("text/html") or start.startswith(
         (b"<!doctype html", b"<html")
     ):
         if served:
-            raise TokenRefusedError("Label Studio sent a page instead of the image.", CREDENTIAL_HINT)
-        raise ImageFetchError("The image's address leads to a web page.")
+            raise TokenRefusedError(say("Label Studio sent a page instead of the image."), CREDENTIAL_HINT)
+        raise ImageFetchError(say("The image's address leads to a web page."))
     return answer.body

@@ -15,11 +15,12 @@ from defusedxml.common import DefusedXmlException  # type: ignore[import-untyped
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
 from ml_backend.errors import LabelConfigError
+from model.words import say
 
 Kind = Literal["rectanglelabels", "labels", "polygonlabels"]
 Outline = Literal["rectangle", "polygon"]
 
-REMEDY = (
+REMEDY = say(
     'Give the project an <Image name="image" value="$image"/>, a <RectangleLabels>, <PolygonLabels>, or <Labels> with '
     'a <Rectangle> or <Polygon>, and a <TextArea perRegion="true">, all with toName="image".'
 )
@@ -143,15 +144,17 @@ def parse_label_config(xml: str) -> LabelConfig:
     try:
         root: Element = fromstring(xml, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError) as error:
-        raise LabelConfigError("The labelling configuration is not XML that can be read safely.", REMEDY) from error
+        raise LabelConfigError(
+            say("The labelling configuration is not XML that can be read safely."), REMEDY
+        ) from error
     tags = [(str(element.tag).lower(), element) for element in root.iter()]
     images = [element for tag, element in tags if tag == "image" and _variable(element)]
     if not images:
-        raise LabelConfigError('The labelling configuration has no <Image> with a value such as "$image".', REMEDY)
+        raise LabelConfigError(say('The labelling configuration has no <Image> with a value such as "$image".'), REMEDY)
     targets = [target for image in images if (target := _target(image, tags)) is not None]
     if not targets:
         raise LabelConfigError(
-            "The labelling configuration has no control that draws text regions on an image.", REMEDY
+            say("The labelling configuration has no control that draws text regions on an image."), REMEDY
         )
     return LabelConfig(tuple(targets))
 

@@ -14,6 +14,7 @@ from ml_backend.errors import LabelStudioError
 from ml_backend.label_studio import records
 from ml_backend.label_studio.records import Task
 from ml_backend.label_studio.session import Session
+from model.words import say
 
 #: Tasks in one answer. With regions a task takes some 100 kB: its annotations, and its predictions.
 RESULTS_PAGE = 50
@@ -50,7 +51,9 @@ def annotation_ids(session: Session, project_id: int) -> dict[int, int]:
         numbers = raw.get("annotations_ids")
         if not isinstance(numbers, str) or not numbers:
             # To go on would mean to take every annotation for deleted.
-            raise LabelStudioError("Label Studio did not list the numbers of the annotations of an annotated task.")
+            raise LabelStudioError(
+                say("Label Studio did not list the numbers of the annotations of an annotated task.")
+            )
         found |= {int(number): int(raw["id"]) for number in numbers.split(",")}
     return found
 
@@ -79,10 +82,11 @@ def _page(session: Session, project_id: int, items: list[_Filter], size: int, fi
     # The address of an image is wanted as it was imported, not resolved to one that expires.
     arguments = {"project": project_id, "fields": fields, "page_size": size, "page": 1, "resolve_uri": "false"}
     answer = session.read(
-        "list the annotated tasks", lambda: session.request("GET", "api/tasks/", params=arguments | {"query": query})
+        say("list the annotated tasks"),
+        lambda: session.request("GET", "api/tasks/", params=arguments | {"query": query}),
     )
     if not isinstance(answer, dict) or not isinstance(answer.get("tasks"), list):
-        raise LabelStudioError("Label Studio did not list the annotated tasks: its answer is not what it sends.")
+        raise LabelStudioError(say("Label Studio did not list the annotated tasks: its answer is not what it sends."))
     return list(answer["tasks"])
 
 

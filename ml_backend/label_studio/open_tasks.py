@@ -14,6 +14,7 @@ from ml_backend.errors import LabelStudioError
 from ml_backend.label_studio import records
 from ml_backend.label_studio.records import Task
 from ml_backend.label_studio.session import Session
+from model.words import say
 
 #: Tasks in one answer: with numbers alone a thousand take a quarter of a second.
 IDS_PAGE = 1000
@@ -58,9 +59,9 @@ def version_counts(session: Session, project_id: int) -> dict[str, int]:
         BackendError: If Label Studio does not answer or refuses.
     """
     path = f"api/projects/{project_id}/model-versions/"
-    answer = session.read("count the predictions", lambda: session.request("GET", path))
+    answer = session.read(say("count the predictions"), lambda: session.request("GET", path))
     if not isinstance(answer, dict):
-        raise LabelStudioError("Label Studio did not count the predictions: its answer is not what it sends.")
+        raise LabelStudioError(say("Label Studio did not count the predictions: its answer is not what it sends."))
     return {str(version): int(count) for version, count in answer.items()}
 
 
@@ -73,7 +74,7 @@ def delete_version(session: Session, project_id: int, version: str) -> None:
     Raises:
         BackendError: If Label Studio does not answer or refuses.
     """
-    with session.explained(f"delete the predictions of {version}"):
+    with session.explained(say("delete the predictions of {version}", version=version)):
         session.request("DELETE", f"api/projects/{project_id}/model-versions/", json={"model_version": version})
 
 
@@ -91,9 +92,9 @@ def _ask(
     # The address of an image is wanted as it was imported, not resolved to one that expires.
     options = {"fields": "task_only", "include": include, "page_size": size, "page": 1, "resolve_uri": "false"}
     asked = {"project": project_id, "query": query, **options}
-    answer = session.read("list the open tasks", lambda: session.request("GET", "api/tasks/", params=asked))
+    answer = session.read(say("list the open tasks"), lambda: session.request("GET", "api/tasks/", params=asked))
     if not isinstance(answer, dict) or not isinstance(answer.get("tasks"), list):
-        raise LabelStudioError("Label Studio did not list the open tasks: its answer is not what it sends.")
+        raise LabelStudioError(say("Label Studio did not list the open tasks: its answer is not what it sends."))
     return [dict(raw) for raw in answer["tasks"]]
 
 

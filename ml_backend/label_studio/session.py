@@ -21,18 +21,19 @@ from ml_backend.errors import (
     NotFoundError,
     TokenRefusedError,
 )
+from model.words import say
 
 Result = TypeVar("Result")
 
 #: For calls that change nothing: two more tries, about one and two seconds later.
 READ: Mapping[str, Any] = {"max_retries": 2}
 
-CREDENTIAL_HINT = (
+CREDENTIAL_HINT = say(
     "Set LABEL_STUDIO_API_KEY to a personal access token (in Label Studio: Account & Settings). A legacy token works "
     "only where an owner has switched legacy tokens on (Organization, API Tokens Settings)."
 )
-ADDRESS_HINT = "Start it, or set LABEL_STUDIO_URL to the address under which this machine reaches it."
-PRIVATE_ADDRESS_HINT = "Start Label Studio with ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false."
+ADDRESS_HINT = say("Start it, or set LABEL_STUDIO_URL to the address under which this machine reaches it.")
+PRIVATE_ADDRESS_HINT = say("Start Label Studio with ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false.")
 
 
 class Session:
@@ -54,7 +55,7 @@ class Session:
         self.url = url.rstrip("/") + "/"
         # The SDK would follow redirects and repeat writes; a write must not happen twice.
         self._http = httpx.Client(timeout=timeout, follow_redirects=False)
-        with self.explained("accept the token"):
+        with self.explained(say("accept the token")):
             self.sdk: Any = Sdk(base_url=self.url, api_key=api_key, httpx_client=self._http, max_retries=0)
 
     def close(self) -> None:
@@ -67,7 +68,7 @@ class Session:
         Raises:
             BackendError: If the token cannot be exchanged.
         """
-        with self.explained("exchange the token"):
+        with self.explained(say("exchange the token")):
             # The SDK has no public name for this, and its own extensions use it like that.
             return dict(self.sdk._client_wrapper.get_headers())
 
@@ -120,13 +121,15 @@ class Session:
             yield
         except (httpx.TransportError, httpx.InvalidURL) as error:
             where = urlsplit(self.url).netloc.rpartition("@")[2] or "its address"
-            kind = "took too long" if isinstance(error, httpx.TimeoutException) else "does not answer"
-            raise LabelStudioUnreachableError(f"Label Studio at {where} {kind}.", ADDRESS_HINT) from error
+            late = say("Label Studio at {where} took too long.", where=where)
+            silent = say("Label Studio at {where} does not answer.", where=where)
+            said = late if isinstance(error, httpx.TimeoutException) else silent
+            raise LabelStudioUnreachableError(said, ADDRESS_HINT) from error
         except ApiError as error:
             raise explain(error, action, reveal=reveal) from error
         except (json.JSONDecodeError, pydantic.ValidationError) as error:
             raise LabelStudioError(
-                f"Label Studio did not {action}: its answer is not what it sends.", ADDRESS_HINT
+                say("Label Studio did not {action}: its answer is not what it sends.", action=action), ADDRESS_HINT
             ) from error
 
 
@@ -136,21 +139,29 @@ def explain(error: ApiError, action: str, *, reveal: bool = True) -> BackendErro
     said = _said(error.body)
     if "reserved network address" in said:
         return LabelStudioError(
-            f"Label Studio did not {action}: it refuses addresses of private networks.", PRIVATE_ADDRESS_HINT
+            say("Label Studio did not {action}: it refuses addresses of private networks.", action=action),
+            PRIVATE_ADDRESS_HINT,
         )
-    words = f": {said}" if said and reveal else ""
-    message = f"Label Studio did not {action} (status {status}){words}."
+    message = say("Label Studio did not {action} (status {status}).", action=action, status=status)
+    if said and reveal:
+        message = say(
+            "Label Studio did not {action} (status {status}): {said}.", action=action, status=status, said=said
+        )
     if status == 401:
-        return TokenRefusedError(f"Label Studio did not {action}: it refuses the token.", CREDENTIAL_HINT)
+        return TokenRefusedError(
+            say("Label Studio did not {action}: it refuses the token.", action=action), CREDENTIAL_HINT
+        )
     if status == 403:
-        return TokenRefusedError(message, "The token's user needs the right to do this.")
+        return TokenRefusedError(message, say("The token's user needs the right to do this."))
     if status == 404:
         # A page instead of JSON means that this is not Label Studio's API at all.
         return NotFoundError(message, "" if isinstance(error.body, Mapping) else ADDRESS_HINT)
     if 300 <= status < 400:
-        return LabelStudioError(message, "It redirects elsewhere: set LABEL_STUDIO_URL to its final address.")
+        return LabelStudioError(message, say("It redirects elsewhere: set LABEL_STUDIO_URL to its final address."))
     if status < 300:
-        return LabelStudioError(f"Label Studio did not {action}: its answer is not JSON.", ADDRESS_HINT)
+        return LabelStudioError(
+            say("Label Studio did not {action}: its answer is not JSON.", action=action), ADDRESS_HINT
+        )
     return LabelStudioError(message)
 
 

@@ -18,6 +18,7 @@ from ml_backend.label_studio.client import LabelStudio, Sampling
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import MlBackend, Prediction, Project, Task
 from ml_backend.label_studio.setup_plan import BackendAddress, ProjectPlan, SetupReport
+from model.words import say
 
 __all__ = ["UNCERTAINTY", "BackendAddress", "Progress", "ProjectPlan", "SetupReport", "ensure_project"]
 
@@ -62,7 +63,7 @@ def retrieve_predictions(client: LabelStudio, project_id: int, task_ids: Sequenc
     """
     selection = {"selectedItems": {"all": False, "included": list(task_ids)}, "project": str(project_id)}
     query = {"id": "retrieve_tasks_predictions", "project": project_id}
-    with client.session.explained("retrieve predictions"):
+    with client.session.explained(say("retrieve predictions")):
         client.session.request("POST", "api/dm/actions", params=query, json=selection)
 
 
@@ -97,7 +98,7 @@ class _Setup:
 
     def _create(self, plan: ProjectPlan) -> Project:
         project = self._client.create_project(plan.title, plan.label_config, description=plan.description)
-        self._changed(f"created project {project.id} «{plan.title}»")
+        self._changed(say("created project {id} «{title}»", id=project.id, title=plan.title))
         return project
 
     def _import(self, project_id: int, images: Sequence[Path]) -> None:
@@ -109,7 +110,7 @@ class _Setup:
             self._client.upload_files(project_id, missing[start : start + 8])
             self._progress(f"imported {min(start + 8, len(missing))} of {len(missing)} images")
         if missing:
-            self._changed(f"imported {len(missing)} images")
+            self._changed(say("imported {count} images", count=len(missing)))
 
     def _secure_webhook(self, project_id: int) -> None:
         url, secret = self._backend.webhook_url, self._backend.webhook_secret
@@ -117,17 +118,17 @@ class _Setup:
         ours = [hook for hook in self._client.webhooks(project_id) if hook.url.rstrip("/") == url]
         if not ours:
             self._client.create_webhook(project_id, url, headers=headers)
-            self._changed("created the webhook" + (" with its secret" if secret else ""))
+            self._changed(say("created the webhook with its secret") if secret else say("created the webhook"))
             return
         keep, *extra = sorted(ours, key=lambda hook: hook.id)
         if not keep.is_active or any(keep.headers.get(name) != value for name, value in headers.items()):
             # Headers that somebody added for a proxy in between stay.
             self._client.update_webhook(keep, headers={**keep.headers, **headers})
-            self._changed("secured the webhook")
+            self._changed(say("secured the webhook"))
         for hook in extra:
             self._client.delete_webhook(hook.id)
         if extra:
-            self._changed(f"removed {len(extra)} webhooks that sent every event twice")
+            self._changed(say("removed {count} webhooks that sent every event twice", count=len(extra)))
 
     def _connect(self, project_id: int) -> str:
         """Connect the backend and return the model version that it announced to Label Studio."""
@@ -138,7 +139,8 @@ class _Setup:
         moved = [known for known in there if known.title == self._backend.title and known.state != "CO"]
         connection: MlBackend | None = next(iter(ours or moved), None)
         if connection is None or connection not in ours or connection.state != "CO" or not connection.is_interactive:
-            self._changed("connected the backend" if connection is None else "repaired the connection to the backend")
+            made, repaired = say("connected the backend"), say("repaired the connection to the backend")
+            self._changed(made if connection is None else repaired)
             old = connection
             connection = self._client.save_ml_backend(
                 project_id,
@@ -153,9 +155,13 @@ class _Setup:
         # What creating answers with was written before the backend was asked: ask once more.
         state, version, error = self._state(connection.id)
         if state != "CO" or not version:
+            refused = say("Label Studio cannot use the backend at {url}.", url=url)
+            if error:
+                reason = error.rstrip(".")
+                refused = say("Label Studio cannot use the backend at {url}: {reason}.", url=url, reason=reason)
             raise LabelStudioError(
-                f"Label Studio cannot use the backend at {url}" + (f": {error.rstrip('.')}." if error else "."),
-                "Check that the address can be reached from Label Studio, and its user name and password.",
+                refused,
+                say("Check that the address can be reached from Label Studio, and its user name and password."),
             )
         return version
 
@@ -166,7 +172,7 @@ class _Setup:
 
     def _state(self, backend_id: int) -> tuple[str, str, str]:
         raw = self._client.session.read(
-            "give the backend's state", lambda: self._client.session.request("GET", f"api/ml/{backend_id}")
+            say("give the backend's state"), lambda: self._client.session.request("GET", f"api/ml/{backend_id}")
         )
         return tuple(str(raw.get(name) or "") for name in ("state", "model_version", "error_message"))  # type: ignore[return-value]
 
@@ -180,11 +186,17 @@ class _Setup:
             retrieve_predictions(self._client, project_id, todo[start : start + batch])
         if todo:
             have = self._predictions(tasks, project_id, version)
-            self._changed(f"pre-labelled {sum(task in have for task in todo)} of {len(todo)} documents")
+            self._changed(
+                say(
+                    "pre-labelled {found} of {count} documents",
+                    found=sum(task in have for task in todo),
+                    count=len(todo),
+                )
+            )
         surplus = [item.id for items in have.values() for item in sorted(items, key=lambda item: item.id)[:-1]]
         if surplus:
             self._client.delete_predictions(surplus)
-            self._changed(f"removed {len(surplus)} predictions that were there twice")
+            self._changed(say("removed {count} predictions that were there twice", count=len(surplus)))
         return len(tasks), len(have)
 
     def _predictions(self, tasks: Iterable[Task], project_id: int, version: str) -> dict[int, list[Prediction]]:
@@ -199,10 +211,10 @@ class _Setup:
         # Scores count only while both stand: the sampling, and the version of the predictions that carry them.
         if version and project.model_version != version:
             self._client.update_project(project_id, model_version=version)
-            self._changed(f"set the project's model version to {version}")
+            self._changed(say("set the project's model version to {version}", version=version))
         if project.sampling != UNCERTAINTY:
             self._client.update_project(project_id, sampling=UNCERTAINTY)
-            self._changed("set the task order to uncertainty sampling")
+            self._changed(say("set the task order to uncertainty sampling"))
 
     def _changed(self, what: str) -> None:
         self._changes.append(what)

@@ -25,6 +25,7 @@ from ml_backend.self_learning.sending import ScoringQueue, Sender
 from ml_backend.self_learning.services import RecommendationSource, SelfLearning
 from ml_backend.self_learning.status import Statuses
 from ml_backend.self_learning.steering import Steering
+from ml_backend.self_learning.usual_country import UsualCountry
 from ml_backend.settings import Settings
 from ml_backend.store import Store
 from ml_backend.task_scores import TaskScores
@@ -120,7 +121,12 @@ def build_self_learning(
         CustomFields(projects, options),
         options,
         Patterns(learning, feedback.store),
-        Extraction(models, page_limits(settings), seconds=settings.predict_budget_seconds),
+        Extraction(
+            models,
+            page_limits(settings),
+            UsualCountry(learning, settings.default_country or None).of,
+            seconds=settings.predict_budget_seconds,
+        ),
         recommender,
     )
 

@@ -84,9 +84,9 @@ class ContactStore:
 
     def renew(self, project_id: int, contact_id: str) -> None:
         """Have a claim last another :data:`CLAIM_SECONDS` from now on."""
-        now = datetime.now(timezone.utc)
         with writing(self._engine) as connection:
-            connection.execute(update(ContactRow).where(*_same(project_id, contact_id)).values(claimed_at=now))
+            claimed = {"claimed_at": store_time(connection)}
+            connection.execute(update(ContactRow).where(*_same(project_id, contact_id)).values(claimed))
 
     def settle(self, project_id: int, contact_id: str, task_id: int) -> None:
         """Note the task that was made."""

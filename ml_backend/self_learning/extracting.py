@@ -18,6 +18,7 @@ class Extraction:
     Args:
         models: Who answers for which project.
         limits: What a document of several pages may be.
+        usual_country: Asked for the country that a project's numbers belong to where nothing on a card tells it.
         seconds: So long pages are read at most, above 0.
         clock: Monotonic seconds.
     """
@@ -26,12 +27,14 @@ class Extraction:
         self,
         models: ModelSource,
         limits: PageLimits,
+        usual_country: Callable[[int | None], str | None] = lambda project_id: None,
         *,
         seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._models = models
         self._limits = limits
+        self._usual_country = usual_country
         self._seconds = seconds
         self._clock = clock
 
@@ -42,7 +45,7 @@ class Extraction:
             image: The image file, or a PDF or TIFF, of which all pages are of one owner: a card's front and back.
             project_id: Whose champion reads it; ``None`` for the weights that ship.
             country: Two letters of the country that numbers without a country code belong to; ``None`` to tell it from
-                the card.
+                the card, else from the project's other cards.
 
         Raises:
             RequestError: If its pages take too long.
@@ -58,4 +61,5 @@ class Extraction:
                     "Ask again: what was read is kept. Or send it for annotation.",
                 )
             documents.append(reader.predict(page))
-        return contact_of(*documents, country=country)
+        usual = None if country else self._usual_country(project_id)
+        return contact_of(*documents, country=country, usual=usual)

@@ -6,8 +6,11 @@ an image and a labelling configuration as well: the image that comes along, or t
 
 from __future__ import annotations
 
+import concurrent.futures
 import hashlib
+import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -55,6 +58,10 @@ class Taken:
     feedback: Feedback
     standing: Standing
     problem: str = ""
+
+
+#: The caller waits so long for Label Studio: what was said is kept already.
+PATIENCE_SECONDS = 8.0
 
 
 class _WaitingError(Exception):
@@ -109,7 +116,7 @@ class FeedbackService:
         image: bytes | None = None,
         model_version: str | None = None,
     ) -> Taken:
-        """Keep a feedback, and make an annotation of it if that can be done now.
+        """Keep a feedback, and make an annotation of it if that can be done within :data:`PATIENCE_SECONDS`.
 
         What was said of the same contact before is replaced.
 
@@ -140,10 +147,22 @@ class FeedbackService:
             image=address,
         )
         _log.info("feedback_taken", project=project_id, feedback=feedback.id, corrections=len(feedback.corrections))
-        taken = self._absorb(feedback)
-        if taken.standing == "training_data":
-            self._due.check(project_id)
-        return taken
+        using: Future[Taken] = Future()
+        # A thread that may be left behind: whoever waits for Label Studio must keep nobody from stopping the backend.
+        threading.Thread(target=self._settle, args=(using, feedback), name="feedback", daemon=True).start()
+        try:
+            return using.result(PATIENCE_SECONDS)
+        except concurrent.futures.TimeoutError:
+            return Taken(feedback, "waiting", "Label Studio takes long to answer; the next sync tries again.")
+
+    def _settle(self, using: Future[Taken], feedback: Feedback) -> None:
+        try:
+            taken = self._absorb(feedback)
+            if taken.standing == "training_data":
+                self._due.check(feedback.project_id)
+            using.set_result(taken)
+        except Exception as error:  # noqa: BLE001 - the thread's boundary: it is raised where somebody waits
+            using.set_exception(error)
 
     def absorb(self, project_id: int) -> int:
         """Make annotations of what waits; return of how many. What still must wait does.

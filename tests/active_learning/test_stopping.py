@@ -10,6 +10,7 @@ from active_learning.stopping import (
     FieldState,
     Forecast,
     advise,
+    fit_curve,
     forecast,
     in_words,
     stability,
@@ -97,3 +98,15 @@ def test_advice_is_said_with_its_numbers():
     assert in_words(Advice(AdviceKind.PAUSE, seen), "ru").startswith("Можно сделать паузу: ещё 50 документов")
     assert in_words(Advice(AdviceKind.WAIT)).startswith("Too early to say")
     assert np.all([in_words(Advice(kind, seen), "ru") for kind in AdviceKind])
+
+
+def test_a_fitted_curve_can_be_followed_with_its_interval():
+    fitted = fit_curve(curve([10, 20, 40, 80, 160], noise=0.005), rng())
+    assert fitted is not None
+    widths = []
+    for documents in (40, 160, 640):
+        expected, low, high = fitted.at(documents)
+        assert 0 <= low <= expected <= high <= 1
+        assert expected == pytest.approx(0.9 - 0.8 * documents**-0.5, abs=0.03)
+        widths.append(high - low)
+    assert widths[0] < widths[2], "farther away less is known"

@@ -138,6 +138,15 @@ def test_a_legacy_token_that_label_studio_refuses_is_named(system: System, setti
     assert "Personal Access Token" in str(seen["token"].remedy)
 
 
+def test_a_personal_token_that_label_studio_did_not_make_is_named(system: System, settings: Settings) -> None:
+    head, _, signature = system.api_key.rpartition(".")
+    forged = f"{head}.{signature[::-1]}"
+    own = settings.model_copy(update={"label_studio_api_key": SecretStr(forged)})
+    seen = found(CONNECTION_CHECKS, Connection(own, lambda: LabelStudio(system.url, forged)))  # type: ignore[arg-type]
+    assert seen["token"].state == "broken"
+    assert "Personal Access Token" in str(seen["token"].remedy)
+
+
 def test_a_label_studio_that_hangs_is_named(system: System, settings: Settings) -> None:
     with stopped(system, "label-studio"):
         seen = found(CONNECTION_CHECKS, Connection(settings, lambda: LabelStudio(system.url, system.api_key)))  # type: ignore[arg-type]

@@ -149,6 +149,10 @@ def test_a_project_goes_from_nothing_to_a_version_and_back_by_buttons(system: Sy
     person.open("corrections")
     assert "Field Eng1neer" in person.text()
 
+    person.open("label-errors")
+    # With so few documents there is nothing to compare with: what counts is that the worker answers.
+    assert "No label is in doubt." in person.press("label_errors")
+
     person.open()
     person.press("train")
     bar = person.window.find_element(By.CSS_SELECTOR, "[data-progress]")

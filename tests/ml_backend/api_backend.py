@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from flask.testing import FlaskClient
 
 from ml_backend.app import create_app
+from ml_backend.label_studio.client import LabelStudio
 from ml_backend.lineup import SoleModel
 from ml_backend.self_learning.assembly import build_self_learning
 from ml_backend.self_learning.options import ProjectOptions
@@ -78,13 +79,19 @@ class ApiClient:
         return {"Authorization": f"Bearer {TOKEN}"} | more.pop("headers", {})
 
 
-def build_api(settings: Settings, images: ImageTable | None = None, *, config: str | None = RECTANGLES):
+def build_api(
+    settings: Settings,
+    images: ImageTable | None = None,
+    *,
+    config: str | None = RECTANGLES,
+    label_studio: LabelStudio | None = None,
+):
     """Return an application with the API; ``config`` is what was seen of the project before Label Studio died."""
     reader = CardReader()
     backend = build_backend(settings, reader, None, images or ImageTable())
     store = backend.services.store
     if config is not None:
         ProjectOptions(store.engine).remember_label_config(PROJECT, config)
-    learning = build_self_learning(settings, store, None, backend.images, SoleModel(reader))
+    learning = build_self_learning(settings, store, label_studio, backend.images, SoleModel(reader))
     services = Services(backend.services.predictions, store, backend.services.metrics, learning)
     return create_app(settings, services), learning

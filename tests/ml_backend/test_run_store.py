@@ -10,6 +10,7 @@ from sqlalchemy import Engine, update
 from ml_backend.database import open_engine, writing
 from ml_backend.run_store import Run, RunStore
 from ml_backend.tables import RunRow
+from ml_backend.words import Words, say
 
 
 @pytest.fixture
@@ -178,3 +179,16 @@ def test_of_several_processes_one_gets_the_run(store: RunStore, store_url: str) 
     for process in processes:
         process.join(60)
     assert sorted(claimed) == [False, False, True]
+
+
+def test_what_a_sentence_was_made_of_stays_with_a_run_and_a_promotion(store: RunStore):
+    why = say("entity F1 {after:.3f} after {before:.3f}", after=0.8, before=0.7)
+    run = add(store)
+    store.claim_run(run.id)
+    store.finish(run.id, "finished", "promoted", 4, why)
+    store.add_promotion(run.project_id, 4, None, "gate", why)
+    seen, promoted = store.run(run.id).message, store.promotions(run.project_id)[0].reason
+    assert seen == promoted == "entity F1 0.800 after 0.700"
+    assert isinstance(seen, Words)
+    assert isinstance(promoted, Words)
+    assert seen.values == promoted.values == {"after": 0.8, "before": 0.7}

@@ -28,6 +28,7 @@ from model.recognition.measuring import LineScore
 from model.registry import Registry
 from model.rereading import Step, load_steps
 from model.tracking import RUN_TAG, Tracking
+from model.words import say
 from tests.ml_backend.backend import RECTANGLES
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
 from tests.model.extraction.test_finetune import invoice
@@ -145,7 +146,7 @@ def taught(bench: Bench, monkeypatch: pytest.MonkeyPatch):
             on_progress(None, 1, 2)
             assert len(kept) >= 5
             score = LineScore(1, 100, 9, 10)
-            decision = Decision(promote, "CER 1.00 % after 3.00 %", ())
+            decision = Decision(promote, say("CER 1.00 % after 3.00 %"), ())
             return TaughtHead(
                 Head(np.zeros((2, 3), np.float32), np.zeros(3, np.float32), ("a", " "), "0" * 12),
                 (Step(engine_version, frozenset("a"), 0.5),),

@@ -48,6 +48,9 @@ document.querySelectorAll("[data-progress]").forEach((section) => {
   });
 });
 
+// On a phone the menu of pages is wider than the screen.
+document.querySelector(".pages [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 document.addEventListener("click", (event) => document.querySelectorAll("details.menu[open]").forEach((menu) => {
   if (!menu.contains(event.target)) menu.open = false;
 }));

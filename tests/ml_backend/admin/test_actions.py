@@ -3,9 +3,10 @@ import threading
 import pytest
 
 from ml_backend.admin.action_store import ActionStore
-from ml_backend.admin.actions import Actions
+from ml_backend.admin.actions import Actions, finish
 from ml_backend.database import open_engine
 from ml_backend.errors import LabelStudioError
+from ml_backend.jobs.label_errors import LabelSearch
 from ml_backend.words import say
 
 
@@ -68,3 +69,29 @@ def test_what_fails_unexpectedly_is_said_without_its_details(store):
     Actions(store).start("key", 7, "sync", lambda: 1 / 0)
     (words,) = store.action("key").outcome
     assert "division" not in str(words)
+
+
+def test_what_another_process_goes_on_with_runs_until_that_one_ends_it(store):
+    Actions(store).start("key", 7, "label_errors", lambda: None)
+    assert store.action("key").state == "running"
+    assert not store.begin("other", 7, "label_errors")
+    finish(store, "key", "label_errors", 7, lambda: [say("Done.")])
+    assert store.action("key").state == "done"
+
+
+def test_a_search_for_label_errors_ends_its_action_with_what_it_found(store):
+    Actions(store).start("key", 7, "label_errors", lambda: None)
+    LabelSearch(store, lambda project: [object()] * 3).search(7, "key")
+    assert [str(words) for words in store.action("key").outcome] == ["Annotated documents to look at again: 3."]
+
+
+def test_a_search_that_fails_says_why_where_somebody_waits(store):
+    def fail(project):
+        raise LabelStudioError(say("Label Studio does not answer."))
+
+    Actions(store).start("key", 7, "label_errors", lambda: None)
+    LabelSearch(store, fail).search(7, "key")
+    assert (store.action("key").state, str(store.action("key").outcome[0])) == (
+        "failed",
+        "Label Studio does not answer.",
+    )

@@ -7,7 +7,7 @@ from babel.messages.pofile import read_po
 
 from ml_backend.admin import language
 from ml_backend.admin.language import speaker
-from ml_backend.words import say
+from ml_backend.words import listed, say
 from tests.ml_backend.admin.messages import messages
 
 CATALOGUE = Path(language.__file__).parent / "translations" / "ru.po"
@@ -64,3 +64,9 @@ def test_a_sentence_within_a_sentence_is_said_in_the_same_language():
 
 def test_a_language_that_nobody_speaks_is_answered_in_english():
     assert speaker("xx").code == "en"
+
+
+def test_reasons_of_the_gate_are_said_with_their_numbers():
+    better = say("entity F1 {after:.3f} after {before:.3f}", after=0.8125, before=0.7)
+    assert speaker("ru")(listed([better, say("by hand")])) == "F1 полей 0,812 вместо 0,700; вручную"
+    assert speaker("en")(listed([better, say("by hand")])) == "Entity F1 0.812 after 0.700; by hand"

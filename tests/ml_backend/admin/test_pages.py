@@ -7,7 +7,8 @@ from ml_backend.annotation_records import Correction, StoredAnnotation
 from ml_backend.commands.ordering import ASKED
 from ml_backend.learning_store import LearningStore
 from ml_backend.run_store import RunStore
-from ml_backend.versions import Versions
+from ml_backend.versions import REASON_TAG, Versions
+from ml_backend.words import keep, say
 from model.registry import Registry
 from model.tracking import RUN_TAG, Tracking
 from tests.ml_backend.test_learning_store import annotation
@@ -29,7 +30,7 @@ def annotate(learning, count, *corrections, **changes):
     learning.save(items)
 
 
-def register(settings, folder, f1):
+def register(settings, folder, f1, **more):
     """A version without weights: nothing here loads one."""
     draft = folder / f"draft-{f1}"
     draft.mkdir()
@@ -37,7 +38,7 @@ def register(settings, folder, f1):
     tracking = Tracking(settings.tracking_uri, settings.models_dir)
     run = tracking.begin(7, 1, "run 1")
     run.metrics({"challenger_f1_NAME": f1, "champion_f1_NAME": 0.5, "challenger_f1_micro": f1})
-    tags = {RUN_TAG: "1", "f1": str(f1), "documents": "60", "decision": "kept", "reason": "<b>not better</b>"}
+    tags = {RUN_TAG: "1", "f1": str(f1), "documents": "60", "decision": "kept", "reason": "<b>not better</b>"} | more
     return Registry(tracking).register(draft, 7, run, tags)
 
 
@@ -91,6 +92,23 @@ def test_versions_stand_side_by_side_with_their_fields_and_the_gates_reason(visi
     page = visitor.get(OVERVIEW + "versions").text
     assert "&lt;b&gt;not better&lt;/b&gt;" in page
     assert re.search(r"NAME</th>.*0\.875.*0\.750", page, re.DOTALL)
+
+
+def test_the_gates_reasons_are_shown_in_the_visitors_language(visitor, settings, store, registry, tmp_path):
+    why = say("{found} held-out documents of {least} needed", found=3, least=10)
+    register(settings, tmp_path, 0.7, cer="0.0123", **{REASON_TAG: keep(why)})
+    Versions(registry, RunStore(store.engine)).promote(7, 1, by="gate", reason=why)
+    page = visitor.get(OVERVIEW + "versions", headers={"Accept-Language": "ru"}).text
+    assert page.count("Отложенных документов 3, а нужно 10") + page.count("отложенных документов 3, а нужно 10") == 2
+    assert "проверка после обучения" in page
+    assert "1,23%" in page
+
+
+def test_errors_are_said_in_the_visitors_language(visitor):
+    answer, _, _ = visitor.press(OVERVIEW, "sync")
+    page = visitor.get(answer.location, headers={"Accept-Language": "ru"}).text
+    assert "Label Studio не указан." in page
+    assert "Задайте LABEL_STUDIO_URL и LABEL_STUDIO_API_KEY." in page
 
 
 def test_promoting_and_rolling_back_is_written_down_with_who_did_it(visitor, settings, store, registry, tmp_path):

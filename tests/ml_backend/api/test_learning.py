@@ -2,10 +2,14 @@
 
 import base64
 import json
+import socket
+import time
 
 import pytest
 
+from ml_backend.label_studio.client import LabelStudio
 from ml_backend.learning_store import LearningStore
+from ml_backend.self_learning import feedback as feedback_module
 from tests.conftest import card_png, print_card
 from tests.ml_backend.api_backend import PROJECT, TOKEN, ApiClient, build_api
 from tests.ml_backend.backend import RECTANGLES
@@ -150,6 +154,20 @@ def test_feedback_of_a_project_never_seen_waits_for_label_studio(make_settings):
     learning.options.remember_label_config(PROJECT, build_config())
     assert learning.feedback.absorb(PROJECT) == 1
     assert api.get(in_project("/feedback")).json["feedback"][0]["standing"] == "training_data"
+
+
+def test_feedback_is_answered_soon_while_label_studio_hangs_and_used_once_it_does_not(make_settings, monkeypatch):
+    monkeypatch.setattr(feedback_module, "PATIENCE_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = LabelStudio(f"http://127.0.0.1:{silent.getsockname()[1]}", "a legacy token", timeout=0.5)
+        app, _ = build_api(make_settings(api_token=TOKEN), label_studio=client)
+        api = ApiClient(app.test_client())
+        body = feedback(image_base64=base64.b64encode(IMAGE).decode())
+        assert api.post(in_project("/feedback/c-1"), json=body).json["standing"] == "waiting"
+    deadline = time.monotonic() + 30
+    while (standing := api.get(in_project("/feedback")).json["feedback"][0]["standing"]) != "training_data":
+        assert time.monotonic() < deadline, standing
+        time.sleep(0.1)
 
 
 def build_config():

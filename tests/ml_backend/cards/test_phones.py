@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml_backend.cards.phones import country_of, parse_phone, split_numbers
+from ml_backend.cards.phones import country_of, country_of_forms, parse_phone, split_numbers
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,42 @@ def test_a_value_that_holds_several_numbers_is_split_and_completed():
 def test_the_country_of_a_card_is_that_of_most_numbers_that_say_theirs():
     assert country_of(["+91 98450 12345", "+91 40 2600 1234", "+49 89 1234567", "555 2671"]) == "IN"
     assert country_of(["555 2671"]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "numbers"),
+    [
+        ("+91 481 2400100 7034000111", None, ["+91 481 2400100", "7034000111"]),
+        ("(415) 555-2671 (415) 555-2672", "US", ["(415) 555-2671", "(415) 555-2672"]),
+        ("+49 89 1234567", None, ["+49 89 1234567"]),
+        ("040 6600 1237/8", "IN", ["040 6600 1237", "04066001238"]),
+        ("08672, 224441", "IN", ["08672 224441"]),
+        ("+27 (0)|1 236 8601", None, ["+27 (0)11 236 8601"]),
+        ("+1-4l5-555-2671", None, ["+1-415-555-2671"]),
+    ],
+)
+def test_numbers_that_spaces_part_or_recognisers_misread_are_told_apart(text, country, numbers):
+    assert split_numbers(text, country) == numbers
+
+
+@pytest.mark.parametrize(
+    ("texts", "country"),
+    [
+        (["(415) 555-2671"], "US"),
+        (["415.555.2671", "T 415-555-2672"], "US"),
+        (["123-456-7890"], None),
+        (["98450 12345"], "IN"),
+        (["8 (495) 123-45-67"], "RU"),
+        (["0300-8400123"], "PK"),
+        (["98450 12345", "415-555-2671"], None),
+        (["91 98450 12345"], None),
+    ],
+)
+def test_how_numbers_are_written_tells_a_country_where_hardly_another_writes_so(texts, country):
+    assert country_of_forms(texts) == country
+
+
+def test_a_number_in_brackets_is_not_one_that_lost_its_plus():
+    # Without brackets and with a plus it would be an Austrian one.
+    assert parse_phone("(435) 797-1429").e164 is None
+    assert parse_phone("(435) 797-1429", country="US").e164 == "+14357971429"

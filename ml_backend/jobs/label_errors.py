@@ -1,0 +1,54 @@
+"""The background job that searches annotated documents for labels that are probably wrong: what RQ calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ml_backend.admin.action_store import ActionStore
+from ml_backend.admin.actions import finish
+from ml_backend.jobs.scoring import WorkerNotReadyError
+from ml_backend.label_suspects import LabelSuspect
+from ml_backend.words import Words, say
+
+ACTION = "label_errors"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSearch:
+    """Searches when a button of the panel asks for it.
+
+    Attributes:
+        actions: Where the panel waits for the outcome.
+        renew: Searches a project's documents anew, and returns the queue.
+    """
+
+    actions: ActionStore
+    renew: Callable[[int], Sequence[LabelSuspect]]
+
+    def search(self, project_id: int, key: str) -> str:
+        """Search, and end the action of that key."""
+        finish(self.actions, key, ACTION, project_id, lambda: self._outcome(project_id))
+        return f"searched project {project_id}"
+
+    def _outcome(self, project_id: int) -> Sequence[Words]:
+        found = self.renew(project_id)
+        if not found:
+            return [say("No label is in doubt.")]
+        return [say("Annotated documents to look at again: {count}.", count=len(found))]
+
+
+_search: LabelSearch | None = None
+
+
+def provide(search: LabelSearch | None) -> None:
+    """Set what the job works with in this process; the worker does so before it takes its first job."""
+    global _search
+    _search = search
+
+
+def search_labels(project_id: int, key: str) -> str:
+    """Run :meth:`LabelSearch.search` with the worker's services."""
+    if _search is None:
+        raise WorkerNotReadyError("This worker has no models.", WorkerNotReadyError.hint)
+    return _search.search(project_id, key)
