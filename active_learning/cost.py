@@ -33,6 +33,9 @@ class Signals:
         entropy: Sum over the words.
         disagreement: Sum of BALD over the words, or of the committee's.
         reading: Sum over the lines of one minus their confidence.
+        reading_margin: Sum over the lines of one minus the margin of their best path through CTC
+            (:class:`active_learning.uncertainty.ReadingUncertainty`).
+        former: Sum over the words of how surely the former champion contradicts.
         missing: Values that are probably lacking (:meth:`active_learning.missing.UsualFields.expected_missing`).
     """
 
@@ -42,6 +45,8 @@ class Signals:
     entropy: float = 0.0
     disagreement: float = 0.0
     reading: float = 0.0
+    reading_margin: float = 0.0
+    former: float = 0.0
     missing: float = 0.0
 
     def to_json(self) -> dict[str, float]:
