@@ -4,18 +4,18 @@
     python -m benchmarks.finetuned_order run cards --folder CARDS --seeds 101 102 103
     python -m benchmarks.finetuned_order report
 
-CARDS is a folder as for :mod:`benchmarks.finetune`. As in the product, the first ten documents are the most typical
-ones, the next follow the doubts of the weights that ship, and after each fine-tuning those of the new version, ten
-documents an order. A fifth of the documents tells when to stop. Every fine-tuning begins with the weights that ship and
-takes the same number of steps. The skewed mix is :mod:`benchmarks.simulation`'s; its fields have names of their own, so
-that the weights, which know such cards, have to learn what they are called.
+A run that is repeated goes on where it was. CARDS is a folder as for :mod:`benchmarks.finetune`. As in the product,
+the first ten documents are the most typical ones, the next follow the doubts of the weights that ship, and after each
+fine-tuning those of the new version, ten documents an order. A fifth of the documents tells when to stop. Every fine-
+tuning begins with the weights that ship and takes the same number of steps. The skewed mix is
+:mod:`benchmarks.simulation`'s; its fields have names of their own, so that the weights, which know such cards, have
+to learn what they are called.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -76,21 +76,15 @@ def main() -> None:
     run.add_argument("--strategies", nargs="+", default=[_RANDOM, DEFAULT_STRATEGY])
     report = commands.add_parser("report", help="print tables of what was simulated")
     for command in (run, report):
-        command.add_argument("--results", type=Path, default=Path(".run/finetuned-order.jsonl"))
+        command.add_argument("--work", type=Path, default=Path(".run/finetuned-order"), help="what is done goes there")
     options = parser.parse_args()
     if options.command == "report":
-        print_report([json.loads(row) for row in options.results.read_text(encoding="utf-8").splitlines()])
+        print_report([json.loads(path.read_text(encoding="utf-8")) for path in sorted(options.work.glob("*.json"))])
         return
     for seed in options.seeds:
         docs = skewed(seed) if options.collection == "skewed" else cards(options.folder, options.pages)
         for strategy in options.strategies:
-            start = time.perf_counter()
-            curve = simulate(docs, options.collection, strategy, seed)
-            row = {"collection": options.collection, "seed": seed, "strategy": strategy, "curve": curve}
-            options.results.parent.mkdir(parents=True, exist_ok=True)
-            with options.results.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-            print(options.collection, seed, strategy, f"{time.perf_counter() - start:.0f} s", curve, flush=True)
+            simulate(docs, options.collection, strategy, seed, options.work)
 
 
 def skewed(seed: int) -> Documents:
@@ -114,31 +108,33 @@ def cards(folder: Path, kept: Path) -> Documents:
     return Documents(examples, ("all",) * len(examples), {"FAX": "PHONE"}, True)
 
 
-def simulate(docs: Documents, collection: str, strategy: str, seed: int) -> list[tuple[int, float, float]]:
-    """Annotate and fine-tune; return size, micro and macro F1 of the weights that ship, and after each fine-tuning."""
+def simulate(docs: Documents, collection: str, strategy: str, seed: int, work: Path) -> None:
+    """Annotate and fine-tune, size after size; what is done already is not done again."""
     pool, test = split(docs, TEST[collection] // (2 if collection == "skewed" else 1), np.random.default_rng(seed))
-    rng = np.random.default_rng((seed, 1))
-    replay = [simulated_card(3_500_000 + 1000 * seed + i) for i in range(60)]
-    if collection == "skewed":
-        # Their names would contradict the project's own.
-        replay = []
+    by_chance = [pool[int(i)] for i in np.random.default_rng((seed, 1)).permutation(len(pool))]
+    # Replayed cards have fields by the weights' names, which would contradict those of the skewed mix.
+    replay = [simulated_card(3_500_000 + 1000 * seed + i) for i in range(60)] if collection == "cards" else []
+    work.mkdir(parents=True, exist_ok=True)
     done: list[int] = []
-    left = list(pool)
-    by_chance = [left[int(i)] for i in rng.permutation(len(left))]
-    curve = [(0, *f1(docs, SHIPPED_WEIGHTS, test))] if collection == "cards" else []
-    with tempfile.TemporaryDirectory() as folder:
-        weights = SHIPPED_WEIGHTS
-        for size in SIZES:
+    weights = SHIPPED_WEIGHTS
+    for size in SIZES:
+        start = time.perf_counter()
+        name = f"{collection}-{seed}-{strategy}-{size}"
+        result, folder = work / f"{name}.json", work / name
+        if not result.exists():
             if strategy == _RANDOM:
                 done = by_chance[:size]
             else:
+                rng = np.random.default_rng((seed, size))
                 chosen = chooser(docs, weights, pool, strategy, rng)
                 while len(done) < size:
                     done += chosen(done)[: min(BATCH, size - len(done))]
-            weights = learn(docs, done, replay, Path(folder) / str(size), seed)
-            curve.append((size, *f1(docs, weights, test)))
-            print(collection, seed, strategy, size, f"{curve[-1][1]:.3f}", flush=True)
-    return curve
+            learn(docs, done, replay, folder, seed)
+            micro, macro = f1(docs, folder, test)
+            row = {"collection": collection, "seed": seed, "strategy": strategy, "size": size, "done": done}
+            result.write_text(json.dumps(row | {"micro": micro, "macro": macro}), encoding="utf-8")
+            print(name, f"{time.perf_counter() - start:.0f} s {micro:.3f} {macro:.3f}", flush=True)
+        done, weights = list(json.loads(result.read_text(encoding="utf-8"))["done"]), folder
 
 
 def chooser(
@@ -213,26 +209,27 @@ def f1(docs: Documents, weights: Path, rows: Sequence[int]) -> tuple[float, floa
 
 
 def print_report(rows: Sequence[dict]) -> None:  # type: ignore[type-arg]
-    for collection in dict.fromkeys(row["collection"] for row in rows):
-        for column, kind in ((1, "micro"), (2, "macro")):
-            table = {(r["strategy"], r["seed"]): r["curve"] for r in rows if r["collection"] == collection}
-            names = [name for name in dict.fromkeys(name for name, _ in table) if name != _RANDOM]
-            print(f"\n{collection}, {kind} F1\n\n| documents | seeds | {_RANDOM} |", end="")
-            print("".join(f" {name} | {name}, gain (95 %), each seed |" for name in names))
-            print("|---:|---:|---:|" + "---:|---:|" * len(names))
-            seeds = [seed for name, seed in table if name == _RANDOM]
-            for place, point in enumerate(table[_RANDOM, seeds[0]]):
-                base = {s: table[_RANDOM, s][place][column] for s in seeds}
-                cells = [f"{point[0]}", f"{len(seeds)}", f"{np.mean(list(base.values())):.3f}"]
-                for name in names:
-                    mine = {s: table[name, s][place][column] for s in seeds if (name, s) in table}
-                    gains = [value - base[s] for s, value in mine.items()]
-                    low, high = interval(gains)
-                    cells += [
-                        f"{np.mean(list(mine.values())):.3f}",
-                        f"{np.mean(gains):+.3f} ({low:+.3f} to {high:+.3f}): " + ", ".join(f"{g:+.3f}" for g in gains),
-                    ]
-                print("| " + " | ".join(cells) + " |")
+    table = {(r["collection"], r["strategy"], r["size"], r["seed"]): r for r in rows}
+    print(f"| collection | F1 | documents | seeds | {_RANDOM} | strategy | mean | gain (95 %) | each seed |")
+    print("|---|---|---:|---:|---:|---|---:|---:|---|")
+    for collection, strategy in dict.fromkeys((c, s) for c, s, _, _ in table if s != _RANDOM):
+        for size in SIZES:
+            for kind in ("micro", "macro"):
+                pairs = [
+                    (table[collection, strategy, size, seed][kind], table[collection, _RANDOM, size, seed][kind])
+                    for seed in sorted({seed for *_, seed in table})
+                    if (collection, strategy, size, seed) in table and (collection, _RANDOM, size, seed) in table
+                ]
+                if not pairs:
+                    continue
+                mine, base = (float(np.mean(column)) for column in zip(*pairs, strict=True))
+                gains = [one - other for one, other in pairs]
+                low, high = interval(gains)
+                each = ", ".join(f"{gain:+.3f}" for gain in gains)
+                print(
+                    f"| {collection} | {kind} | {size} | {len(pairs)} | {base:.3f} | {strategy} | {mine:.3f} "
+                    f"| {np.mean(gains):+.3f} ({low:+.3f} to {high:+.3f}) | {each} |"
+                )
 
 
 if __name__ == "__main__":
