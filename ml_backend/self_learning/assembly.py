@@ -114,7 +114,7 @@ def build_self_learning(
         CustomFields(projects, options),
         options,
         Patterns(learning, feedback.store),
-        Extraction(models),
+        Extraction(models, recommender),
         recommender,
     )
 
