@@ -186,16 +186,12 @@ def cost_signals(signals: Signals, usual: UsualFields, names: Mapping[str, str])
     )
 
 
-def arms(met: Iterable[Met]) -> tuple[list[int], list[int]]:
-    """Return the corrections of the strategy's documents and of those drawn by chance.
-
-    Versions differ in what they get wrong, so that only those count of which both arms have documents.
-    """
+def arms(met: Iterable[Met]) -> list[tuple[list[int], list[int]]]:
+    """Return, by version, the corrections of the strategy's documents and of those drawn by chance."""
     by_version: defaultdict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for each in met:
         by_version[each.version][each.control].append(each.cost)
-    both = [pair for pair in by_version.values() if all(pair)]
-    return [cost for active, _ in both for cost in active], [cost for _, control in both for cost in control]
+    return list(by_version.values())
 
 
 def _pool(

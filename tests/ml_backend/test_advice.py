@@ -135,7 +135,7 @@ def test_arms_that_met_different_versions_are_not_compared(store: Store) -> None
 
 
 def test_small_arm_of_the_order_is_said_to_be_small() -> None:
-    saved = estimate_labels_saved([3.0] * 5, [3.0] * 30, np.random.default_rng(0))
+    saved = estimate_labels_saved([([3.0] * 5, [3.0] * 30)], np.random.default_rng(0))
     assert saved_in_words(saved) == (
         "Whether the order saves labels is not known yet: 15 more documents chosen by the order are needed."
     )
