@@ -38,6 +38,7 @@ from model.extraction.extractor import Extractor
 from model.extraction.finetune import FinetunePlan, fine_tune
 from model.extraction.make_weights import simulated_card
 from model.extraction.training import Example
+from model.page_codec import decode_page, encode_page
 from model.pipeline import SHIPPED_WEIGHTS
 
 SIZES = (20, 40, 80)
@@ -82,19 +83,24 @@ def main() -> None:
         print_report([json.loads(path.read_text(encoding="utf-8")) for path in sorted(options.work.glob("*.json"))])
         return
     for seed in options.seeds:
-        docs = skewed(seed) if options.collection == "skewed" else cards(options.folder, options.pages)
+        docs = skewed(seed, options.work) if options.collection == "skewed" else cards(options.folder, options.pages)
         for strategy in options.strategies:
             simulate(docs, options.collection, strategy, seed, options.work)
 
 
-def skewed(seed: int) -> Documents:
-    """Return a mix whose fields have names that the weights do not know."""
-    pairs = skewed_documents(200, TEST["skewed"] // 2, seed)
-    examples = []
-    for example, _ in pairs:
-        tags = tuple(tag if tag == OUTSIDE else f"{tag[:2]}{_OWN}{tag[2:]}" for tag in example.tags)
-        examples.append(replace(example, tags=tags))
-    return Documents(tuple(examples), tuple(kind for _, kind in pairs), {}, False)
+def skewed(seed: int, work: Path) -> Documents:
+    """Return a mix whose fields have names that the weights do not know; it is kept in ``work``."""
+    kept = work / f"skewed-{seed}.jsonl"
+    if not kept.exists():
+        work.mkdir(parents=True, exist_ok=True)
+        rows = []
+        for example, kind in skewed_documents(200, TEST["skewed"] // 2, seed):
+            tags = [tag if tag == OUTSIDE else f"{tag[:2]}{_OWN}{tag[2:]}" for tag in example.tags]
+            rows.append(json.dumps({"kind": kind, "tags": tags, "page": encode_page(example.page)}) + "\n")
+        kept.write_text("".join(rows), encoding="utf-8")
+    read = [json.loads(row) for row in kept.read_text(encoding="utf-8").splitlines()]
+    examples = tuple(Example(decode_page(row["page"]), tuple(row["tags"])) for row in read)
+    return Documents(examples, tuple(row["kind"] for row in read), {}, False)
 
 
 def cards(folder: Path, kept: Path) -> Documents:
