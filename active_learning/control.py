@@ -65,33 +65,47 @@ class LabelsSaved:
     winning: Winning
 
 
-def estimate_labels_saved(active: Sequence[float], control: Sequence[float], rng: np.random.Generator) -> LabelsSaved:
+#: Corrections of each document that the strategy chose, and of each one drawn by chance, 0 or more.
+Arms = tuple[Sequence[float], Sequence[float]]
+
+
+def estimate_labels_saved(by_version: Sequence[Arms], rng: np.random.Generator) -> LabelsSaved:
     """Compare what was corrected in the strategy's documents and in those drawn by chance.
 
     What a document teaches is taken to be what had to be corrected in it: a document without a correction tells the
-    model what it knew. Documents of both arms must have been pre-labelled by the same versions; compare only those.
-    The interval is the bootstrap's (Efron, 1979).
+    model what it knew. Versions differ in what they get wrong, so that documents are compared with those that the same
+    version has pre-labelled, and each version counts by the strategy's documents (direct standardisation): a chance
+    that drew more under one version than under another says nothing of the order. The interval is the bootstrap's
+    (Efron, 1979), within each version.
 
     Args:
-        active: Corrections of each document that the strategy chose, 0 or more.
-        control: Of each document drawn by chance.
+        by_version: The two arms by version; one that lacks an arm is passed over.
         rng: Where chance comes from.
     """
-    mine, theirs = np.asarray(active, dtype=np.float64), np.asarray(control, dtype=np.float64)
-    if not len(mine) or not len(theirs):
-        return LabelsSaved(1.0, 0.0, float("inf"), 0.0, 0.0, 0.0, len(mine), len(theirs), Winning.UNKNOWN)
-    ratios = _ratio(
-        mine[rng.integers(len(mine), size=(_DRAWS, len(mine)))].mean(axis=1),
-        theirs[rng.integers(len(theirs), size=(_DRAWS, len(theirs)))].mean(axis=1),
-    )
+    pairs = [
+        (np.asarray(active, dtype=np.float64), np.asarray(control, dtype=np.float64))
+        for active, control in by_version
+        if len(active) and len(control)
+    ]
+    count, drawn = (sum(len(pair[side]) for pair in pairs) for side in (0, 1))
+    if not pairs:
+        return LabelsSaved(1.0, 0.0, float("inf"), 0.0, 0.0, 0.0, 0, 0, Winning.UNKNOWN)
+    weights = np.array([len(active) / count for active, _ in pairs])
+    means = np.array([[arm.mean() for arm in pair] for pair in pairs])
+    draws = np.array([[_means(arm, rng) for arm in pair] for pair in pairs])
+    ratio = float(_ratio(*np.tensordot(weights, means, axes=1)))
+    ratios = _ratio(*np.tensordot(weights, draws, axes=1))
     low, high = (float(x) for x in np.quantile(ratios, ((1 - _COVER) / 2, (1 + _COVER) / 2)))
-    ratio = float(_ratio(float(mine.mean()), float(theirs.mean())))
-    enough = min(len(mine), len(theirs)) >= LEAST_ARM
+    enough = min(count, drawn) >= LEAST_ARM
     winning = (Winning.YES if low > 1 else Winning.NO) if enough else Winning.UNKNOWN
-    count = len(mine)
     return LabelsSaved(
-        ratio, low, high, (ratio - 1) * count, (low - 1) * count, (high - 1) * count, count, len(theirs), winning
+        ratio, low, high, (ratio - 1) * count, (low - 1) * count, (high - 1) * count, count, drawn, winning
     )
+
+
+def _means(arm: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Return the mean of each of the bootstrap's draws, shape ``(draws,)``."""
+    return np.asarray(arm[rng.integers(len(arm), size=(_DRAWS, len(arm)))].mean(axis=1))
 
 
 def _ratio(over: FloatArray | float, under: FloatArray | float) -> FloatArray:

@@ -1,7 +1,9 @@
 """How many corrections a document will need: learned from what documents with such scores really needed.
 
 A weighted sum of the signals, no weight below 0, puts documents into an order; isotonic regression (Barlow et al.,
-1972) turns it into corrections. Both keep the direction: a worse signal never lowers the expected cost.
+1972) turns it into corrections. Both keep the direction: a worse signal never lowers the expected cost. Where learned
+weights order the documents at hand no better than the models' own expectation does, by cross validation, that one
+orders, and only its corrections are learned.
 """
 
 from __future__ import annotations
@@ -12,14 +14,19 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import nnls
+from scipy.stats import spearmanr
 from sklearn.isotonic import IsotonicRegression
 
 from active_learning.pool import FloatArray
 
 #: Documents whose corrections are known, below which nothing is learned from them.
 LEAST_HISTORY = 30
+#: Parts that the history is cut into to see how well learned weights order documents that they were not learned from.
+_FOLDS = 5
 #: Pull of the weights towards 0, in documents: signals go together, and a short history says little of which counts.
 _RIDGE = 5.0
+#: By so much the weighted sum orders documents whose corrections are the same.
+_HAIR = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,9 @@ class Signals:
         entropy: Sum over the words.
         disagreement: Sum of BALD over the words, or of the committee's.
         reading: Sum over the lines of one minus their confidence.
+        reading_margin: Sum over the lines of one minus the margin of their best path through CTC
+            (:class:`active_learning.uncertainty.ReadingUncertainty`).
+        former: Sum over the words of how surely the former champion contradicts.
         missing: Values that are probably lacking (:meth:`active_learning.missing.UsualFields.expected_missing`).
     """
 
@@ -42,6 +52,8 @@ class Signals:
     entropy: float = 0.0
     disagreement: float = 0.0
     reading: float = 0.0
+    reading_margin: float = 0.0
+    former: float = 0.0
     missing: float = 0.0
 
     def to_json(self) -> dict[str, float]:
@@ -62,6 +74,8 @@ class Signals:
 
 
 NAMES = tuple(f.name for f in fields(Signals))
+#: What the models themselves expect: the sum of these.
+_OWN = ("expected_corrections", "missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +96,7 @@ class ExpectedCost:
 
     @property
     def learned(self) -> bool:
-        """Whether it knows more than the models' own expectation."""
+        """Whether it knows more than the models' own expectation, be it only how many corrections that stands for."""
         return bool(self.weights)
 
     @staticmethod
@@ -95,28 +109,21 @@ class ExpectedCost:
 
         Returns:
             One that falls back to expected corrections if there are fewer than :data:`LEAST_HISTORY` documents, or
-            nothing differs between them.
+            nothing differs between them; that orders by them where learned weights do not order better (Spearman's
+            rank correlation with the real corrections, out of sample).
         """
         real = np.asarray(costs, dtype=np.float64)
         if len(real) < LEAST_HISTORY or np.ptp(real) == 0:
             return ExpectedCost(history=len(real))
         table = _table(signals)
-        # Signals of different size count alike; roots, since a document with a hundred edits says no more than others.
-        spread = table.std(axis=0)
-        scaled = np.divide(table, spread, out=np.zeros_like(table), where=spread > 0)
-        pull = np.sqrt(_RIDGE) * np.eye(len(NAMES))
-        rows = np.vstack((np.column_stack((scaled, np.ones(len(real)))), np.column_stack((pull, np.zeros(len(NAMES))))))
-        found = nnls(rows, np.concatenate((np.sqrt(real), np.zeros(len(NAMES)))))[0][:-1]
-        weights = np.divide(found, spread, out=np.zeros_like(found), where=spread > 0)
-        if not weights.any():
+        own = np.array([float(name in _OWN) for name in NAMES])
+        weights = _weights(table, real)
+        if not weights.any() or _skill(_out_of_sample(table, real), real) <= _skill(table @ own, real):
+            weights = own
+        if not np.ptp(table @ weights):
             return ExpectedCost(history=len(real))
-        steps = IsotonicRegression(y_min=0.0, out_of_bounds="clip").fit(table @ weights, real)
-        return ExpectedCost(
-            tuple(map(float, weights)),
-            tuple(map(float, steps.X_thresholds_)),
-            tuple(map(float, steps.y_thresholds_)),
-            len(real),
-        )
+        scores, corrections = _steps(table @ weights, real)
+        return ExpectedCost(tuple(map(float, weights)), scores, corrections, len(real))
 
     def predict(self, signals: Sequence[Signals]) -> FloatArray:
         """Return the corrections that each document will probably need, shape ``(documents,)``, 0 or more.
@@ -125,9 +132,9 @@ class ExpectedCost:
         """
         table = _table(signals)
         if not self.learned:
-            return np.asarray(table[:, 0] + table[:, NAMES.index("missing")])
+            return np.asarray(sum(table[:, NAMES.index(name)] for name in _OWN))
         raw = table @ np.array(self.weights)
-        return np.asarray(np.interp(raw, self.scores, self.costs) + 1e-6 * raw)
+        return np.asarray(np.interp(raw, self.scores, self.costs) + _HAIR * raw)
 
     def to_json(self) -> dict[str, Any]:
         """Return what :meth:`from_json` reads."""
@@ -156,3 +163,37 @@ def _table(signals: Sequence[Signals]) -> FloatArray:
     return np.array([[getattr(each, name) for name in NAMES] for each in signals], dtype=np.float64).reshape(
         -1, len(NAMES)
     )
+
+
+def _weights(table: FloatArray, real: FloatArray) -> FloatArray:
+    """Return a weight for each signal, 0 or more, shape ``(signals,)``."""
+    # Signals of different size count alike; roots, since a document with a hundred edits says no more than others.
+    spread = table.std(axis=0)
+    scaled = np.divide(table, spread, out=np.zeros_like(table), where=spread > 0)
+    pull = np.sqrt(_RIDGE) * np.eye(len(NAMES))
+    rows = np.vstack((np.column_stack((scaled, np.ones(len(real)))), np.column_stack((pull, np.zeros(len(NAMES))))))
+    found = nnls(rows, np.concatenate((np.sqrt(real), np.zeros(len(NAMES)))))[0][:-1]
+    return np.asarray(np.divide(found, spread, out=np.zeros_like(found), where=spread > 0))
+
+
+def _steps(scores: FloatArray, real: FloatArray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return where the corrections' steps stand, and how high they are."""
+    steps = IsotonicRegression(y_min=0.0, out_of_bounds="clip").fit(scores, real)
+    return tuple(map(float, steps.X_thresholds_)), tuple(map(float, steps.y_thresholds_))
+
+
+def _out_of_sample(table: FloatArray, real: FloatArray) -> FloatArray:
+    """Return the corrections that each document would have been expected to need by what the others teach."""
+    fold = np.random.default_rng(0).permutation(len(real)) % _FOLDS
+    expected = np.zeros(len(real))
+    for held in range(_FOLDS):
+        others, mine = fold != held, fold == held
+        weights = _weights(table[others], real[others])
+        raw = table[mine] @ weights
+        expected[mine] = np.interp(raw, *_steps(table[others] @ weights, real[others])) + _HAIR * raw
+    return expected
+
+
+def _skill(expected: FloatArray, real: FloatArray) -> float:
+    """Return the rank correlation of expected and real corrections; -1 where nothing is told apart."""
+    return float(spearmanr(expected, real)[0]) if np.ptp(expected) else -1.0

@@ -27,6 +27,7 @@ class Thresholds:
         most_blocks: More on a page, on average, are unusual.
         classifier_confidence: Mean confidence of the named values below it is low.
         disagreement: Above it, the committee is at odds.
+        reading_margin: A block whose text leads the next best one by less could well say something else.
         critical_fields: Fields that a document must have.
         usual_share: A field that at least this share of the annotated documents has is usual.
         novelty: Distance from the nearest annotated document above which a document is like none of them, as a
@@ -43,6 +44,7 @@ class Thresholds:
     most_blocks: int = 30
     classifier_confidence: float = 0.6
     disagreement: float = 0.3
+    reading_margin: float = 0.1
     critical_fields: tuple[str, ...] = ("NAME", "PHONE", "EMAIL")
     usual_share: float = 0.7
     novelty: float = 2.0
@@ -54,6 +56,7 @@ class Thresholds:
             "low_block_share",
             "classifier_confidence",
             "disagreement",
+            "reading_margin",
             "usual_share",
         ):
             if not 0 <= getattr(self, name) <= 1:
@@ -78,6 +81,8 @@ class DocumentFacts:
         novelty: Distance from the nearest annotated document, as a multiple of the usual one; None where unknown.
         usual: What annotated documents have.
         pages: Pages with blocks, 1 or more.
+        block_margins: By how much the text of a block led the next best one, in ``[0, 1]``, of the blocks of which that
+            is known.
     """
 
     block_scores: Sequence[float]
@@ -88,6 +93,7 @@ class DocumentFacts:
     novelty: float | None = None
     usual: UsualFields = field(default_factory=lambda: UsualFields({}, 0))
     pages: int = 1
+    block_margins: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +116,15 @@ def should_send_for_annotation(document: DocumentFacts, thresholds: Thresholds |
 
     Priority 3: nothing or very little is read surely, many blocks are unsure, two critical fields or more are missing,
     or there are too few blocks. Priority 2: the average is low, one critical field is missing, or there are too many
-    blocks. Priority 1: fields are unsure, the committee disagrees, and edge cases: a usual field is missing, two fields
-    are hard to tell apart, nothing alike was annotated.
+    blocks. Priority 1: fields are unsure, the committee disagrees, and edge cases: many blocks could well say something
+    else, a usual field is missing, two fields are hard to tell apart, nothing alike was annotated.
     """
     limits = thresholds or Thresholds()
     blocks = np.asarray(document.block_scores, dtype=np.float64)
     sure = float(blocks.mean()) if len(blocks) else 0.0
     found = [
         *_reading(blocks, sure, limits),
+        *_ambiguous(np.asarray(document.block_margins, dtype=np.float64), limits),
         *_critical(document, limits),
         *_block_count(len(blocks), document.pages, limits),
         *_classifier(document, limits),
@@ -141,6 +148,13 @@ def _reading(blocks: FloatArray, sure: float, limits: Thresholds) -> _Found:
     if low > limits.low_block_share:
         found.append((HIGH, Reason(ReasonCode.MANY_LOW_BLOCKS, (), low, limits.low_block_share)))
     return found
+
+
+def _ambiguous(margins: FloatArray, limits: Thresholds) -> _Found:
+    torn = float((margins < limits.reading_margin).mean()) if len(margins) else 0.0
+    if torn <= limits.low_block_share:
+        return []
+    return [(LOW, Reason(ReasonCode.AMBIGUOUS_READING, (), torn, limits.low_block_share))]
 
 
 def _critical(document: DocumentFacts, limits: Thresholds) -> _Found:

@@ -1,6 +1,7 @@
 """Strategies that look at a batch as a whole, so that its documents teach different things.
 
-All compare places around the pool's middle (:func:`active_learning.geometry.placed`).
+All compare places around the pool's middle (:func:`active_learning.geometry.placed`). Of a pool larger than
+:data:`MOST_COMPARED` they look at a part: at the highest scores where they have a score, else at some drawn by chance.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import numpy as np
 from sklearn.cluster import KMeans, MiniBatchKMeans
 
 from active_learning.geometry import nearest_distance, placed
-from active_learning.pool import SCORES, FloatArray, IntArray, Labelled, Pool
+from active_learning.pool import SCORES, FloatArray, IntArray, Labelled, Pool, QueryStrategy
 from active_learning.simple import highest
 
 #: Neighbours that say how typical a document is.
 _NEIGHBOURS = 20
+#: Documents that are compared with one another at most; what is beyond would cost time and change little of the choice.
+MOST_COMPARED = 20_000
 #: Documents up to which groups are found by full k-means.
 _ALL_AT_ONCE = 5000
 
@@ -30,6 +33,8 @@ class KMeansCentres:
         """Choose a batch; see :class:`active_learning.pool.QueryStrategy`."""
         if not len(pool) or not count:
             return _none()
+        if len(pool) > MOST_COMPARED:
+            return _of_some(self, pool, labelled, count, rng, _drawn(len(pool), rng))
         rows, _ = placed(pool.embeddings)
         groups, centres, sizes = _groups(rows, count, rng)
         distances = ((rows - centres[groups]) ** 2).sum(axis=1)
@@ -49,6 +54,8 @@ class CoreSet:
 
     def choose(self, pool: Pool, labelled: Labelled, count: int, rng: np.random.Generator) -> IntArray:
         """Choose a batch; see :class:`active_learning.pool.QueryStrategy`."""
+        if len(pool) > MOST_COMPARED:
+            return _of_some(self, pool, labelled, count, rng, _drawn(len(pool), rng))
         rows, known = placed(pool.embeddings, labelled.embeddings)
         return _farthest(rows, known, np.ones(len(pool)), count, rng)
 
@@ -67,6 +74,8 @@ class Badge:
         """Choose a batch; see :class:`active_learning.pool.QueryStrategy`."""
         if not len(pool) or not count:
             return _none()
+        if len(pool) > MOST_COMPARED:
+            return _of_some(self, pool, labelled, count, rng, _drawn(len(pool), rng))
         if pool.gradients is not None:
             rows = np.asarray(pool.gradients, dtype=np.float32)
         else:
@@ -109,6 +118,9 @@ class DiverseUncertainty:
 
     def choose(self, pool: Pool, labelled: Labelled, count: int, rng: np.random.Generator) -> IntArray:
         """Choose a batch; see :class:`active_learning.pool.QueryStrategy`."""
+        if len(pool) > MOST_COMPARED:
+            best = highest(pool.column(self.score), rng)[:MOST_COMPARED]
+            return _of_some(self, pool, labelled, count, rng, best)
         rows, known = placed(pool.embeddings, labelled.embeddings)
         ranks = np.empty(len(pool))
         ranks[highest(pool.column(self.score), rng)] = np.arange(len(pool), 0, -1) / max(1, len(pool))
@@ -129,6 +141,8 @@ class MostTypical:
         """Choose a batch; see :class:`active_learning.pool.QueryStrategy`."""
         if not len(pool) or not count:
             return _none()
+        if len(pool) > MOST_COMPARED:
+            return _of_some(self, pool, labelled, count, rng, _drawn(len(pool), rng))
         rows, known = placed(pool.embeddings, labelled.embeddings)
         groups, centres, sizes = _groups(rows, count + min(len(known), count), rng)
         taken = np.bincount(_nearest(known, centres), minlength=len(centres)) if len(known) else 0 * sizes
@@ -138,6 +152,18 @@ class MostTypical:
             if len(members := np.flatnonzero(groups == group))
         ]
         return _filled(firsts, len(pool), count, rng)
+
+
+def _of_some(
+    strategy: QueryStrategy, pool: Pool, labelled: Labelled, count: int, rng: np.random.Generator, some: IntArray
+) -> IntArray:
+    """Choose a batch out of some rows of a pool; filled up by chance where they are too few."""
+    chosen = some[strategy.choose(pool.take(some), labelled, count, rng)]
+    return _filled(list(chosen), len(pool), count, rng) if len(chosen) < count else chosen
+
+
+def _drawn(size: int, rng: np.random.Generator) -> IntArray:
+    return np.sort(rng.choice(size, MOST_COMPARED, replace=False))
 
 
 def _groups(rows: FloatArray, count: int, rng: np.random.Generator) -> tuple[IntArray, FloatArray, IntArray]:

@@ -29,14 +29,15 @@ def placed(embeddings: FloatArray, others: FloatArray | None = None) -> tuple[Fl
     there = (rows != 0).any(axis=1)
     if not there.any():
         return rows, np.zeros((0, rows.shape[1]), dtype=np.float32)
-    middle = rows[there].mean(axis=0, dtype=np.float64).astype(np.float32)
+    middle = rows.mean(axis=0, dtype=np.float64, where=there[:, None]).astype(np.float32)
     result = _around(rows, middle)
-    spread = float(np.sqrt((result[there] ** 2).sum(axis=1).mean(dtype=np.float64)))
+    spread = float(np.sqrt(np.einsum("ij,ij->i", result, result).sum(dtype=np.float64) / there.sum()))
     # Documents that differ by rounding alone are equal.
     scale = np.float32(1 / spread if spread > 1e-6 * float(np.linalg.norm(middle)) else 0)
+    result *= scale
     if others is None or not len(others):
-        return result * scale, np.zeros((0, rows.shape[1]), dtype=np.float32)
-    return result * scale, _around(np.asarray(others, dtype=np.float32), middle) * scale
+        return result, np.zeros((0, rows.shape[1]), dtype=np.float32)
+    return result, _around(np.asarray(others, dtype=np.float32), middle) * scale
 
 
 def nearest_distance(rows: FloatArray, to: FloatArray) -> FloatArray:
@@ -69,4 +70,6 @@ def _blocks(count: int) -> Iterator[slice]:
 
 
 def _around(rows: FloatArray, middle: FloatArray) -> FloatArray:
-    return np.where((rows != 0).any(axis=1)[:, None], rows - middle, np.float32(0))
+    result = rows - middle
+    result[~(rows != 0).any(axis=1)] = 0
+    return result

@@ -75,7 +75,8 @@ def rank(
     scores = pool.column(fallback_score)[rest]
     rest = rest[rng.permutation(len(rest)) if by_chance else highest(scores, rng)]
     if radius > 0 and len(chosen):
-        late[rest] |= nearest_distance(rows[rest], rows[chosen]) < radius
+        late |= nearest_distance(rows, rows[chosen]) < radius
+        late[chosen] = False
     order = np.concatenate((chosen, rest[~late[rest]], rest[late[rest]])).astype(np.int64)
     acquisition = np.empty(len(pool))
     acquisition[order] = np.arange(len(pool), 0, -1) / max(1, len(pool))
@@ -100,7 +101,8 @@ def _fresh(
         if len(chosen) >= batch or not len(open_rows):
             break
         known = Labelled(_joined(labelled.embeddings, pool.embeddings[chosen]))
-        for row in open_rows[strategy.choose(pool.take(open_rows), known, batch - len(chosen), rng)]:
+        seen = pool if len(open_rows) == len(pool) else pool.take(open_rows)
+        for row in open_rows[strategy.choose(seen, known, batch - len(chosen), rng)]:
             if radius > 0 and chosen and nearest_distance(rows[row : row + 1], rows[chosen])[0] < radius:
                 late[row] = True
             else:

@@ -17,6 +17,7 @@ class ReasonCode(str, Enum):
     VERY_LOW_CONFIDENCE = "very_low_confidence"
     LOW_CONFIDENCE = "low_confidence"
     MANY_LOW_BLOCKS = "many_low_blocks"
+    AMBIGUOUS_READING = "ambiguous_reading"
     CRITICAL_MISSING = "critical_missing"
     TOO_FEW_BLOCKS = "too_few_blocks"
     TOO_MANY_BLOCKS = "too_many_blocks"
@@ -58,6 +59,7 @@ _WORDS: dict[Language, dict[ReasonCode, str]] = {
         ReasonCode.VERY_LOW_CONFIDENCE: "very hard to read: {value} sure on average",
         ReasonCode.LOW_CONFIDENCE: "hard to read: {value} sure on average",
         ReasonCode.MANY_LOW_BLOCKS: "{value} of the lines are hard to read",
+        ReasonCode.AMBIGUOUS_READING: "{value} of the lines could be read in two ways",
         ReasonCode.CRITICAL_MISSING: "{fields} missing",
         ReasonCode.TOO_FEW_BLOCKS: "few lines: {value}",
         ReasonCode.TOO_MANY_BLOCKS: "many lines: {value}",
@@ -73,6 +75,7 @@ _WORDS: dict[Language, dict[ReasonCode, str]] = {
         ReasonCode.VERY_LOW_CONFIDENCE: "читается очень плохо: в среднем уверенность {value}",
         ReasonCode.LOW_CONFIDENCE: "читается плохо: в среднем уверенность {value}",
         ReasonCode.MANY_LOW_BLOCKS: "плохо читается {value} строк",
+        ReasonCode.AMBIGUOUS_READING: "{value} строк можно прочитать по-разному",
         ReasonCode.CRITICAL_MISSING: "не найдено: {fields}",
         ReasonCode.TOO_FEW_BLOCKS: "мало строк: {value}",
         ReasonCode.TOO_MANY_BLOCKS: "много строк: {value}",

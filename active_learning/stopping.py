@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -140,15 +141,26 @@ def stability(before: Sequence[str], after: Sequence[str]) -> float:
     """
     if len(before) != len(after):
         raise ValueError(f"{len(before)} labels before, {len(after)} after")
-    if not before:
+    agreed = sum(one == other for one, other in zip(before, after, strict=True))
+    return kappa(agreed, Counter(before), Counter(after))
+
+
+def kappa(agreed: int, before: Mapping[str, int], after: Mapping[str, int]) -> float:
+    """Return Cohen's kappa of two versions from counts alone, so that what each said need not be kept.
+
+    Args:
+        agreed: Words that both gave the same label.
+        before: Label to the words that the one gave it.
+        after: The same of the other; as many words in all.
+
+    Returns:
+        As :func:`stability`; 1 without words.
+    """
+    words = sum(after.values())
+    if not words:
         return 1.0
-    labels = {label: number for number, label in enumerate(sorted({*before, *after}))}
-    one, other = (np.array([labels[label] for label in row]) for row in (before, after))
-    agreed = float((one == other).mean())
-    chance = float(
-        (np.bincount(one, minlength=len(labels)) * np.bincount(other, minlength=len(labels))).sum() / len(one) ** 2
-    )
-    return 1.0 if chance == 1 else (agreed - chance) / (1 - chance)
+    chance = sum(count * after.get(label, 0) for label, count in before.items()) / words**2
+    return 1.0 if chance == 1 else (agreed / words - chance) / (1 - chance)
 
 
 class AdviceKind(str, Enum):
@@ -262,11 +274,14 @@ def in_words(advice: Advice, language: Language = "en", names: Mapping[str, str]
     seen = advice.forecast
     gain, low, high = (f"{100 * value:.1f}" for value in (seen.gain, seen.low, seen.high))
     pause = advice.kind is AdviceKind.PAUSE
+    agreed = "" if advice.stability is None else f"{advice.stability:.2f}"
     if language == "ru":
         start = "Можно сделать паузу" if pause else "Продолжайте"
-        return f"{start}: ещё {seen.documents} документов дадут около {gain} пункта F1 (от {low} до {high})."
+        said = f"{start}: ещё {seen.documents} документов дадут около {gain} пункта F1 (от {low} до {high})."
+        return f"{said} Согласие с прошлой версией (каппа): {agreed}." if agreed else said
     start = "You may pause" if pause else "Go on"
-    return f"{start}: the next {seen.documents} documents will gain about {gain} points of F1 ({low} to {high})."
+    said = f"{start}: the next {seen.documents} documents will gain about {gain} points of F1 ({low} to {high})."
+    return f"{said} The version before agrees with this one by {agreed} (kappa)." if agreed else said
 
 
 def _power_law(parameters: FloatArray, sizes: FloatArray) -> FloatArray:

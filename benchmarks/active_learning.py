@@ -8,7 +8,8 @@
 CARDS and RECEIPTS are folders as for :mod:`benchmarks.finetune`. The learner is :mod:`benchmarks.simulation`'s. All
 begin with the same five documents drawn by chance and go on in batches of five; each batch is chosen by
 :func:`active_learning.ranking.rank`, as the backend does it, near-duplicates late. ``cold:`` before a strategy's name
-says that nothing is annotated at first, and that the most typical documents begin.
+says that nothing is annotated at first, and that the most typical documents begin. ``mean:`` (after it) says that a
+document's score is the mean over its words in place of their sum.
 
 Documents needed are read from the rising fit of a curve (isotonic), between batches linearly; a curve that does not get
 there counts with its end. Intervals are of 95 % over the seeds, by the bootstrap; strategies of one seed share pool,
@@ -41,7 +42,7 @@ REACH = 0.95
 #: Documents that are annotated at most, and that are tested on.
 MOST = {"skewed": 100, "cards": 110, "receipts": 60}
 TEST = {"skewed": 160, "cards": 90, "receipts": 45}
-COLD = "cold:"
+COLD, MEAN = "cold:", "mean:"
 NAMES = (*STRATEGIES, *(f"{COLD}{name}" for name in ("margin", "badge", "diverse_uncertainty")))
 _DRAWS = 2000
 
@@ -53,7 +54,8 @@ def main() -> None:
     run.add_argument("collection", choices=COLLECTIONS)
     run.add_argument("--folder", type=Path, help="the documents, for cards and receipts")
     run.add_argument("--pages", type=Path, help="readings that are kept")
-    run.add_argument("--seeds", type=int, default=5)
+    run.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], metavar="SEED")
+    run.add_argument("--mix", type=int, default=0, metavar="SEED", help="another skewed mix")
     run.add_argument("--strategies", nargs="+", default=list(NAMES), metavar="NAME")
     report = commands.add_parser("report", help="print tables of what was simulated")
     for command in (run, report):
@@ -68,14 +70,14 @@ def main() -> None:
 def simulate_all(options: argparse.Namespace) -> None:
     name = options.collection
     docs = (
-        skewed_mix(400, TEST[name])
+        skewed_mix(400, TEST[name], options.mix)
         if name == "skewed"
         else real_documents(
             options.folder, options.pages or Path(f".run/{name}-pages.jsonl"), tagged_only=name == "cards"
         )
     )
     options.results.parent.mkdir(parents=True, exist_ok=True)
-    for seed in range(options.seeds):
+    for seed in options.seeds:
         pool, test = split(docs, TEST[name], np.random.default_rng(seed))
         whole = f1(docs, Head.fit(docs, pool), test)
         for strategy in options.strategies:
@@ -107,8 +109,8 @@ def simulate(
 ) -> dict[str, object]:
     """Annotate batch after batch, and return the F1 after each."""
     rng = np.random.default_rng((seed, 1))
-    cold = name.startswith(COLD)
-    strategy = STRATEGIES[name.removeprefix(COLD)]
+    cold, mean = name.startswith(COLD), MEAN in name
+    strategy = STRATEGIES[name.removeprefix(COLD).removeprefix(MEAN)]
     left = list(pool)
     first = [left[int(i)] for i in rng.permutation(len(left))[:START]]
     done: list[int] = []
@@ -125,7 +127,7 @@ def simulate(
                 batch = [left[int(i)] for i in rank(begin, Labelled(), strategy, rng, batch=START).order[:START]]
         else:
             usual = UsualFields.of({field for field, _, _ in docs.truths[i]} for i in done)
-            seen, said = look(docs, head, left, usual, ExpectedCost.fit(signals, costs), rng)
+            seen, said = look(docs, head, left, usual, ExpectedCost.fit(signals, costs), rng, mean=mean)
             ranking = rank(
                 seen,
                 Labelled(docs.embeddings[done]),

@@ -147,9 +147,19 @@ def corrections(docs: Collection, head: Head, number: int) -> int:
 
 
 def look(
-    docs: Collection, head: Head, rows: Sequence[int], usual: UsualFields, cost: ExpectedCost, rng: np.random.Generator
+    docs: Collection,
+    head: Head,
+    rows: Sequence[int],
+    usual: UsualFields,
+    cost: ExpectedCost,
+    rng: np.random.Generator,
+    *,
+    mean: bool = False,
 ) -> tuple[Pool, list[Signals]]:
-    """Return the pool of some documents as the head sees them, and each one's signals."""
+    """Return the pool of some documents as the head sees them, and each one's signals.
+
+    A document's scores are sums over its words, or their means.
+    """
     lengths = [len(docs.states[i]) for i in rows]
     states = np.vstack([docs.states[i] for i in rows])
     probabilities = head.probabilities(states)
@@ -176,7 +186,7 @@ def look(
         start, stop = stop, stop + length
         parts = {name: Aggregate.of(scores[start:stop]) for name, scores in words.items()}
         for name, part in parts.items():
-            columns[name].append(part.total)
+            columns[name].append(part.mean if mean else part.total)
         found = {field for tag in probabilities[start:stop].argmax(axis=1) if (field := field_of(docs.tags[tag]))}
         signals.append(
             Signals(
@@ -211,7 +221,14 @@ def real_documents(
 
 
 def skewed_mix(count: int, test: int, seed: int = 0) -> Collection:
-    """Return a mix in which most documents teach nothing new.
+    """Return :func:`skewed_documents` with their states."""
+    pairs = skewed_documents(count, test, seed)
+    fields = sorted({field for e, _ in pairs for tag in e.tags if (field := field_of(tag))})
+    return collect([e for e, _ in pairs], [k for _, k in pairs], fields, False)
+
+
+def skewed_documents(count: int, test: int, seed: int = 0) -> list[tuple[Example, str]]:
+    """Return a mix in which most documents teach nothing new, each with its kind.
 
     Of ``count`` documents 70 % are six cards read again and again, 18 % ordinary cards in Latin script, 8 % a rare
     template (cards in Cyrillic script), 4 % hold a rare field (FAX, on no other). ``test`` more are drawn from the four
@@ -244,9 +261,7 @@ def skewed_mix(count: int, test: int, seed: int = 0) -> Collection:
     again = [i for i in range(60) if not any(t.endswith("FAX") for t in read(19_000_000 + i, latin, i).tags)][:6]
     kinds = [kind for kind, share in shares.items() for _ in range(round(share * count) + test // len(shares))]
     examples = [of(kind) for kind in kinds]
-    pairs = [(e, k) for e, k in zip(examples, kinds, strict=True) if e.tags]
-    fields = sorted({field for e, _ in pairs for tag in e.tags if (field := field_of(tag))})
-    return collect([e for e, _ in pairs], [k for _, k in pairs], fields, False)
+    return [(e, k) for e, k in zip(examples, kinds, strict=True) if e.tags]
 
 
 def collect(

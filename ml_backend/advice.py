@@ -10,9 +10,10 @@ import numpy as np
 
 from active_learning.control import LEAST_ARM, LabelsSaved, Winning
 from active_learning.reasons import Language
-from active_learning.stopping import Advice, CurvePoint, FieldState, advise, forecast, in_words
+from active_learning.stopping import Advice, CurvePoint, FieldState, advise, forecast, in_words, kappa
 from ml_backend.annotation_records import StoredAnnotation, choose
 from ml_backend.candidates import LATEST, CandidateSource
+from ml_backend.former_opinion import Votes
 from ml_backend.label_studio.results import labels_in
 from ml_backend.learning_store import LearningStore
 from ml_backend.ordering import labels_saved
@@ -82,14 +83,24 @@ class Adviser:
         fields = self._fields(project_id)
         ahead = forecast(curve, AHEAD, np.random.default_rng(len(curve)))
         return Counsel(
-            # How much predictions still change is not known: nothing is kept of what former versions said.
-            advise(ahead, None, fields),
+            advise(ahead, self._stability(project_id), fields),
             curve,
             fields,
             labels_saved(history),
             self._scores.order(project_id),
             history.documents,
         )
+
+    def _stability(self, project_id: int) -> float | None:
+        """Return how far the present version and the one before agree on the documents that nobody has annotated."""
+        annotated = {head.task_id for head in choose(self._learning.heads(project_id)).values()}
+        open_tasks = [task for task in self._scores.scores(project_id).values() if task.task_id not in annotated]
+        versions = Counter(task.version for task in open_tasks)
+        if not versions:
+            return None
+        version = versions.most_common(1)[0][0]
+        votes = Votes.sum(task.signals.votes for task in open_tasks if task.version == version)
+        return kappa(votes.agreed, votes.before, votes.after) if votes.words else None
 
     def _fields(self, project_id: int) -> dict[str, FieldState]:
         """Count, a label each, what was predicted and what people made of it, for the version that was met last."""
@@ -135,17 +146,31 @@ def learning_curve(registry: Registry) -> Callable[[int], list[CurvePoint]]:
 
 
 def saved_in_words(saved: LabelsSaved, language: Language = "en") -> str:
-    """Return what the order saves over chance, as a sentence."""
+    """Return what the order saves over chance, as a sentence with its interval of 95 %."""
     if saved.winning is Winning.UNKNOWN:
-        left = max(0, LEAST_ARM - saved.control)
+        by_chance, chosen = max(0, LEAST_ARM - saved.control), max(0, LEAST_ARM - saved.active)
         if language == "ru":
-            return f"Пока неизвестно, экономит ли порядок разметку: нужно ещё {left} случайно выбранных документов."
-        return f"Whether the order saves labels is not known yet: {left} more documents drawn by chance are needed."
-    count, low, high = (f"{abs(value):.0f}" for value in (saved.saved, saved.saved_low, saved.saved_high))
+            return (
+                "Пока неизвестно, экономит ли порядок разметку: нужно ещё документов, "
+                f"выбранных случайно: {by_chance}, выбранных порядком: {chosen}."
+            )
+        more = " and ".join(
+            f"{count} more documents {how}"
+            for count, how in ((by_chance, "drawn by chance"), (chosen, "chosen by the order"))
+            if count
+        )
+        return f"Whether the order saves labels is not known yet: {more} are needed."
+    count, low, high = (f"{value:.0f}" for value in (saved.saved, saved.saved_low, saved.saved_high))
     if saved.winning is Winning.YES:
         if language == "ru":
             return f"Порядок сэкономил около {count} аннотаций (от {low} до {high})."
         return f"The order has saved about {count} annotations ({low} to {high})."
     if language == "ru":
-        return "Активное обучение здесь не лучше случайного порядка: ACTIVE_LEARNING_FALLBACK вернёт случайный."
-    return "Active learning is no better than chance here; ACTIVE_LEARNING_FALLBACK lets chance order the tasks."
+        return (
+            "Активное обучение здесь не лучше случайного порядка: "
+            f"сэкономлено {count} аннотаций (от {low} до {high}). ACTIVE_LEARNING_FALLBACK вернёт случайный."
+        )
+    return (
+        f"Active learning is no better than chance here: {count} annotations saved ({low} to {high}). "
+        "ACTIVE_LEARNING_FALLBACK lets chance order the tasks."
+    )

@@ -15,6 +15,7 @@ from active_learning.cost import ExpectedCost
 from active_learning.geometry import nearest_distance, placed
 from active_learning.missing import UsualFields
 from active_learning.pool import Labelled, Pool
+from active_learning.uncertainty import ReadingUncertainty
 from ml_backend.annotation_records import AnnotationHead, choose
 from ml_backend.label_studio.fields import match_labels
 from ml_backend.label_studio.label_config import Label
@@ -171,6 +172,7 @@ def cost_signals(signals: Signals, usual: UsualFields, names: Mapping[str, str])
         usual: How often annotated documents have each label.
         names: What the project calls the model's fields.
     """
+    reading = ReadingUncertainty.of(signals.line_scores, 0.0, signals.line_margins)
     return cost.Signals(
         expected_corrections=signals.expected_corrections,
         least_confidence=signals.least_confidence.total,
@@ -178,20 +180,18 @@ def cost_signals(signals: Signals, usual: UsualFields, names: Mapping[str, str])
         entropy=signals.entropy.total,
         disagreement=signals.disagreement.total,
         reading=sum(1.0 - score for score in signals.line_scores),
+        reading_margin=reading.margin * len(signals.line_scores),
+        former=signals.former.total,
         missing=usual.expected_missing({names[field] for field in signals.fields if field in names}),
     )
 
 
-def arms(met: Iterable[Met]) -> tuple[list[int], list[int]]:
-    """Return the corrections of the strategy's documents and of those drawn by chance.
-
-    Versions differ in what they get wrong, so that only those count of which both arms have documents.
-    """
+def arms(met: Iterable[Met]) -> list[tuple[list[int], list[int]]]:
+    """Return, by version, the corrections of the strategy's documents and of those drawn by chance."""
     by_version: defaultdict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for each in met:
         by_version[each.version][each.control].append(each.cost)
-    both = [pair for pair in by_version.values() if all(pair)]
-    return [cost for active, _ in both for cost in active], [cost for _, control in both for cost in control]
+    return list(by_version.values())
 
 
 def _pool(
@@ -204,7 +204,8 @@ def _pool(
     expected = history.cost.predict([cost_signals(each, history.usual, names) for each in signals])
 
     def column(name: str) -> NDArray[np.float64]:
-        return np.array([getattr(each, name).mean for each in signals], dtype=np.float64)
+        # Sums, as benchmarks/active_learning.py has them: the default was chosen by these.
+        return np.array([getattr(each, name).total for each in signals], dtype=np.float64)
 
     return Pool(
         _table([task.task_id for task in tasks], embeddings),

@@ -77,7 +77,7 @@ class LabelErrorSearch:
             project_id: The project.
             collected: Its annotated documents.
             config: Its labelling configuration.
-            limit: Most tasks that a model may doubt; a tenth of the documents by default.
+            limit: Most tasks that a model may doubt; a fifth of the documents by default.
             on_progress: Called after each document.
 
         Raises:
@@ -150,10 +150,11 @@ class LabelErrorSearch:
             for other in annotations.values():
                 if mine is None or other.completed_by == mine.completed_by:
                     continue
+                # One that has a value more has labelled what the other left without a label.
                 changes = [
                     item
                     for item in diff(mine.result, other.result, config.for_task(mine.task_data))
-                    if item.kind == "field"
+                    if item.kind in ("field", "added", "deleted") and (item.field_before or item.field_after)
                 ]
                 if changes:
                     yield (
@@ -161,7 +162,7 @@ class LabelErrorSearch:
                         1.0,
                         tuple(
                             Doubt(
-                                item.text_before or "",
+                                item.text_before or item.text_after or "",
                                 item.field_before or "",
                                 item.field_after or "",
                                 0.5,

@@ -44,6 +44,7 @@ class Lineup(Generic[Model_co]):
         challenger: ``None`` where there is none, or it is not asked.
         share: The challenger's share of the tasks, in ``[0, 1]``.
         both: Whether each task gets a prediction of both.
+        former: Served before the champion, and is asked for a second opinion; ``None`` where nobody did.
     """
 
     project_id: int | None
@@ -51,6 +52,7 @@ class Lineup(Generic[Model_co]):
     challenger: Model_co | None = None
     share: float = 0.0
     both: bool = False
+    former: Model_co | None = None
 
     @property
     def version(self) -> str:

@@ -198,8 +198,7 @@ def policy_of(settings: Settings) -> Policy:
 
 def labels_saved(history: History) -> LabelsSaved:
     """Return what the order saves over chance, measured by the control arm."""
-    active, control = arms(history.met)
-    return estimate_labels_saved(active, control, np.random.default_rng(len(active)))
+    return estimate_labels_saved(arms(history.met), np.random.default_rng(len(history.met)))
 
 
 def _woven(ranked: Sequence[int], drawn: Sequence[int], share: float) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from ml_backend.errors import BackendError
+from ml_backend.former_opinion import ask_former
 from ml_backend.label_studio.convert import to_prediction
 from ml_backend.label_studio.label_config import LabelConfig, PageId
 from ml_backend.label_studio.records import Task
@@ -15,7 +16,7 @@ from ml_backend.metrics import Metrics
 from ml_backend.rescoring_store import TaskImage
 from ml_backend.signals import embedding_of, signals_of
 from ml_backend.task_scores import Scored
-from model.document import Document
+from model.document import Document, Page
 from model.errors import ImageError
 from model.images import image_key
 
@@ -78,6 +79,14 @@ class Reader(Protocol):
 
     def revisit(self, key: str) -> Document | None:
         """Return what an image says that was read before, by its key; ``None`` where its file is needed."""
+        ...
+
+    def extract(self, page: Page) -> Document:
+        """Return what a page says that was read.
+
+        Raises:
+            ModelError: If it cannot be told from the page alone.
+        """
         ...
 
 
@@ -223,7 +232,7 @@ class TaskPredictor:
         for documents, (_, version) in zip(found, asked, strict=True):
             predictions.append(self.convert(documents, task, config, version))
             if version == lineup.version:
-                self.note(documents, task, version, project_id, predictions[-1]["score"])
+                self.note(documents, task, lineup, predictions[-1]["score"])
         return predictions
 
     def read_again(
@@ -288,22 +297,22 @@ class TaskPredictor:
         with self._metrics.stage("conversion"):
             return to_prediction(documents, config.for_task(task.data), model_version=version)
 
-    def note(
-        self, documents: Mapping[PageId, Document], task: Task, version: str, project_id: int, confidence: float
-    ) -> None:
-        """Keep what a version says of a task, for the order of tasks.
+    def note(self, documents: Mapping[PageId, Document], task: Task, lineup: Lineup[Reader], confidence: float) -> None:
+        """Keep what a line-up says of a task, for the order of tasks; its former champion is heard too.
 
         Args:
             documents: What each of its pages says.
-            task: The task.
-            version: The model version, as the prediction carries it.
-            project_id: Its project; nothing is kept where it is 0.
+            task: The task; nothing is kept where its project is not known.
+            lineup: Who made the documents.
             confidence: The prediction's score.
         """
+        project_id = lineup.project_id or task.project
         if self._scores is None or not project_id or not task.id:
             return
         pages = list(documents.values())
-        scored = Scored(task.id, version, confidence, signals_of(pages), embedding_of(pages))
+        with self._metrics.stage("models"):
+            second = ask_former(lineup.former, pages)
+        scored = Scored(task.id, lineup.version, confidence, signals_of(pages, second), embedding_of(pages))
         try:
             self._scores.remember(project_id, [scored])
         except BackendError as error:

@@ -120,6 +120,5 @@ class Pusher:
                 # No cluster: Label Studio would take clusters in turn, where the order sees to variety itself.
                 prediction = Prediction(task=task.id, **self.predictor.convert(documents, task, config, version))
                 if version == lineup.version:
-                    project_id = lineup.project_id or task.project
-                    self.predictor.note(documents, task, version, project_id, prediction.score or 0.0)
+                    self.predictor.note(documents, task, lineup, prediction.score or 0.0)
                 yield prediction

@@ -141,9 +141,10 @@ def facts_of(signals: Signals, names: Mapping[str, str]) -> DocumentFacts:
         signals.line_scores,
         frozenset(names[field] for field in signals.fields if field in names),
         signals.naming_confidence if signals.entities else None,
-        min(1.0, max(signals.patterns.largest, signals.disagreement.largest)),
+        min(1.0, max(signals.patterns.largest, signals.disagreement.largest, signals.former.largest)),
         confused,
         pages=signals.pages,
+        block_margins=signals.line_margins,
     )
 
 
@@ -157,6 +158,7 @@ def thresholds_of(settings: Settings) -> Thresholds:
         most_blocks=settings.max_blocks,
         classifier_confidence=settings.classifier_confidence_threshold,
         disagreement=settings.disagreement_threshold,
+        reading_margin=settings.reading_margin_threshold,
         critical_fields=settings.critical_field_names,
     )
 

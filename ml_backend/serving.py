@@ -161,7 +161,7 @@ class Models(Generic[Model]):
                 # The weights that ship may be all that this process could load so far.
                 after = self._stand_in(project_id) if before is None or before.champion is self._base else before
             self._note(project_id, problem)
-            if before is None or before.versions != after.versions:
+            if before is None or before.versions != after.versions or before.former is not after.former:
                 self._put(project_id, after)
             return after
 
@@ -199,9 +199,10 @@ class Models(Generic[Model]):
         if pinned is not None:
             return Lineup(project_id, self._model(project_id, self._source.version(project_id, pinned)))
         champion = self._model(project_id, self._source.champion(project_id))
+        former = self._former(project_id, champion)
         share = self._choice.share_of(project_id)
         if not share and not self._choice.both:
-            return Lineup(project_id, champion)
+            return Lineup(project_id, champion, former=former)
         ref = self._source.challenger(project_id)
         try:
             challenger = None if ref is None else self._model(project_id, ref)
@@ -210,8 +211,21 @@ class Models(Generic[Model]):
             _log.warning("challenger_not_loaded", project=project_id, error=str(error))
             challenger = None
         if challenger is None or challenger.version == champion.version:
-            return Lineup(project_id, champion)
-        return Lineup(project_id, champion, challenger, share, self._choice.both)
+            return Lineup(project_id, champion, former=former)
+        return Lineup(project_id, champion, challenger, share, self._choice.both, former)
+
+    def _former(self, project_id: int, champion: Model) -> Model | None:
+        """Return who served before the champion; ``None`` where nobody did or it cannot be loaded: it only advises."""
+        try:
+            before = self._predecessors(project_id)
+            if not before or champion is self._base:
+                return None
+            ref = None if before[0] is None else self._source.version(project_id, before[0])
+            former = self._model(project_id, ref)
+        except (ModelError, BackendError) as error:
+            _log.debug("former_not_loaded", project=project_id, error=str(error))
+            return None
+        return None if former is champion else former
 
     def _stand_in(self, project_id: int) -> Lineup[Model]:
         """Return the line-up of the latest predecessor that can be loaded, in the end of the weights that ship."""
@@ -254,7 +268,7 @@ class Models(Generic[Model]):
             self._lineups.move_to_end(project_id)
             while len(self._lineups) > self._most:
                 forgotten.append(self._lineups.popitem(last=False)[0])
-        kept = (lineup.champion, lineup.challenger)
+        kept = (lineup.champion, lineup.challenger, lineup.former)
         models = self._loaded.get(project_id, {})
         self._loaded[project_id] = {name: model for name, model in models.items() if any(model is it for it in kept)}
         for gone in forgotten:

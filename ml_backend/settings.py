@@ -200,6 +200,12 @@ class Settings(BaseSettings):
     disagreement_threshold: float = Field(
         default=0.3, ge=0, le=1, description="Above this the committee counts as divided."
     )
+    reading_margin_threshold: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="A line whose text leads the next best one by less could well say something else.",
+    )
     very_low_confidence_threshold: float = Field(
         default=0.5, ge=0, le=1, description="Below this a document's average reading confidence is very low."
     )

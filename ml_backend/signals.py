@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_backend.former_opinion import FormerOpinion, Votes
 from model.document import Document
 
 #: Kept of the fields that are hard to tell apart.
@@ -54,6 +55,10 @@ class Signals:
         patterns: How surely the classifier contradicts the patterns.
         rivals: Fields that are hard to tell apart, as :class:`model.document.Doubts` has them.
         pages: On how many pages something was read, 1 at least.
+        line_margins: By how much each line's text led the next best one, in ``[0, 1]``; of the lines of which the
+            engine could tell.
+        former: How surely the former champion contradicts; all 0 where there was none.
+        votes: What the two said of the words.
     """
 
     words: int
@@ -67,6 +72,9 @@ class Signals:
     patterns: Spread
     rivals: tuple[tuple[str, str, float], ...] = ()
     pages: int = 1
+    line_margins: tuple[float, ...] = ()
+    former: Spread = field(default_factory=lambda: Spread(0.0, 0.0, 0.0))
+    votes: Votes = field(default_factory=Votes)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -89,7 +97,7 @@ class Signals:
 
     @staticmethod
     def from_json(raw: Mapping[str, Any]) -> Signals:
-        """Read what :meth:`to_json` wrote.
+        """Read what :meth:`to_json` wrote; what was written before there were margins or a former champion has none.
 
         Raises:
             KeyError: If it is of another form.
@@ -103,12 +111,20 @@ class Signals:
             rivals=tuple((str(one), str(other), float(stake)) for one, other, stake in raw["rivals"]),
             # Older ones do not say: they are of one page.
             pages=int(raw.get("pages", 1)),
+            line_margins=tuple(float(margin) for margin in raw.get("line_margins", ())),
+            former=Spread(**raw.get("former", {"mean": 0.0, "largest": 0.0, "total": 0.0})),
+            votes=Votes(**raw.get("votes", {})),
             **{name: Spread(**raw[name]) for name in measures},
         )
 
 
-def signals_of(documents: Iterable[Document]) -> Signals:
-    """Sum up the documents of one task."""
+def signals_of(documents: Iterable[Document], second: Sequence[FormerOpinion] = ()) -> Signals:
+    """Sum up the documents of one task.
+
+    Args:
+        documents: Its pages.
+        second: What the former champion says of them.
+    """
     pages = list(documents)
     doubts = [document.doubts for document in pages if document.doubts is not None]
     rivals = sorted((rival for each in doubts for rival in each.rivals), key=lambda rival: -rival[2])
@@ -125,6 +141,14 @@ def signals_of(documents: Iterable[Document]) -> Signals:
         patterns=Spread.of([each.patterns for each in doubts]),
         rivals=tuple(rivals[:_RIVALS]),
         pages=max(1, sum(bool(document.page.words) for document in pages)),
+        line_margins=tuple(
+            round(float(line.margin), 3)
+            for document in pages
+            for line in document.page.lines
+            if line.margin is not None
+        ),
+        former=Spread.of([each.against for each in second]),
+        votes=Votes.sum(each.votes for each in second),
     )
 
 

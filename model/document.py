@@ -124,12 +124,16 @@ class Line:
         polygon: Its outline, four points or more, clockwise from the corner where reading starts.
         score: The engine's confidence, in ``[0, 1]``.
         words: Its words in reading order, never none; joined by spaces they give ``text``.
+        margin: How far this text led the next best one, in ``[0, 1]``: near 0 where the line could well say something
+            else (:func:`model.recognition.ambiguity.path_margin`). None where the engine could not tell, and on pages
+            that were kept before it did.
     """
 
     text: str
     polygon: Polygon
     score: float
     words: tuple[Word, ...]
+    margin: float | None = None
 
     @property
     def box(self) -> Box:
@@ -178,6 +182,7 @@ class Page:
                     tuple((px + x, py + y) for px, py in line.polygon),
                     line.score,
                     tuple(Word(word.text, box(word.box), word.score) for word in line.words),
+                    line.margin,
                 )
                 for line in self.lines
             ),

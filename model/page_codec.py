@@ -23,6 +23,8 @@ def encode_page(page: Page) -> str:
             float(line.score),
             [[float(x), float(y)] for x, y in line.polygon],
             [[word.text, float(word.score), *_corners(word.box)] for word in line.words],
+            # Pages that were written before engines told it end here.
+            *([] if line.margin is None else [float(line.margin)]),
         ]
         for line in page.lines
     ]
@@ -45,12 +47,15 @@ def decode_page(text: str) -> Page:
         raise PageCodecError("the stored page is damaged") from error
 
 
-def _line(text: str, score: float, polygon: list[list[float]], words: list[list[Any]]) -> Line:
+def _line(
+    text: str, score: float, polygon: list[list[float]], words: list[list[Any]], margin: float | None = None
+) -> Line:
     return Line(
         text,
         tuple((x, y) for x, y in polygon),
         score,
         tuple(Word(word, Box(*corners), confidence) for word, confidence, *corners in words),
+        margin,
     )
 
 

@@ -84,4 +84,4 @@ def _segment_line(line: Line) -> Line:
     words = tuple(piece for word in line.words for piece in split_word(word))
     if len(words) == len(line.words):
         return line
-    return Line(" ".join(word.text for word in words), line.polygon, line.score, words)
+    return Line(" ".join(word.text for word in words), line.polygon, line.score, words, line.margin)

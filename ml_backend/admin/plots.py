@@ -33,6 +33,7 @@ REASONS = {
     ReasonCode.VERY_LOW_CONFIDENCE: say("hardly legible"),
     ReasonCode.LOW_CONFIDENCE: say("read with doubt"),
     ReasonCode.MANY_LOW_BLOCKS: say("many doubtful lines"),
+    ReasonCode.AMBIGUOUS_READING: say("lines that could be read in two ways"),
     ReasonCode.CRITICAL_MISSING: say("an important field is missing"),
     ReasonCode.TOO_FEW_BLOCKS: say("very few lines"),
     ReasonCode.TOO_MANY_BLOCKS: say("very many lines"),

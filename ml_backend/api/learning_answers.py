@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from active_learning.criteria import Verdict
+from active_learning.reasons import explain
 from ml_backend.annotation_records import Correction
 from ml_backend.api import learning_schemas as out
 from ml_backend.cards.contact import Contact, Found
@@ -198,9 +200,20 @@ def _periods(periods: Iterable[Period]) -> list[out.PeriodOut]:
     ]
 
 
-def contact_out(contact: Contact) -> out.ContactOut:
-    """Say what a card says of its owner."""
+def verdict_out(verdict: Verdict) -> out.VerdictOut:
+    """Say whether a person should look."""
+    return out.VerdictOut(
+        should_send=verdict.priority > 0,
+        priority=verdict.priority,
+        confidence=verdict.confidence,
+        reasons=[explain(reason) for reason in verdict.reasons],
+    )
+
+
+def contact_out(contact: Contact, verdict: Verdict | None = None) -> out.ContactOut:
+    """Say what a card says of its owner, and whether a person should look at it."""
     return out.ContactOut(
+        annotation=None if verdict is None else verdict_out(verdict),
         width=contact.width,
         height=contact.height,
         page_sizes=list(contact.sizes),

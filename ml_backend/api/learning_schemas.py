@@ -477,6 +477,15 @@ class WebsiteOut(ValueOut):
     url: str | None
 
 
+class VerdictOut(Outgoing):
+    """Whether a person should look at a document: 3 is the most urgent priority, 0 need not be sent."""
+
+    should_send: bool
+    priority: int
+    confidence: float
+    reasons: list[str]
+
+
 class ContactOut(Outgoing):
     """What a card says of its owner; width and height are those of the first page."""
 
@@ -493,6 +502,7 @@ class ContactOut(Outgoing):
     websites: list[WebsiteOut]
     addresses: list[TextOut]
     others: list[TextOut]
+    annotation: VerdictOut | None = None
 
 
 class VersionsOut(Outgoing):

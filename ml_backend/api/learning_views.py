@@ -161,12 +161,12 @@ class Views:
         query: out.ExtractQuery = call.query
         assert call.image is not None
         project = self._services.projects.find(query.project_id)
-        contact = self._services.extraction.extract(call.image, project, country=query.country)
+        found = self._services.extraction.extract(call.image, project, country=query.country)
         if query.format == "vcard":
-            return 200, (VCARD, to_vcard(contact))
+            return 200, (VCARD, to_vcard(found.contact))
         if query.format == "csv":
-            return 200, (CSV, to_csv([contact]))
-        return 200, say.contact_out(contact)
+            return 200, (CSV, to_csv([found.contact]))
+        return 200, say.contact_out(found.contact, found.verdict)
 
     def versions(self, call: Call) -> Answer:
         """List versions, and how tasks are shared."""

@@ -29,7 +29,7 @@ def add_commands(add: AddCommand) -> None:
     parser = _with_project(add("advice", advice))
     parser.add_argument("--language", choices=_LANGUAGES, default="en", help="language of the advice")
     parser = _with_project(add("label-errors", label_errors))
-    parser.add_argument("--limit", type=int, metavar="N", help="so many documents at most; a tenth by default")
+    parser.add_argument("--limit", type=int, metavar="N", help="so many documents at most; a fifth by default")
     parser.add_argument("--kept", action="store_true", help="show what was found last time instead of searching again")
 
 

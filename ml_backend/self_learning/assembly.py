@@ -124,6 +124,7 @@ def build_self_learning(
         Extraction(
             models,
             page_limits(settings),
+            recommender,
             UsualCountry(learning, settings.default_country or None).of,
             seconds=settings.predict_budget_seconds,
         ),

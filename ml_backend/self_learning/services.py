@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from active_learning.criteria import Verdict
 from ml_backend.self_learning.contact_store import ContactStore
 from ml_backend.self_learning.custom_fields import CustomFields
 from ml_backend.self_learning.extracting import Extraction
@@ -17,6 +18,7 @@ from ml_backend.self_learning.projects import Projects
 from ml_backend.self_learning.sending import Sender
 from ml_backend.self_learning.status import Statuses
 from ml_backend.self_learning.steering import Steering
+from ml_backend.signals import Signals
 
 
 class Recommended(Protocol):
@@ -48,6 +50,10 @@ class RecommendationSource(Protocol):
 
     def recommendations(self, project_id: int, limit: int) -> RecommendedList:
         """Return the documents that are worth a person's look, the most worth first."""
+        ...
+
+    def verdict(self, project_id: int, signals: Signals) -> Verdict:
+        """Say whether one document is, task or not."""
         ...
 
 

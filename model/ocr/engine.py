@@ -33,10 +33,17 @@ BLANK_CONTRAST = 16
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What stands on a crop: its text, empty for a blank crop, and the engine's confidence in ``[0, 1]``."""
+    """What stands on a crop.
+
+    Attributes:
+        text: Empty for a blank crop.
+        score: The engine's confidence, in ``[0, 1]``.
+        margin: As :class:`model.document.Line` has it; None for a blank crop, and where the engine cannot tell.
+    """
 
     text: str
     score: float
+    margin: float | None = None
 
 
 class OcrEngine(Protocol):
@@ -94,11 +101,14 @@ class Recognised:
         score: In ``[0, 1]``.
         centres: Where the middle of each character that is no white space stands, as a share of the crop's width in
             ``[0, 1]``, ascending. Empty where the library does not tell.
+        margin: How far the text leads the next best one, in ``[0, 1]``
+            (:func:`model.recognition.ambiguity.path_margin`); None where the recogniser cannot tell.
     """
 
     text: str
     score: float
     centres: tuple[float, ...]
+    margin: float | None = None
 
 
 class Detector(Protocol):
@@ -181,13 +191,13 @@ class TwoStageEngine:
             for index, result in zip(printed, results, strict=True):
                 spans = split_line(settled(result.text), result.centres, crops[index])
                 text = " ".join(span.text for span in spans)
-                readings[index] = Reading(text, result.score if text else 0.0)
+                readings[index] = Reading(text, result.score, result.margin) if text else readings[index]
         return readings
 
 
 def _line(outline: Polygon, crop: RgbImage, result: Recognised) -> Line | None:
     words = place_words(split_line(settled(result.text), result.centres, crop), outline, result.score)
-    return Line(" ".join(word.text for word in words), outline, result.score, words) if words else None
+    return Line(" ".join(word.text for word in words), outline, result.score, words, result.margin) if words else None
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from model.images import RgbImage
 from model.ocr.characters import character_centres
 from model.ocr.engine import BATCH_SIZE, CROP_SHAPE, Recognised, TwoStageEngine
 from model.ocr.files import HeadChoice, ModelFiles, find_models, package_version, with_head
+from model.ocr.margins import Margins
 
 DETECTOR_NAME = "PP-OCRv6_small_det"
 RECOGNISER_NAME = "PP-OCRv6_small_rec"
@@ -85,18 +86,23 @@ class _Detector:
 class _Recogniser:
     def __init__(self, recognition: Any) -> None:
         self._recognition = recognition
+        predictor = getattr(recognition, "paddlex_predictor", None)
+        self._margins = Margins.before(predictor, "post_op", lambda given: given[0])
 
     def recognise(self, crops: Sequence[RgbImage]) -> list[Recognised]:
         # A batch is padded to its widest crop, so crops of like shape go together. The library also relies on this
         # order: it tells the length of a line in a batch by its rank.
         order = sorted(range(len(crops)), key=lambda index: crops[index].shape[1] / crops[index].shape[0])
-        results = self._recognition.predict(
-            [_bgr(crops[index]) for index in order], batch_size=BATCH_SIZE, return_word_box=True
+        results = list(
+            self._recognition.predict(
+                [_bgr(crops[index]) for index in order], batch_size=BATCH_SIZE, return_word_box=True
+            )
         )
         found: dict[int, Recognised] = {}
-        for index, result in zip(order, results, strict=True):
+        for index, result, margin in zip(order, results, self._margins.taken(len(results)), strict=True):
             text, (length, groups, columns, _) = result["rec_text"]
-            found[index] = Recognised(text, float(result["rec_score"]), character_centres(groups, columns, length))
+            centres = character_centres(groups, columns, length)
+            found[index] = Recognised(text, float(result["rec_score"]), centres, margin)
         return [found[index] for index in range(len(crops))]
 
 

@@ -15,6 +15,7 @@ from model.images import RgbImage
 from model.ocr.characters import character_centres
 from model.ocr.engine import BATCH_SIZE, CROP_SHAPE, Recognised, TwoStageEngine
 from model.ocr.files import HeadChoice, find_models, package_version, with_head
+from model.ocr.margins import Margins
 from model.ocr.scale import LONG_SIDE
 
 
@@ -75,15 +76,20 @@ class _Detector:
 class _Recogniser:
     def __init__(self, recogniser: Any) -> None:
         self._recogniser = recogniser
+        self._margins = Margins.before(recogniser, "postprocess_op", lambda given: given)
 
     def recognise(self, crops: Sequence[RgbImage]) -> list[Recognised]:
         from rapidocr.ch_ppocr_rec import TextRecInput
 
-        result = self._recogniser(TextRecInput(img=[_bgr(crop) for crop in crops], return_word_box=True))
-        return [
-            Recognised(text, float(score), character_centres(places.words, places.word_cols, places.line_txt_len))
-            for text, score, places in zip(result.txts, result.scores, result.word_results, strict=True)
-        ]
+        found = []
+        # One at a time, as the library would take them: which margin is whose is certain.
+        for crop in crops:
+            result = self._recogniser(TextRecInput(img=[_bgr(crop)], return_word_box=True))
+            (text,), (score,), (places,) = result.txts, result.scores, result.word_results
+            centres = character_centres(places.words, places.word_cols, places.line_txt_len)
+            (margin,) = self._margins.taken(1)
+            found.append(Recognised(text, float(score), centres, margin))
+        return found
 
 
 def _bgr(image: RgbImage) -> RgbImage:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from model.errors import RecogniserError
+from model.recognition.ambiguity import path_margin
 from model.recognition.context import Context
 from model.recognition.graph import FloatArray
 from model.recognition.lookalikes import lookalikes
@@ -119,7 +119,7 @@ class Head:
         columns = np.flatnonzero(fresh)
         scores = tuple(float(probabilities[column, path[column]]) for column in columns)
         text = "".join(self.characters[path[column] - 1] for column in columns)
-        return LineReading(text, float(np.mean(scores)) if scores else 0.0, scores, _margin(probabilities, path))
+        return LineReading(text, float(np.mean(scores)) if scores else 0.0, scores, path_margin(probabilities))
 
     def narrowed(self, characters: Sequence[str]) -> Head:
         """Return a head for those of ``characters`` that this one knows, in the order given, the space last."""
@@ -213,23 +213,3 @@ class Head:
             return Head(weights, bias, characters, str(described["backbone"]), float(described["temperature"]), context)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise RecogniserError(f"{source} is no recogniser's head, or damaged.") from error
-
-
-def _margin(probabilities: FloatArray, path: NDArray[np.intp]) -> float:
-    """Return by how much what was read leads, at the column where it leads least."""
-    rows = np.arange(len(path))
-    before = np.concatenate(([_BLANK], path[:-1]))
-    after = np.concatenate((path[1:], [_BLANK]))
-    # Which character beside it a column joins, or whether a repeated one or none, changes nothing.
-    same = np.zeros(probabilities.shape, bool)
-    same[rows, path] = True
-    quiet = path == _BLANK
-    same[rows[quiet], before[quiet]] = True
-    same[rows[quiet], after[quiet]] = True
-    repeated = (path == before) | (path == after)
-    same[rows[repeated], _BLANK] = True
-    same[rows[repeated], before[repeated]] = True
-    same[rows[repeated], after[repeated]] = True
-    kept = np.where(same, probabilities, 0).sum(axis=1)
-    rivals = np.where(same, 0, probabilities).max(axis=1)
-    return float(np.clip((kept - rivals).min(), 0.0, 1.0))

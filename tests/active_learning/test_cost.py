@@ -27,6 +27,18 @@ def test_what_was_learned_orders_new_documents_better_than_the_models_own_expect
     assert cost.predict(signals).mean() == pytest.approx(real.mean(), rel=0.15)
 
 
+def test_where_signals_mislead_it_keeps_the_models_own_order_and_learns_what_that_stands_for():
+    chance = rng(5)
+    own = chance.gamma(2, 2, size=40)
+    # Signals that say nothing, many for so short a history.
+    noise = chance.gamma(2, 1, size=(40, len(NAMES) - 1))
+    signals = [Signals(float(a), *row[:-1], missing=0.0) for a, row in zip(own, noise, strict=True)]
+    cost = ExpectedCost.fit(signals, 3 * own + 1)
+    assert np.argsort(cost.predict(signals)).tolist() == np.argsort(own).tolist()
+    assert cost.predict(signals).mean() == pytest.approx((3 * own + 1).mean(), rel=0.01)
+    assert cost.learned
+
+
 def test_with_little_history_it_falls_back_to_what_the_models_expect():
     cost = ExpectedCost.fit(*history(LEAST_HISTORY - 1))
     assert not cost.learned

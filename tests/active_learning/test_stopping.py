@@ -13,6 +13,7 @@ from active_learning.stopping import (
     fit_curve,
     forecast,
     in_words,
+    kappa,
     stability,
 )
 from tests.active_learning.pools import rng
@@ -59,6 +60,8 @@ def test_versions_that_agree_are_stable_and_those_that_agree_by_chance_are_not()
     assert stability(labels, labels) == 1
     assert abs(stability(labels, list(rng(1).permutation(labels)))) < 0.06
     assert stability([], []) == stability(["O"] * 5, ["O"] * 5) == 1
+    assert kappa(3, {"O": 3, "NAME": 1}, {"O": 3, "NAME": 1}) == pytest.approx((0.75 - 0.625) / 0.375)
+    assert kappa(0, {}, {}) == 1
     with pytest.raises(ValueError, match="1 labels before, 2 after"):
         stability(["O"], ["O", "O"])
 
@@ -95,6 +98,7 @@ def test_advice_is_said_with_its_numbers():
     assert in_words(Advice(AdviceKind.CONTINUE, seen)) == (
         "Go on: the next 50 documents will gain about 3.2 points of F1 (1.1 to 5.4)."
     )
+    assert in_words(Advice(AdviceKind.CONTINUE, seen, 0.97)).endswith("agrees with this one by 0.97 (kappa).")
     assert in_words(Advice(AdviceKind.PAUSE, seen), "ru").startswith("Можно сделать паузу: ещё 50 документов")
     assert in_words(Advice(AdviceKind.WAIT)).startswith("Too early to say")
     assert np.all([in_words(Advice(kind, seen), "ru") for kind in AdviceKind])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from active_learning import diversity
 from active_learning.pool import Labelled
 from active_learning.simple import ByScore
 from active_learning.strategies import DEFAULT_STRATEGY, STRATEGIES, find_strategy
@@ -82,6 +83,19 @@ def test_diverse_uncertainty_prefers_the_unsure_among_the_equally_far():
     entropy[[7, 31]] = 1
     chosen = STRATEGIES["diverse_uncertainty"].choose(pool_of(kinds((20, 20)), entropy=entropy), nothing(), 2, rng())
     assert set(chosen.tolist()) == {7, 31}
+
+
+@pytest.mark.parametrize("name", DIVERSE)
+def test_large_pool_is_looked_at_in_part_and_the_batch_is_whole(name, monkeypatch):
+    monkeypatch.setattr(diversity, "MOST_COMPARED", 30)
+    embeddings = kinds((60, 60))
+    scores = {score: np.arange(120) / 120 for score in ("entropy", "cost")}
+    chosen = STRATEGIES[name].choose(pool_of(embeddings, **scores), nothing(), 40, rng())
+    assert len(set(chosen.tolist())) == 40
+    if name.startswith("diverse"):
+        assert set(chosen[:30].tolist()) == set(range(90, 120)), "the highest scores are looked at"
+    again = STRATEGIES[name].choose(pool_of(embeddings, **scores), nothing(), 40, rng())
+    assert chosen.tolist() == again.tolist()
 
 
 def test_badge_begins_with_the_longest_gradient_and_goes_on_far_from_it():

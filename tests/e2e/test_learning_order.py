@@ -1,12 +1,13 @@
 """Label Studio serves tasks in the order that active learning wants, before and after a promotion."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from active_learning.strategies import DEFAULT_STRATEGY
 from ml_backend.candidates import CandidateSource
+from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.kept_labels import KeptLabels
 from ml_backend.label_studio.setup import ProjectPlan, ensure_project
 from ml_backend.learning_store import LearningStore
@@ -15,6 +16,7 @@ from ml_backend.store import Store
 from ml_backend.task_scores import TaskOrder, TaskScores
 from tests.e2e.badges import LABEL_CONFIG, draw_badges
 from tests.e2e.conftest import System
+from tests.e2e.people import another_annotator
 from tests.e2e.projects import new_title
 from tests.e2e.versions import move_alias, register
 from tests.e2e.waiting import until
@@ -64,19 +66,20 @@ def check(system: System, store: Store, project_id: int) -> list[int]:
     return tasks
 
 
-def serve(system: System, project_id: int, count: int) -> list[int]:
-    """Annotate what comes next, by accepting what was predicted."""
+def serve(people: Sequence[LabelStudio], project_id: int, count: int) -> list[int]:
+    """Annotate what comes next, in turn, by accepting what was predicted."""
     served = []
-    for _ in range(count):
-        task = system.client.next_task(project_id)
+    for turn in range(count):
+        person = people[turn % len(people)]
+        task = person.next_task(project_id)
         assert task is not None
         served.append(task.id)
         (made,) = task.predictions
-        system.client.create_annotation(task.id, made.result, parent_prediction=made.id)
+        person.create_annotation(task.id, made.result, parent_prediction=made.id)
     return served
 
 
-def test_next_task_is_the_strategys_choice_before_and_after_a_promotion(
+def test_next_task_of_two_people_is_the_strategys_choice_before_and_after_a_promotion(
     system: System, store: Store, tmp_path: Path
 ) -> None:
     project_id, scores = badge_project(system, tmp_path), TaskScores(store.engine)
@@ -84,7 +87,8 @@ def test_next_task_is_the_strategys_choice_before_and_after_a_promotion(
     before = system.client.project(project_id).model_version
     until(lambda: order_of(scores, project_id, before, TASKS), "the first order", 300)
     wanted = check(system, store, project_id)
-    assert serve(system, project_id, few) == wanted[:few]
+    people = [system.client, another_annotator(system)]
+    assert serve(people, project_id, few) == wanted[:few]
 
     promoted = register(system.run_dir, project_id, tmp_path, nudge=9)
     move_alias(system.run_dir, promoted)
@@ -93,4 +97,4 @@ def test_next_task_is_the_strategys_choice_before_and_after_a_promotion(
     until(lambda: order_of(scores, project_id, after, TASKS - few), "the order by the new version", 300)
     # With these the annotated documents would be enough for another order, in which the present one could not be seen.
     wanted = check(system, store, project_id)
-    assert serve(system, project_id, 1) == wanted[:1]
+    assert serve(people[1:], project_id, 1) == wanted[:1]

@@ -9,6 +9,7 @@ from ml_backend.errors import LabelStudioError
 from ml_backend.label_studio.records import Prediction
 from ml_backend.label_studio.setup import UNCERTAINTY, ProjectPlan, ensure_project
 from tests.e2e.conftest import System
+from tests.e2e.people import another_annotator
 from tests.e2e.projects import a_region, empty_tasks, new_project
 
 # Score and cluster of each task.
@@ -55,6 +56,34 @@ def test_task_that_an_annotator_holds_comes_first_again_whatever_its_score(syste
     again = system.client.next_task(project_id)
     assert again is not None
     assert again.id == held.id
+
+
+def test_each_of_two_people_is_served_the_first_task_that_the_other_does_not_hold(system: System) -> None:
+    # Not in the order of their numbers.
+    project_id, scores = scored_project(system, [((7 * place % 12) / 20, None) for place in range(12)])
+    people = [system.client, another_annotator(system)]
+    wanted = sorted(scores, key=lambda task: scores[task][0])
+
+    def served(person: int) -> int:
+        task = people[person].next_task(project_id)
+        assert task is not None
+        return task.id
+
+    def annotate(person: int, task: int) -> None:
+        people[person].create_annotation(task, a_region())
+
+    # Both annotate: if Label Studio counted them, it would draw by chance from here on.
+    assert [served(0), served(1)] == wanted[:2]
+    annotate(1, wanted[1])
+    annotate(0, wanted[0])
+    assert [served(1), served(0)] == wanted[2:4]
+    # One is slow, the other goes on in the order.
+    for task in wanted[3:8]:
+        assert served(0) == task
+        annotate(0, task)
+    annotate(1, wanted[2])
+    rest = wanted[8:]
+    assert [served(turn % 2) for turn in range(2)] == rest[:2]
 
 
 def test_version_without_predictions_is_refused(system: System) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from flask.testing import FlaskClient
 
+from ml_backend.active_learning_assembly import build_recommender
 from ml_backend.app import create_app
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.lineup import SoleModel
@@ -92,6 +93,7 @@ def build_api(
     store = backend.services.store
     if config is not None:
         ProjectOptions(store.engine).remember_label_config(PROJECT, config)
-    learning = build_self_learning(settings, store, label_studio, backend.images, SoleModel(reader))
+    recommender = build_recommender(settings, store)
+    learning = build_self_learning(settings, store, label_studio, backend.images, SoleModel(reader), recommender)
     services = Services(backend.services.predictions, store, backend.services.metrics, learning)
     return create_app(settings, services), learning

@@ -1,19 +1,25 @@
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import numpy as np
 import pytest
 
-from active_learning.control import estimate_labels_saved
+from active_learning.control import Winning, estimate_labels_saved
 from active_learning.stopping import AdviceKind, CurvePoint
 from ml_backend.advice import Adviser, saved_in_words
 from ml_backend.annotation_records import Correction, StoredAnnotation
 from ml_backend.candidates import CandidateSource
+from ml_backend.former_opinion import Votes
 from ml_backend.learning_store import LearningStore
+from ml_backend.signals import Signals, Spread
 from ml_backend.store import Store
-from ml_backend.task_scores import TaskScores
+from ml_backend.task_scores import Placed, Scored, TaskOrder, TaskScores
 
 MOMENT = datetime(2026, 1, 5, tzinfo=timezone.utc)
+NONE = Spread(0.0, 0.0, 0.0)
+SIGNALS = Signals(8, (0.9,), (), 1.0, NONE, NONE, NONE, NONE, NONE)
 
 
 @pytest.fixture
@@ -82,10 +88,67 @@ def test_field_that_people_keep_deleting_is_pointed_out(store: Store) -> None:
     assert (counsel.advice.kind, counsel.advice.field) == (AdviceKind.LOOK_AT_FIELD, "FAX")
 
 
-@pytest.mark.parametrize(
-    ("active", "control", "said"), [(9, 3, "has saved about 80 annotations"), (3, 3, "no better than chance")]
-)
-def test_what_the_order_saves_is_said_with_its_interval(active: int, control: int, said: str) -> None:
-    saved = estimate_labels_saved([active] * 40, [control] * 30, np.random.default_rng(0))
-    assert said in saved_in_words(saved) or active == 9
-    assert saved_in_words(saved) != saved_in_words(saved, "ru")
+def meet(store: Store, costs: dict[bool, list[int]], version: str = "v1") -> None:
+    """People annotate pre-labelled documents: by arm (whether chance chose), the corrections that each needed."""
+    scores, learning = TaskScores(store.engine), LearningStore(store.engine)
+    task = 100
+    for control, arm in costs.items():
+        for cost in arm:
+            task += 1
+            scores.remember(3, [Scored(task, version, 0.5, SIGNALS, None)])
+            order = TaskOrder(3, version, "margin", "as set", MOMENT, 1, 0, 0)
+            scores.place(order, [Placed(task, 1.0, 0, control)])
+            learning.save(
+                [(StoredAnnotation(task, 3, task, 1, [], False, False, MOMENT, MOMENT, {}, {}, version, int(cost)), ())]
+            )
+
+
+def test_order_whose_documents_need_more_corrections_has_saved_annotations(store: Store) -> None:
+    rng = np.random.default_rng(0)
+    meet(store, {False: list(rng.poisson(6, 80)), True: list(rng.poisson(3, 25))})
+    counsel = adviser(store).advice(3)
+    assert counsel.saved.winning is Winning.YES
+    # Twice the corrections a document: as many annotations again would have been needed.
+    assert counsel.saved.saved_low < 80 < counsel.saved.saved_high
+    said = counsel.words()[1]
+    numbers = [int(number) for number in re.findall(r"\d+", said)]
+    assert said.startswith("The order has saved about")
+    assert numbers == [round(x) for x in (counsel.saved.saved, counsel.saved.saved_low, counsel.saved.saved_high)]
+    assert counsel.words("ru")[1].startswith("Порядок сэкономил")
+
+
+def test_order_that_is_no_better_than_chance_is_said_to_be_so(store: Store) -> None:
+    rng = np.random.default_rng(1)
+    meet(store, {False: list(rng.poisson(3, 80)), True: list(rng.poisson(3, 25))})
+    counsel = adviser(store).advice(3)
+    assert counsel.saved.winning is Winning.NO
+    assert counsel.saved.saved_low < 0 < counsel.saved.saved_high
+    assert "no better than chance" in counsel.words()[1]
+    assert f"({counsel.saved.saved_low:.0f} to" in counsel.words()[1]
+
+
+def test_arms_that_met_different_versions_are_not_compared(store: Store) -> None:
+    meet(store, {False: [9] * 60}, "v1")
+    assert adviser(store).advice(3).saved.winning is Winning.UNKNOWN
+    assert "20 more documents drawn by chance" in adviser(store).advice(3).words()[1]
+
+
+def test_small_arm_of_the_order_is_said_to_be_small() -> None:
+    saved = estimate_labels_saved([([3.0] * 5, [3.0] * 30)], np.random.default_rng(0))
+    assert saved_in_words(saved) == (
+        "Whether the order saves labels is not known yet: 15 more documents chosen by the order are needed."
+    )
+
+
+@pytest.mark.parametrize(("same", "kind"), [(1000, AdviceKind.PAUSE), (700, AdviceKind.CONTINUE)])
+def test_predictions_that_no_longer_change_allow_a_pause(store: Store, same: int, kind: AdviceKind) -> None:
+    curve = ((20, 0.8), (30, 0.806), (40, 0.809), (50, 0.811))
+    half = {"NAME": 500, "PHONE": 500}
+    votes = Votes(same, half, half)
+    TaskScores(store.engine).remember(3, [Scored(1, "v2", 0.5, replace(SIGNALS, votes=votes), None)])
+    counsel = adviser(store, *curve).advice(3)
+    assert counsel.advice.stability == pytest.approx(2 * same / 1000 - 1)
+    assert counsel.advice.forecast is not None
+    assert counsel.advice.forecast.gain < 0.01 < counsel.advice.forecast.high
+    assert counsel.advice.kind is kind
+    assert "kappa" in counsel.words()[0]

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import numpy as np
@@ -95,6 +96,25 @@ def test_what_two_people_label_differently_is_in_doubt(store: Store) -> None:
     (suspect,) = LabelErrorSearch(learning, States()).search(3, collected, CONFIG)
     assert suspect.task_id == 5
     assert suspect.doubts[0].by == "annotator"
+
+
+def test_value_that_only_one_of_two_people_labelled_is_in_doubt(store: Store) -> None:
+    learning = LearningStore(store.engine)
+    nothing = replace(annotation(2, 5, "NAME", 2), result=[])
+    learning.save([(annotation(1, 5, "NAME", 1), ()), (nothing, ())])
+    collected = Collected((), (), {}, FieldNames({}, {}))
+    (suspect,) = LabelErrorSearch(learning, States()).search(3, collected, CONFIG)
+    (doubt,) = suspect.doubts
+    assert {doubt.given, doubt.suggested} == {"", "NAME"}
+    assert doubt.by == "annotator"
+
+
+def test_people_who_agree_are_not_in_doubt_nor_is_one_who_changed_their_mind(store: Store) -> None:
+    learning = LearningStore(store.engine)
+    learning.save([(annotation(1, 5, "NAME", 1), ()), (annotation(2, 5, "NAME", 2), ())])
+    learning.save([(annotation(3, 6, "NAME", 1), ()), (annotation(4, 6, "EMAIL", 1), ())])
+    collected = Collected((), (), {}, FieldNames({}, {}))
+    assert LabelErrorSearch(learning, States()).search(3, collected, CONFIG) == []
 
 
 def test_probabilities_are_those_of_a_head_that_never_saw_the_document() -> None:

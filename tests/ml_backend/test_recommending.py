@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from active_learning.criteria import Thresholds
+from active_learning.missing import UsualFields
 from active_learning.reasons import ReasonCode
 from ml_backend.annotation_records import StoredAnnotation
 from ml_backend.candidates import CandidateSource, arms, cost_signals
@@ -131,4 +132,35 @@ def test_expected_cost_is_learned_from_what_people_corrected(store: Store) -> No
     low, high = (replace(FINE, expected_corrections=value) for value in (1.0, 9.0))
     predicted = history.cost.predict([cost_signals(each, history.usual, {}) for each in (low, high)])
     assert predicted[0] < 8 < 28 < predicted[1]
-    assert arms(history.met) == ([], []), "no task was drawn by chance"
+    assert arms(history.met) == [(list(range(1, 41)), [])], "no task was drawn by chance"
+
+
+def test_contradiction_by_the_former_champion_is_a_reason(store: Store) -> None:
+    world = World(store)
+    world.score(1, replace(FINE, former=Spread(0.1, 0.8, 0.8)))
+    world.score(2, replace(FINE, former=Spread(0.0, 0.2, 0.2)))
+    (item,) = world.recommender.recommendations(3).items
+    assert (item.task_id, item.priority, item.words) == (1, 1, ("the models disagree (80 %)",))
+
+
+def test_lines_that_could_be_read_in_two_ways_are_a_reason(store: Store) -> None:
+    world = World(store)
+    world.score(1, replace(FINE, line_margins=(0.02, 0.05, 0.9, 0.8)))
+    world.score(2, replace(FINE, line_margins=(0.02, 0.5, 0.9, 0.8)))
+    (item,) = world.recommender.recommendations(3).items
+    assert (item.task_id, item.words) == (1, ("50 % of the lines could be read in two ways",))
+
+
+def test_cost_goes_by_the_margins_of_lines_or_where_there_are_none_by_their_confidence() -> None:
+    usual = UsualFields({}, 0)
+    known = cost_signals(replace(FINE, line_margins=(0.5, 0.5, 1.0, 1.0)), usual, {})
+    assert known.reading_margin == pytest.approx(1.0)
+    assert cost_signals(FINE, usual, {}).reading_margin == pytest.approx(0.13)
+    assert cost_signals(replace(FINE, former=Spread(0.1, 0.5, 0.7)), usual, {}).former == 0.7
+
+
+def test_signals_that_were_kept_before_there_were_margins_are_read() -> None:
+    old = FINE.to_json()
+    for name in ("line_margins", "former", "votes"):
+        del old[name]
+    assert Signals.from_json(old) == FINE

@@ -277,3 +277,25 @@ def test_the_share_that_is_set_for_a_project_wins_at_once():
     shares[3] = 0.0
     assert models.refresh(3).challenger is None
     assert models.refresh(3).version == "p3-v1-00000001.aaaaaa"
+
+
+def test_the_former_champion_stands_by_with_a_second_opinion(make, versions):
+    before = {3: []}
+    models = make(predecessors=lambda project: before[project])
+    assert models.lineup(3).former is None
+    versions.champions[3], before[3] = 1, [None]
+    assert models.refresh(3).former is models.lineup(None).champion, "the weights that ship served before"
+    first = models.lineup(3).champion
+    versions.champions[3], before[3] = 2, [1, None]
+    assert models.refresh(3).former is first
+    assert len(models.loads) == 2, "it was in memory"
+    assert models.versions == ("cards-12345678.aaaaaa", "p3-v2-00000002.aaaaaa"), "it answers for nobody"
+
+
+def test_former_champion_that_cannot_be_loaded_is_done_without(make, versions):
+    versions.champions[3] = 2
+    versions.corrupt.add(1)
+    models = make(predecessors=lambda _: [1])
+    assert models.lineup(3).former is None
+    assert models.lineup(3).version == "p3-v2-00000002.aaaaaa"
+    assert not models.problems

@@ -40,6 +40,7 @@ lines = st.builds(
     st.lists(points, min_size=4, max_size=8).map(tuple),
     scores,
     st.lists(words, min_size=1, max_size=4).map(tuple),
+    st.none() | scores,
 )
 pages = st.builds(Page, st.integers(1, 20_000), st.integers(1, 20_000), st.lists(lines, max_size=4).map(tuple))
 
@@ -67,6 +68,12 @@ def page_of(text: str) -> Page:
 @given(pages)
 def test_a_page_survives_the_way_to_json_and_back(page: Page) -> None:
     assert decode_page(encode_page(page)) == page
+
+
+def test_a_page_that_was_kept_before_engines_told_margins_is_still_read() -> None:
+    old = '{"format":1,"width":9,"height":9,"lines":[["a",0.5,[[0,0],[9,0],[9,9],[0,9]],[["a",0.5,0,0,9,9]]]]}'
+    (line,) = decode_page(old).lines
+    assert (line.text, line.margin) == ("a", None)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 0}', '{"format":1,"width":1,"height":1,"lines":[["a"]]}'])

@@ -300,6 +300,18 @@ def test_a_card_becomes_a_contact(api):
     assert found["websites"][0]["url"] == "https://www.engines.example"
 
 
+def test_an_application_is_told_whether_a_person_should_look_at_a_card(make_settings, api):
+    assert api.post("/extract", data=IMAGE, content_type="image/png").json["annotation"] == {
+        "should_send": False,
+        "priority": 0,
+        "confidence": pytest.approx(0.9),
+        "reasons": [],
+    }
+    client, _ = build_api(make_settings(api_token=TOKEN, critical_fields="NAME,BIRTHDAY"))
+    told = ApiClient(client.test_client()).post("/extract", data=IMAGE, content_type="image/png").json["annotation"]
+    assert (told["should_send"], told["priority"], told["reasons"]) == (True, 2, ["birthday missing"])
+
+
 def test_a_card_becomes_a_vcard_and_csv(api):
     form = {"image": (__import__("io").BytesIO(IMAGE), "card.png")}
     vcard = api.post("/extract?format=vcard", data=form)

@@ -12,6 +12,7 @@ from rq.job import Job
 from ml_backend.annotation_records import StoredAnnotation
 from ml_backend.candidates import CandidateSource
 from ml_backend.errors import ImageFetchError, LabelStudioUnreachableError
+from ml_backend.former_opinion import Votes
 from ml_backend.jobs.chunks import Chunks
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.jobs.rescoring import provide
@@ -28,7 +29,7 @@ from ml_backend.rescoring import CHUNK, UNCERTAINTY, Rescorer
 from ml_backend.rescoring_store import RescoringStore
 from ml_backend.store import Store
 from ml_backend.task_scores import NOT_SHOWN, TaskScores
-from model.document import Box, Document, Line, Page, Word
+from model.document import Box, Document, Entity, Line, Page, Word
 from model.images import image_key
 from tests.ml_backend.backend import RECTANGLES, ImageTable
 
@@ -248,6 +249,29 @@ def test_what_was_read_before_is_neither_fetched_nor_read_again(make):
     world.rescore()
     assert world.made_by(newer.version) == list(range(1, 11))
     assert world.images.asked == []
+
+
+class NamesAll:
+    """A former champion that gives every word a field."""
+
+    version = "p3-v0-00000000.aaaaaa"
+
+    def extract(self, page):
+        entities = tuple(Entity("NAME", word.text, word.box, 0.9, i, i + 1) for i, word in enumerate(page.words))
+        return Document(page, entities, 0.9, "text", self.version)
+
+
+def test_what_the_former_champion_contradicts_is_kept_with_the_scores(make):
+    world = make(4)
+    world.rescore()
+    assert {task.signals.votes.words for task in world.scores.scores(3).values()} == {0}
+    newer = KindReader("p3-v2-00000002.aaaaaa", world.pages)
+    world.switch.now = Lineup(3, newer, former=NamesAll())
+    world.rescore()
+    for task in world.scores.scores(3).values():
+        assert task.version == newer.version
+        assert task.signals.former.largest == 1
+        assert task.signals.votes == Votes(0, {"NAME": 1}, {"": 1})
 
 
 def test_tasks_are_in_the_strategys_order_before_the_project_is_switched_over(make):

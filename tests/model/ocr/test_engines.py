@@ -3,6 +3,7 @@
 import threading
 import time
 
+import cv2
 import numpy as np
 import pytest
 
@@ -56,6 +57,14 @@ def test_scores_are_high_on_clean_print_and_words_inherit_them(reading):
     for line in reading.lines:
         assert 0.85 < line.score <= 1
         assert {word.score for word in line.words} == {line.score}
+
+
+def test_the_margin_tells_clean_print_from_print_that_could_say_something_else(engine, reading):
+    assert all(line.margin is not None and 0.3 < line.margin <= 1 for line in reading.lines)
+    clean = _strip("modern")
+    smeared = cv2.GaussianBlur(clean, (0, 0), 8)
+    (sure,), (torn,) = engine.recognise([clean]), engine.recognise([smeared])
+    assert torn.margin < 0.7 < 0.95 < sure.margin
 
 
 def test_polygons_go_clockwise_from_where_reading_starts(reading):

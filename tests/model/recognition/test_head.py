@@ -110,6 +110,7 @@ def test_both_libraries_read_a_grafted_file_as_the_head_does(onnx_file, head, fe
         read = build_engine(name, models_dir=tmp_path, threads=1).recognise(crops)
         assert [one.text for one in read] == [one.text for one in expected]
         assert [one.score for one in read] == pytest.approx([one.score for one in expected], abs=2e-3)
+        assert [one.margin for one in read] == pytest.approx([one.margin for one in expected], abs=5e-3)
 
 
 def test_a_grafted_file_has_the_backbone_that_it_was_put_onto(onnx_file, head, tmp_path):
