@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import cv2
@@ -12,18 +13,21 @@ from prometheus_client import CollectorRegistry
 
 from ml_backend.active_learning_assembly import build_recommender, build_source
 from ml_backend.comparison import VersionScores
+from ml_backend.database import tell_failures
+from ml_backend.disk_metrics import DiskMetrics
 from ml_backend.engines import Engines
 from ml_backend.errors import LabelStudioError
 from ml_backend.event_times import waiting_events
 from ml_backend.interactive import DrawnRegions
 from ml_backend.jobs.chunks import Chunks
 from ml_backend.jobs.queue import JobQueue
+from ml_backend.jobs.queue_metrics import QueueMetrics
 from ml_backend.jobs.scoring import ScoringServices
 from ml_backend.jobs.ticker import Ticker
 from ml_backend.joint_version import recogniser_of
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.images import ImageSource
-from ml_backend.learning_assembly import build_synchroniser
+from ml_backend.learning_assembly import build_due, build_synchroniser
 from ml_backend.learning_store import LearningStore
 from ml_backend.looking_again import LookingAgain
 from ml_backend.measured import MeasuredPipeline
@@ -41,8 +45,10 @@ from ml_backend.services import PredictionService, Services
 from ml_backend.serving import Choice, Models
 from ml_backend.settings import Settings
 from ml_backend.store import Store
+from ml_backend.store_metrics import StoreMetrics
 from ml_backend.syncing import Synchroniser
 from ml_backend.task_scores import TaskScores
+from ml_backend.tidying import Policy, Tidier
 from ml_backend.versions import served_before
 from model.extraction.extractor import Extractor
 from model.ocr import OcrEngine
@@ -78,6 +84,7 @@ def build_parts(settings: Settings) -> Parts:
     """
     metrics = Metrics(CollectorRegistry(), multiprocess_dir=settings.shared_metrics_dir)
     store = Store(settings.store_url)
+    tell_failures(store.engine, metrics.store_failed)
     threads = settings.inference_threads
     engines = Engines(lambda recogniser: build_engine_of(settings, recogniser), metrics)
 
@@ -139,7 +146,14 @@ def build_services(settings: Settings) -> Services:
         ModelError: If the models are missing or damaged.
     """
     parts = build_parts(settings)
-    parts.metrics.add(VersionScores(parts.learning))
+    queue = JobQueue.at(settings.queue_url)
+    for collector in (
+        VersionScores(parts.learning),
+        StoreMetrics(parts.store.engine, build_due(settings, parts.store)),
+        QueueMetrics(queue),
+        DiskMetrics(settings.folders),
+    ):
+        parts.metrics.add(collector)
     predictions = PredictionService(
         parts.models,
         parts.predictor,
@@ -148,7 +162,7 @@ def build_services(settings: Settings) -> Services:
             lambda reader: reader.engine if isinstance(reader, Pipeline) else parts.engine,
             parts.images,
         ),
-        JobQueue.at(settings.queue_url),
+        queue,
         parts.metrics,
         budget_seconds=settings.predict_budget_seconds,
     )
@@ -172,6 +186,8 @@ class WorkerServices:
     synchroniser: Synchroniser
     ticker: Ticker
     absorb: Callable[[int], int]
+    metrics: Metrics
+    tidier: Tidier
 
 
 def build_worker_services(settings: Settings) -> WorkerServices:
@@ -223,7 +239,19 @@ def build_worker_services(settings: Settings) -> WorkerServices:
     scoring = ScoringServices(label_studio, parts.models, parts.predictor)
     projects = build_projects(settings, parts.store, label_studio)
     absorb = build_feedback(settings, parts.store, projects, parts.images).absorb
-    return WorkerServices(scoring, rescorer, build_synchroniser(settings, parts.store, label_studio), ticker, absorb)
+    synchroniser = build_synchroniser(settings, parts.store, label_studio)
+    return WorkerServices(
+        scoring, rescorer, synchroniser, ticker, absorb, parts.metrics, build_tidier(settings, parts.store)
+    )
+
+
+def build_tidier(settings: Settings, store: Store) -> Tidier:
+    """Return what removes what is no longer kept."""
+    events, pages = (
+        timedelta(days=days) if days else None for days in (settings.keep_events_days, settings.keep_pages_days)
+    )
+    policy = Policy(settings.keep_versions, events, pages)
+    return Tidier(store.engine, build_registry(settings), policy, settings.run_dir, settings.models_dir)
 
 
 def build_registry(settings: Settings) -> Registry:

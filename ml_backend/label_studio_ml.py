@@ -114,7 +114,7 @@ def build_app(settings: Settings) -> Flask:
     """
     from label_studio_ml.api import init_app
 
-    configure_logging(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format, settings.secrets)
     # Before the first request: Label Studio gives /setup three seconds.
     provide(build_services(settings))
     credentials = Credentials.of(settings)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -216,7 +217,9 @@ class PredictionService:
 
         def start(count: int) -> None:
             for task in islice(rest, count):
-                waiting.append(self._fetchers.submit(self._predictor.fetch, task, config) if task else None)
+                # With a copy of the context: lines of these threads belong to the request too.
+                run = copy_context().run
+                waiting.append(self._fetchers.submit(run, self._predictor.fetch, task, config) if task else None)
 
         try:
             start(FETCH_AHEAD)

@@ -13,7 +13,9 @@ from redis.exceptions import RedisError
 from redis.retry import Retry as RedisRetry
 from rq import Queue, Retry
 from rq.exceptions import DuplicateJobError
+from rq.job import Job
 from rq.serializers import JSONSerializer
+from structlog.contextvars import get_contextvars
 
 from ml_backend.errors import BackendError
 
@@ -45,6 +47,7 @@ _TRAIN = "ml_backend.jobs.training.train"
 _RESCORE = "ml_backend.jobs.rescoring.rescore_project"
 _RESCORE_CHUNK = "ml_backend.jobs.rescoring.rescore_chunk"
 _ORDER = "ml_backend.jobs.rescoring.order_project"
+_TIDY = "ml_backend.jobs.tidying.tidy"
 _FINISH_RESCORING = "ml_backend.jobs.rescoring.finish_rescoring"
 
 
@@ -138,6 +141,10 @@ class JobQueue:
         """Have a project's open tasks put into order; return whether that was added."""
         return self._add(RESCORING_QUEUE, _ORDER, (project_id,), f"order-{project_id}", f"order project {project_id}")
 
+    def enqueue_tidying(self) -> bool:
+        """Have removed what is no longer kept; return whether that was added."""
+        return self._add(SYNC_QUEUE, _TIDY, (), "tidy", "remove what is no longer kept", timeout=SYNC_TIMEOUT_SECONDS)
+
     def _add(
         self,
         queue: str,
@@ -162,12 +169,24 @@ class JobQueue:
                 failure_ttl=failure_ttl,
                 retry=Retry(max=len(RETRY_SECONDS), interval=list(RETRY_SECONDS)) if retry else None,
                 description=description,
+                meta=_cause(),
             )
         except DuplicateJobError:
             return False
         except RedisError as error:
             raise unreachable(error) from error
         return True
+
+
+def kind_of(job: Job) -> str:
+    """Return what a job does, in one word: the name of its function."""
+    return str(job.func_name).rpartition(".")[2]
+
+
+def _cause() -> dict[str, str]:
+    """Return which request asks for a job, so that the job's log lines name it too."""
+    request = get_contextvars().get("request")
+    return {"request": request} if isinstance(request, str) else {}
 
 
 def unreachable(error: RedisError) -> QueueError:

@@ -12,8 +12,9 @@ from rq import Queue, SimpleWorker
 
 from ml_backend.assembly import build_worker_services
 from ml_backend.errors import BackendError
-from ml_backend.jobs import rescoring, scoring, sync
+from ml_backend.jobs import rescoring, scoring, sync, tidying
 from ml_backend.jobs.queue import SERIALIZER, WORKER_QUEUES, QueueError
+from ml_backend.jobs.traced import TracedSimpleWorker
 from ml_backend.logs import configure_logging, get_logger
 from ml_backend.settings import Settings
 from model.errors import ModelError
@@ -32,13 +33,13 @@ def build_worker(connection: Redis) -> SimpleWorker:
         connection: Redis; without a limit on waiting, since the worker waits for jobs.
     """
     queues = [Queue(name, connection=connection, serializer=SERIALIZER) for name in WORKER_QUEUES]
-    return SimpleWorker(queues, connection=connection, serializer=SERIALIZER)
+    return TracedSimpleWorker(queues, connection=connection, serializer=SERIALIZER)
 
 
 def main() -> int:
     """Load the models, then work until told to stop; return the exit status."""
     settings = Settings()
-    configure_logging(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format, settings.secrets)
     try:
         connection = Redis.from_url(settings.queue_url)
         connection.ping()
@@ -53,6 +54,13 @@ def main() -> int:
     scoring.provide(services.scoring)
     rescoring.provide(services.rescorer)
     sync.provide(services.synchroniser, services.absorb)
+    tidying.provide(services.tidier)
+    if settings.metrics_port:
+        try:
+            services.metrics.serve(settings.host, settings.metrics_port)
+        except OSError as error:
+            # Of several workers on a machine one has the port; the work is the same.
+            _log.warning("metrics_not_shown", port=settings.metrics_port, error=error.strerror)
     services.ticker.start()
     _log.info("worker_ready", queues=WORKER_QUEUES)
     build_worker(connection).work(with_scheduler=True, logging_level=settings.log_level)
