@@ -3,10 +3,11 @@
 #   make run    everything on this machine: Redis, worker, backend, Label Studio with pre-labelled cards
 #   make test   every test, end-to-end ones included (installs what they need first)
 #   make check  ruff, mypy --strict, import contracts
+#   make docs   the documentation as a site, in build/site
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check format weights lock clean
+.PHONY: help run test check docs format weights lock clean
 
 VENV ?= .venv
 # Compiled when first imported: of the many modules installed, few are.
@@ -63,6 +64,9 @@ check: $(DEV_STAMP)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+docs: $(DEV_STAMP)
+	$(PY) -m mkdocs build --strict --quiet
 
 format: $(DEV_STAMP)
 	$(VENV)/bin/ruff check --fix .
