@@ -4,10 +4,11 @@
 #   make test   every test, end-to-end ones included (installs what they need first)
 #   make env    random secrets in .env, for docker compose (installs nothing)
 #   make check  ruff, mypy --strict, import contracts
+#   make docs   the documentation as a site, in build/site
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run env test check format weights lock clean
+.PHONY: help run env test check docs format weights lock clean
 
 VENV ?= .venv
 # Compiled when first imported: of the many modules installed, few are.
@@ -68,6 +69,9 @@ check: $(DEV_STAMP)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+docs: $(DEV_STAMP)
+	$(PY) -m mkdocs build --strict --quiet
 
 format: $(DEV_STAMP)
 	$(VENV)/bin/ruff check --fix .

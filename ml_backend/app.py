@@ -62,6 +62,11 @@ def create_app(settings: Settings, services: Services) -> Flask:
         response.headers[REQUEST_ID_HEADER] = g.request_id
         return response
 
+    @app.teardown_request
+    def forget(_error: BaseException | None) -> None:
+        # What the thread does next belongs to no request.
+        structlog.contextvars.clear_contextvars()
+
     register_error_handlers(app)
     app.register_blueprint(create_blueprint(services, credentials))
     if services.learning is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,8 @@ from prometheus_client import CollectorRegistry
 from ml_backend.active_learning_assembly import build_recommender, build_source
 from ml_backend.admin.action_store import ActionStore
 from ml_backend.comparison import VersionScores
+from ml_backend.database import tell_failures
+from ml_backend.disk_metrics import DiskMetrics
 from ml_backend.engines import Engines
 from ml_backend.errors import LabelStudioError
 from ml_backend.event_times import waiting_events
@@ -20,6 +23,7 @@ from ml_backend.interactive import DrawnRegions
 from ml_backend.jobs.chunks import Chunks
 from ml_backend.jobs.label_errors import LabelSearch
 from ml_backend.jobs.queue import JobQueue
+from ml_backend.jobs.queue_metrics import QueueMetrics
 from ml_backend.jobs.scoring import ScoringServices
 from ml_backend.jobs.ticker import Ticker
 from ml_backend.joint_version import recogniser_of
@@ -27,7 +31,7 @@ from ml_backend.label_error_queue import renew_queue
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.images import ImageSource
 from ml_backend.label_suspects import LabelSuspect
-from ml_backend.learning_assembly import build_collector, build_images, build_synchroniser
+from ml_backend.learning_assembly import build_collector, build_due, build_images, build_synchroniser
 from ml_backend.learning_store import LearningStore
 from ml_backend.looking_again import LookingAgain
 from ml_backend.measured import MeasuredPipeline
@@ -45,8 +49,10 @@ from ml_backend.services import PredictionService, Services
 from ml_backend.serving import Choice, Models
 from ml_backend.settings import Settings
 from ml_backend.store import Store
+from ml_backend.store_metrics import StoreMetrics
 from ml_backend.syncing import Synchroniser
 from ml_backend.task_scores import TaskScores
+from ml_backend.tidying import Policy, Tidier
 from ml_backend.versions import served_before
 from model.extraction.extractor import Extractor
 from model.ocr import OcrEngine
@@ -83,6 +89,7 @@ def build_parts(settings: Settings) -> Parts:
     """
     metrics = Metrics(CollectorRegistry(), multiprocess_dir=settings.shared_metrics_dir)
     store = Store(settings.store_url)
+    tell_failures(store.engine, metrics.store_failed)
     threads = settings.inference_threads
     engines = Engines(lambda recogniser: build_engine_of(settings, recogniser), metrics)
 
@@ -144,8 +151,14 @@ def build_services(settings: Settings) -> Services:
         ModelError: If the models are missing or damaged.
     """
     parts = build_parts(settings)
-    parts.metrics.add(VersionScores(parts.learning))
     queue = JobQueue.at(settings.queue_url)
+    for collector in (
+        VersionScores(parts.learning),
+        StoreMetrics(parts.store.engine, build_due(settings, parts.store)),
+        QueueMetrics(queue),
+        DiskMetrics(settings.folders),
+    ):
+        parts.metrics.add(collector)
     predictions = PredictionService(
         parts.models,
         parts.predictor,
@@ -180,6 +193,8 @@ class WorkerServices:
     ticker: Ticker
     absorb: Callable[[int], int]
     label_search: LabelSearch | None
+    metrics: Metrics
+    tidier: Tidier
 
 
 def build_worker_services(settings: Settings) -> WorkerServices:
@@ -230,7 +245,9 @@ def build_worker_services(settings: Settings) -> WorkerServices:
     absorb = build_feedback(settings, parts.store, projects, parts.images).absorb
     synchroniser = build_synchroniser(settings, parts.store, label_studio)
     search = build_label_search(settings, parts, label_studio)
-    return WorkerServices(scoring, rescorer, synchroniser, ticker, absorb, search)
+    return WorkerServices(
+        scoring, rescorer, synchroniser, ticker, absorb, search, parts.metrics, build_tidier(settings, parts.store)
+    )
 
 
 def build_label_search(settings: Settings, parts: Parts, label_studio: LabelStudio) -> LabelSearch:
@@ -276,7 +293,9 @@ def build_sync_services(settings: Settings) -> WorkerServices:
     )
     projects = build_projects(settings, store, label_studio)
     absorb = build_feedback(settings, store, projects, build_images(settings, label_studio)).absorb
-    return WorkerServices(None, None, build_synchroniser(settings, store, label_studio), ticker, absorb, None)
+    synchroniser = build_synchroniser(settings, store, label_studio)
+    tidier = build_tidier(settings, store)
+    return WorkerServices(None, None, synchroniser, ticker, absorb, None, Metrics(CollectorRegistry()), tidier)
 
 
 def _refuse_no_label_studio(settings: Settings) -> None:
@@ -284,6 +303,15 @@ def _refuse_no_label_studio(settings: Settings) -> None:
         raise LabelStudioError(
             "The worker has no Label Studio to push predictions to.", "Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY."
         )
+
+
+def build_tidier(settings: Settings, store: Store) -> Tidier:
+    """Return what removes what is no longer kept."""
+    events, pages = (
+        timedelta(days=days) if days else None for days in (settings.keep_events_days, settings.keep_pages_days)
+    )
+    policy = Policy(settings.keep_versions, events, pages)
+    return Tidier(store.engine, build_registry(settings), policy, settings.run_dir, settings.models_dir)
 
 
 def build_registry(settings: Settings) -> Registry:

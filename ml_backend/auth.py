@@ -12,7 +12,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from flask import Request
+from werkzeug.wrappers import Request
 
 from ml_backend.settings import Settings
 

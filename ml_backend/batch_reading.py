@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from contextvars import copy_context
 from itertools import islice
 
 from ml_backend.label_studio.label_config import PageId
@@ -70,7 +71,8 @@ class PagesAhead:
         # What is left of tasks that were given up is passed over.
         wanted = (entry for entry in self._rest if entry[0] >= self._place)
         for place, page, url, number in islice(wanted, count):
-            self._waiting.append(((place, page), self._pool.submit(self._fetch, url, number)))
+            # With a copy of the context: lines of these threads belong to the request too.
+            self._waiting.append(((place, page), self._pool.submit(copy_context().run, self._fetch, url, number)))
 
 
 class Pace:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from ml_backend.atomic_files import replacing
-from ml_backend.commands import active_learning, doctor, ordering, pages, roles, samples, versions
+from ml_backend.commands import active_learning, backup, doctor, ordering, pages, roles, samples, versions
 from ml_backend.document_files import find_images
 from ml_backend.errors import BackendError
 from ml_backend.logs import configure_logging
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             name = ".".join(map(str, problem["loc"])).upper()
             print(f"{name or 'settings'}: {problem['msg']}", file=sys.stderr)
         return 2
-    configure_logging(settings.log_level if arguments.command is run else "WARNING")
+    configure_logging(settings.log_level if arguments.command is run else "WARNING", secrets=settings.secrets)
     try:
         status: int = arguments.command(arguments, settings)
     except (BackendError, ModelError) as error:
@@ -140,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
                 help="version whose recogniser reads, such as p7-v3, or a head's file; without it, the one that ships",
             )
         subparser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON file to write")
-    for module in (pages, samples, versions, ordering, active_learning, doctor, roles):
+    for module in (pages, samples, versions, ordering, active_learning, doctor, roles, backup):
         module.add_commands(lambda name, command: _add(commands, name, command))
     return parser
 

@@ -30,7 +30,7 @@ proc_name = "ml-backend"
 loglevel = _settings.log_level.lower()
 # Requests are logged by the application, with what they were about.
 accesslog = None
-logconfig_dict = logging_config(_settings.log_level, _settings.log_format)
+logconfig_dict = logging_config(_settings.log_level, _settings.log_format, _settings.secrets)
 
 if _settings.shared_metrics_dir is not None:
     # Read by prometheus_client when a process imports it, which happens after the fork.

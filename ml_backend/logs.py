@@ -1,20 +1,25 @@
-"""Logging: one line an event, from the backend and its libraries alike, each with the request it belongs to.
+"""Logging: one line an event, from the backend and its libraries alike, each with what it belongs to.
 
-Secrets and document content are never logged: messages carry ids, counts, durations and reasons.
+``request`` is the id of the web request that a line belongs to, also in the jobs that it caused; ``job`` and ``run``
+are those of the job and of the training run. Secrets and document content are never logged: messages carry ids, counts,
+durations and reasons, and what a library writes is searched for secrets (:mod:`ml_backend.redaction`).
 """
 
 from __future__ import annotations
 
 import logging.config
 import sys
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import structlog
 
+from ml_backend.redaction import Redactor
+
 Style = Literal["console", "json"]
 
-# Libraries that tell at INFO what only their authors need.
-_CHATTY = ("alembic", "httpx", "httpcore", "urllib3", "PIL", "werkzeug")
+# Libraries that tell at INFO what only their authors need, or at DEBUG whole requests with their headers.
+_CHATTY = ("alembic", "httpx", "httpcore", "urllib3", "PIL", "werkzeug", "label_studio_ml")
 
 _SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.contextvars.merge_contextvars,
@@ -25,7 +30,19 @@ _SHARED: tuple[structlog.typing.Processor, ...] = (
 )
 
 
-def configure_logging(level: str, style: Style = "console") -> None:
+class _Lines(structlog.stdlib.ProcessorFormatter):
+    """Renders lines, and takes out of them what must not be there."""
+
+    def __init__(self, *arguments: Any, redact: Redactor, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line without secrets."""
+        return self._redact(super().format(record))
+
+
+def configure_logging(level: str, style: Style = "console", secrets: Iterable[str] = ()) -> None:
     """Send everything that is logged in this process to standard error.
 
     Calling it again replaces the former configuration.
@@ -33,6 +50,7 @@ def configure_logging(level: str, style: Style = "console") -> None:
     Args:
         level: Name of the least level that is shown, such as ``INFO``.
         style: ``console`` for people, ``json`` for collectors.
+        secrets: What no line may show.
     """
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -40,10 +58,10 @@ def configure_logging(level: str, style: Style = "console") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    logging.config.dictConfig(logging_config(level, style))
+    logging.config.dictConfig(logging_config(level, style, secrets))
 
 
-def logging_config(level: str, style: Style = "console") -> dict[str, Any]:
+def logging_config(level: str, style: Style = "console", secrets: Iterable[str] = ()) -> dict[str, Any]:
     """Return what :func:`logging.config.dictConfig` takes, for servers that insist on configuring it themselves."""
     renderer: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
@@ -54,7 +72,8 @@ def logging_config(level: str, style: Style = "console") -> dict[str, Any]:
         ]
     )
     lines = {
-        "()": structlog.stdlib.ProcessorFormatter,
+        "()": _Lines,
+        "redact": Redactor(secrets),
         "foreign_pre_chain": _SHARED,
         "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
     }

@@ -8,11 +8,11 @@ there, and ``/metrics`` sums them up, whichever process answers.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
@@ -75,6 +75,9 @@ class Metrics:
         self._queue_failures = Counter(
             "ml_backend_queue_failures", "Times that the job queue could not be reached.", registry=registry
         )
+        self._store_errors = Counter(
+            "ml_backend_store_errors", "Failures of the store, by the kind of error.", ["error"], registry=registry
+        )
         self._model = Gauge(
             "ml_backend_model_info",
             "1 for each model version that answers, 0 for one that did.",
@@ -116,6 +119,14 @@ class Metrics:
         """Count one failure to reach the job queue."""
         self._queue_failures.inc()
 
+    def store_failed(self, error: str) -> None:
+        """Count one failure of the store.
+
+        Args:
+            error: The name of the driver's error.
+        """
+        self._store_errors.labels(error).inc()
+
     def models_serving(self, versions: Collection[str]) -> None:
         """Say which model versions answer."""
         for version in self._serving.difference(versions):
@@ -142,6 +153,15 @@ class Metrics:
         self._collectors.append(collector)
         if self._multiprocess_dir is None:
             self._registry.register(collector)
+
+    def serve(self, host: str, port: int) -> Callable[[], None]:
+        """Show the counts of this process on a port of their own, without credentials, until the result is called.
+
+        Raises:
+            OSError: If the port is taken.
+        """
+        server, _ = start_http_server(port, host, self._registry)
+        return server.shutdown
 
     def render(self) -> bytes:
         """Return all counts in Prometheus' text format."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,8 +30,14 @@ class Settings(BaseSettings):
     """
 
     # An empty value, as a Compose file or a form leaves it, is no value.
+    # What is wrong with a value is said without it: it may be a secret.
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     # Label Studio
@@ -261,6 +267,26 @@ class Settings(BaseSettings):
         default=False, description="Keep the predictions of versions that no longer serve."
     )
 
+    # What is kept
+    keep_versions: int = Field(
+        default=10,
+        ge=1,
+        description="Latest model versions of a project that are kept, besides those that serve or may serve again.",
+    )
+    keep_events_days: int = Field(
+        default=90, ge=0, description="How long answered events are kept, in days; 0: for ever."
+    )
+    keep_pages_days: int = Field(
+        default=365, ge=0, description="How long readings are kept that no task needs, in days; 0: for ever."
+    )
+
+    # What is told
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port on which a worker shows its own metrics, without credentials; 0: none.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="How much is logged.")
     log_format: Literal["console", "json"] = Field(
         default="console", description="Log lines for people, or for collectors."
@@ -341,6 +367,20 @@ class Settings(BaseSettings):
         return self.backend_url.rstrip("/") or f"http://127.0.0.1:{self.port}"
 
     @cached_property
+    def folders(self) -> dict[str, Path]:
+        """The folders that are written to, by the settings that name them."""
+        names = ("run_dir", "models_dir", "training_data_dir")
+        return {name: getattr(self, name).absolute() for name in names}
+
+    @cached_property
+    def secrets(self) -> frozenset[str]:
+        """Everything that must not be seen: secret settings, and the passwords within addresses."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        secrets = {value.get_secret_value() for value in values if isinstance(value, SecretStr)}
+        secrets |= {form for value in values if isinstance(value, str) and "://" in value for form in _passwords(value)}
+        return frozenset(secrets - {""})
+
+    @cached_property
     def critical_field_names(self) -> tuple[str, ...]:
         """Fields that a document must have, in capitals."""
         return tuple(name.strip().upper() for name in self.critical_fields.split(",") if name.strip())
@@ -349,6 +389,15 @@ class Settings(BaseSettings):
     def image_hosts(self) -> frozenset[str]:
         """Host names, or ``host:port``, in lower case, that images may be fetched from besides Label Studio's own."""
         return frozenset(host.strip().lower() for host in self.allowed_hosts.split(",") if host.strip())
+
+
+def _passwords(address: str) -> tuple[str, ...]:
+    """Return the password of an address, as written and as meant."""
+    try:
+        password = urlsplit(address).password or ""
+    except ValueError:
+        return ()
+    return password, unquote(password)
 
 
 def _parts(value: str) -> tuple[str, ...]:

@@ -135,6 +135,7 @@ class Synchroniser:
             changed=changed,
             deleted=deleted,
             events=len(pending),
+            last_event=pending[-1].id if pending else None,
             compared=compare,
         )
         return report

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
+from structlog.contextvars import bound_contextvars
 
 from ml_backend.due import DueCheck
 from ml_backend.errors import BackendError
@@ -125,7 +126,7 @@ def train(services: TrainingServices, run_id: int, *, only_recogniser: bool = Fa
     folder = services.scratch / str(run_id)
     outcome = "failed"
     try:
-        with beating(services.runs, run_id):
+        with bound_contextvars(run=run_id), beating(services.runs, run_id):
             _clean(services, run)
             outcome = _Attempt(services, run, folder, only_recogniser).outcome()
     except LostRunError:

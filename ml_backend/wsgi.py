@@ -25,7 +25,7 @@ def build() -> Flask:
     ``/health`` until it answers.
     """
     settings = Settings()
-    configure_logging(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format, settings.secrets)
     try:
         services = build_services(settings)
     except (BackendError, ModelError) as error:

@@ -32,6 +32,7 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 _DIGEST_TAG = "digest"
 #: For as long one process waits for another that fetches the same version.
 _FETCHING_SECONDS = 300
+_RETIRED_TAG = "retired_at"
 _FILES = "model"
 
 
@@ -61,6 +62,12 @@ class Version:
     def name(self) -> str:
         """How it is called in predictions, but for the engine: ``p7-v3-0123abcd``."""
         return f"p{self.project_id}-v{self.number}-{self.digest[:8]}"
+
+    @property
+    def retired_at(self) -> datetime | None:
+        """Since when it is to be removed; ``None`` where it is kept."""
+        marked = self.tags.get(_RETIRED_TAG)
+        return datetime.fromisoformat(marked) if marked else None
 
 
 class Registry:
@@ -144,6 +151,8 @@ class Registry:
         """
         before = self.champion(project_id)
         if number is not None:
+            # Taken off before the alias is set: whoever removes old versions must see one or the other.
+            self.retire(self.version(project_id, number), None)
             self.folder_of(self.version(project_id, number))
         elif before is None:
             return None
@@ -157,6 +166,15 @@ class Registry:
                 if challenger is not None and challenger.number == number:
                     client.delete_registered_model_alias(model, CHALLENGER)
         return None if before is None else before.number
+
+    def retire(self, version: Version, moment: datetime | None) -> None:
+        """Mark a version as one that is to be removed since a moment; ``None`` takes the mark off."""
+        client, model = self._tracking.client(), _model(version.project_id)
+        with telling(version.name):
+            if moment is not None:
+                client.set_model_version_tag(model, str(version.number), _RETIRED_TAG, moment.isoformat())
+            elif _RETIRED_TAG in client.get_model_version(model, str(version.number)).tags:
+                client.delete_model_version_tag(model, str(version.number), _RETIRED_TAG)
 
     def folder_of(self, version: Version) -> Path:
         """Return the folder of a version's files, made sure to be as they were registered.

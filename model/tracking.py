@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 _SQLITE = "sqlite:///"
+_LOGIN = re.compile(r"//[^/@\s]*@")
 #: For as long one process waits for another that makes the database; it takes up to ten seconds.
 _MAKING_SECONDS = 120
 
@@ -220,4 +222,6 @@ def telling(what: str, otherwise: Callable[[str], Exception] = TrackingError) ->
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+    """Return the beginning of a message, without the password of an address in it."""
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return _LOGIN.sub("//", line)[:300]

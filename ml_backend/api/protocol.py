@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from ml_backend.api.events import write_down
 from ml_backend.api.schemas import parse_batch, parse_event, project_number, read_json
 from ml_backend.auth import WEBHOOK_SECRET_HEADER, Credentials
 from ml_backend.errors import CredentialsError, LabelConfigError, RequestError
@@ -70,18 +71,8 @@ def create_blueprint(services: Services, credentials: Credentials) -> Blueprint:
         if not credentials.admit_webhook(request):
             return hint(request)
         request.max_content_length = MAX_EVENT_BYTES
-        event = parse_event(read_json(request))
-        stored = store.add_event(
-            event.payload,
-            action=event.action,
-            project_id=event.project_id,
-            task_ids=event.task_ids,
-            annotation_ids=event.annotation_ids,
-        )
-        duplicate = stored.duplicate_of is not None
-        metrics.event_stored(event.action, duplicate=duplicate)
-        _log.info("event_stored", event_id=stored.id, action=event.action, project=event.project_id, again=duplicate)
-        return {"status": "stored", "event": stored.id, "duplicate": duplicate}, 201
+        stored = write_down(services, parse_event(read_json(request)))
+        return {"status": "stored", "event": stored.id, "duplicate": stored.duplicate_of is not None}, 201
 
     def hint(request: Request) -> ResponseReturnValue:
         """Answer an event without the secret.

@@ -11,12 +11,14 @@ from rq.executions import Execution
 from rq.job import Job
 from rq.worker import WorkerStatus
 
+from ml_backend.jobs.traced import Traced
+
 #: Seconds between two signs of life of a job, and for how long one counts.
 BEAT_SECONDS = 15.0
 LIFE_SECONDS = 60
 
 
-class LivelyWorker(SimpleWorker):  # type: ignore[misc]
+class LivelyWorker(Traced, SimpleWorker):  # type: ignore[misc]
     """Does jobs in this process, as :class:`rq.SimpleWorker` does, which however says once that a job lives.
 
     RQ believes that for as long as the job may take: hours, where a project is synced, in which a job of the same id

@@ -16,6 +16,7 @@ from rq import Queue, Retry
 from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
+from structlog.contextvars import get_contextvars
 
 from ml_backend.errors import BackendError
 from ml_backend.words import say
@@ -56,6 +57,7 @@ _TRAIN = "ml_backend.jobs.training.train"
 _RESCORE = "ml_backend.jobs.rescoring.rescore_project"
 _RESCORE_CHUNK = "ml_backend.jobs.rescoring.rescore_chunk"
 _ORDER = "ml_backend.jobs.rescoring.order_project"
+_TIDY = "ml_backend.jobs.tidying.tidy"
 _FINISH_RESCORING = "ml_backend.jobs.rescoring.finish_rescoring"
 _SEARCH_LABELS = "ml_backend.jobs.label_errors.search_labels"
 
@@ -184,6 +186,10 @@ class JobQueue:
         name, what = f"label-errors-{project_id}", f"search label errors of project {project_id}"
         return self._add(RESCORING_QUEUE, _SEARCH_LABELS, (project_id, key), name, what, timeout=SEARCH_TIMEOUT_SECONDS)
 
+    def enqueue_tidying(self) -> bool:
+        """Have removed what is no longer kept; return whether that was added."""
+        return self._add(SYNC_QUEUE, _TIDY, (), "tidy", "remove what is no longer kept", timeout=SYNC_TIMEOUT_SECONDS)
+
     def _add(
         self,
         queue: str,
@@ -208,6 +214,7 @@ class JobQueue:
                 failure_ttl=failure_ttl,
                 retry=Retry(max=len(RETRY_SECONDS), interval=list(RETRY_SECONDS)) if retry else None,
                 description=description,
+                meta=_cause(),
             )
 
         try:
@@ -236,6 +243,17 @@ class JobQueue:
             return False
         job.delete()
         return True
+
+
+def kind_of(job: Job) -> str:
+    """Return what a job does, in one word: the name of its function."""
+    return str(job.func_name).rpartition(".")[2]
+
+
+def _cause() -> dict[str, str]:
+    """Return which request asks for a job, so that the job's log lines name it too."""
+    request = get_contextvars().get("request")
+    return {"request": request} if isinstance(request, str) else {}
 
 
 def unreachable(error: RedisError) -> QueueError:

@@ -25,6 +25,8 @@ PATIENCE = timedelta(seconds=20)
 TICK_SECONDS = 2.0
 #: A rescoring that is under way is looked after this often.
 RESCORE_SECONDS = 20.0
+#: How often what is no longer kept is removed; the first time soon after the start.
+TIDY_EVERY, TIDY_FIRST = timedelta(hours=1), timedelta(minutes=10)
 
 _log = get_logger(__name__)
 
@@ -57,6 +59,7 @@ class Queue(Protocol):
     def enqueue_ordering(self, project_id: int) -> bool: ...  # noqa: D102
 
     def recover(self) -> None: ...  # noqa: D102
+    def enqueue_tidying(self) -> bool: ...  # noqa: D102
 
 
 class Ticker:
@@ -97,6 +100,7 @@ class Ticker:
         self._to_order = to_order
         self._clock = clock
         self._begun = clock()
+        self._tidied = self._begun + TIDY_FIRST - TIDY_EVERY
         self._rescored: dict[tuple[int, str], datetime] = {}
         self._ordered: dict[int, datetime] = {}
         self._stop = threading.Event()
@@ -123,6 +127,7 @@ class Ticker:
             self._look_for_due_runs,
             self._look_for_rescorings,
             self._look_for_orders,
+            self._look_for_tidying,
         ):
             try:
                 look()
@@ -177,6 +182,12 @@ class Ticker:
             if asked is None or (now - asked).total_seconds() >= RESCORE_SECONDS:
                 self._queue.enqueue_ordering(project_id)
                 self._ordered[project_id] = now
+
+    def _look_for_tidying(self) -> None:
+        now = self._clock()
+        if now - self._tidied >= TIDY_EVERY:
+            self._queue.enqueue_tidying()
+            self._tidied = now
 
     def _run(self) -> None:
         while not self._stop.wait(TICK_SECONDS):

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from rq import Queue, Worker
 
 from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, QueueError
+from ml_backend.jobs.traced import TracedWorker
 from ml_backend.logs import configure_logging, get_logger
 from ml_backend.settings import Settings
 
@@ -31,13 +32,13 @@ def build_trainer(connection: Redis) -> Worker:
         connection: Redis; without a limit on waiting, since the trainer waits for runs.
     """
     queue = Queue(TRAINING_QUEUE, connection=connection, serializer=SERIALIZER)
-    return Worker([queue], connection=connection, serializer=SERIALIZER)
+    return TracedWorker([queue], connection=connection, serializer=SERIALIZER)
 
 
 def main() -> int:
     """Work until told to stop; return the exit status."""
     settings = Settings()
-    configure_logging(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format, settings.secrets)
     try:
         connection = Redis.from_url(settings.queue_url)
         connection.ping()

@@ -18,7 +18,7 @@ from rq import Queue
 
 from ml_backend.assembly import build_sync_services, build_worker_services
 from ml_backend.errors import BackendError
-from ml_backend.jobs import label_errors, rescoring, scoring, sync
+from ml_backend.jobs import label_errors, rescoring, scoring, sync, tidying
 from ml_backend.jobs.lively_worker import LivelyWorker
 from ml_backend.jobs.queue import SERIALIZER, WORK, WORKER_QUEUES, QueueError
 from ml_backend.logs import configure_logging, get_logger
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         parser.error(
             "; ".join(f"{each['loc'][0] if each['loc'] else 'settings'}: {each['msg']}" for each in error.errors())
         )
-    configure_logging(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format, settings.secrets)
     try:
         connection = Redis.from_url(settings.queue_url)
         connection.ping()
@@ -70,6 +70,13 @@ def main(arguments: Sequence[str] = ()) -> int:
     rescoring.provide(services.rescorer)
     sync.provide(services.synchroniser, services.absorb)
     label_errors.provide(services.label_search)
+    tidying.provide(services.tidier)
+    if settings.metrics_port:
+        try:
+            services.metrics.serve(settings.host, settings.metrics_port)
+        except OSError as error:
+            # Of several workers on a machine one has the port; the work is the same.
+            _log.warning("metrics_not_shown", port=settings.metrics_port, error=error.strerror)
     services.ticker.start()
     queues = [name for kind in settings.work for name in WORK[kind]]
     _log.info("worker_ready", queues=queues)

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from structlog.contextvars import get_contextvars
 
 from ml_backend.api.protocol import MAX_EVENT_BYTES, MAX_REQUEST_BYTES
 from ml_backend.lineup import Lineup
@@ -290,6 +291,11 @@ def test_a_bug_shows_in_the_log_and_not_in_the_answer(backend, monkeypatch, capf
     logged = "".join(capfd.readouterr())
     assert "ZeroDivisionError" in logged
     assert "Traceback" in logged
+
+
+def test_what_a_thread_does_after_a_request_belongs_to_none(backend):
+    assert backend.client.get("/health").headers["X-Request-ID"]
+    assert get_contextvars() == {}
 
 
 def test_a_store_that_fails_is_said_to_label_studio(backend):

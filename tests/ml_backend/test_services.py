@@ -4,10 +4,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
 from ml_backend.errors import ImageRefusedError
 from ml_backend.label_studio.records import Task
+from ml_backend.logs import get_logger
 from ml_backend.services import FETCH_AHEAD, Batch
 from ml_backend.store import Store
 from model.document import Box, Document, Line, Page, Word
@@ -178,6 +180,17 @@ def test_the_log_says_why_without_what_the_document_says(backend):
     reasons = [entry["reason"] for entry in entries if entry["event"] == "task_without_prediction"]
     assert reasons == ["image_fetch", "image"]
     assert "Sesame" not in str(entries)
+
+
+def test_lines_of_the_threads_that_fetch_name_the_request_too(make_settings):
+    def fetch():
+        get_logger("library").info("fetching")
+        return b"a"
+
+    backend = build_backend(make_settings(), TextReader(), None, ImageTable(a=fetch))
+    with bound_contextvars(request="r-1"), capture_logs(processors=[merge_contextvars]) as entries:
+        assert texts(predict(backend, "a", "a")) == ["a", "a"]
+    assert [entry["request"] for entry in entries if entry["event"] == "fetching"] == ["r-1", "r-1"]
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from ml_backend import training_run
 from ml_backend.due import DueCheck
 from ml_backend.errors import LabelStudioUnreachableError
 from ml_backend.learning_store import LearningStore
+from ml_backend.logs import get_logger
 from ml_backend.recogniser_training import TaughtHead
 from ml_backend.run_store import RunStore
 from ml_backend.samples import Collected, LabelledDocument
@@ -291,3 +294,15 @@ def test_a_promotion_that_was_not_written_down_is_found_in_the_registry(bench: B
     bench.services.versions.complete_history(PROJECT)
     bench.services.versions.complete_history(PROJECT)
     assert [(each.version, each.reason) for each in bench.runs.promotions(PROJECT)] == [(1, "better")]
+
+
+def test_every_line_of_a_run_names_it(bench: Bench) -> None:
+    class Telling(Annotated):
+        def collect(self, project_id, config, fields, on_progress):
+            get_logger("library").info("collecting")
+            raise LabelStudioUnreachableError("Label Studio does not answer.")
+
+    run = bench.due()
+    with capture_logs(processors=[merge_contextvars]) as entries:
+        train(replace(bench.services, collector=Telling(1)), run)  # type: ignore[arg-type]
+    assert {entry["event"]: entry.get("run") for entry in entries} == {"collecting": run, "run_failed": run}

@@ -7,16 +7,21 @@ import subprocess
 import sys
 import time
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 from redis import Redis
 from rq import Queue
 from rq.job import Job, JobStatus
 from rq.registry import ScheduledJobRegistry
+from structlog.contextvars import bound_contextvars, merge_contextvars
+from structlog.testing import capture_logs
 
 from ml_backend.errors import LabelStudioUnreachableError
+from ml_backend.jobs import tidying
 from ml_backend.jobs.queue import QUEUE_NAME, RETRY_SECONDS, SERIALIZER, JobQueue, QueueError
 from ml_backend.jobs.scoring import provide
+from ml_backend.jobs.tally import JobTally
 from ml_backend.jobs.worker import build_worker, main
 from tests.conftest import free_port
 from tests.ml_backend.jobs.label_studio import MemoryLabelStudio
@@ -231,3 +236,43 @@ def test_work_that_a_worker_does_not_do_is_refused(work, capsys):
     with pytest.raises(SystemExit):
         main(["--queues", work])
     assert "training is the trainer's" in capsys.readouterr().err
+
+
+def test_a_job_logs_which_request_caused_it_and_which_job_it_is(queue, connection, label_studio):
+    with bound_contextvars(request="r-17"):
+        queue.enqueue_scoring(2, [1])
+    queue.enqueue_scoring(2, [2])
+    with capture_logs(processors=[merge_contextvars]) as entries:
+        work(connection)
+    scored = {entry["task"]: entry for entry in entries if entry["event"] == "task_scored"}
+    assert (scored[1]["request"], scored[1]["job"]) == ("r-17", "score-2-1")
+    assert "request" not in scored[2]
+    assert scored[2]["job"] == "score-2-2"
+
+
+def test_jobs_are_counted_by_what_became_of_them(queue, connection, label_studio):
+    label_studio.error = LabelStudioUnreachableError("Label Studio does not answer.")
+    queue.enqueue_scoring(2, [1])
+    work(connection)
+    label_studio.error = None
+    queue.enqueue_scoring(2, [2])
+    work(connection)
+    counts = JobTally(connection).read()
+    assert {key: count.count for key, count in counts.items()} == {
+        ("score_task", "failed"): 1,
+        ("score_task", "done"): 1,
+    }
+    assert all(count.seconds > 0 for count in counts.values())
+
+
+def test_tidying_waits_once_and_is_done_with_the_workers_services(queue, connection):
+    done = []
+    tidying.provide(SimpleNamespace(tidy=lambda: done.append("tidied")))
+    try:
+        assert queue.enqueue_tidying()
+        assert not queue.enqueue_tidying()
+        work(connection)
+    finally:
+        tidying.provide(None)
+    assert done == ["tidied"]
+    assert queue.enqueue_tidying()

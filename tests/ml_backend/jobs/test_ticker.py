@@ -20,7 +20,7 @@ class Asked:
     """Remembers what was put into the queue; can be down."""
 
     def __init__(self):
-        self.syncs, self.trainings, self.rescorings = [], [], []
+        self.syncs, self.trainings, self.rescorings, self.tidyings = [], [], [], []
         self.down = False
 
     def _add(self, jobs, number):
@@ -40,6 +40,9 @@ class Asked:
 
     def enqueue_rescoring(self, project_id):
         return self._add(self.rescorings, project_id)
+
+    def enqueue_tidying(self):
+        return self._add(self.tidyings, None)
 
 
 class World:
@@ -192,3 +195,17 @@ def test_what_a_queue_that_was_down_did_not_take_is_asked_for_again(world):
     world.queue.down = False
     world.ticker.tick()
     assert world.queue.rescorings == [3]
+
+
+def test_what_is_no_longer_kept_is_removed_soon_after_the_start_and_then_every_hour(world):
+    def asked_after(seconds):
+        world.wait(seconds)
+        world.ticker.tick()
+        return len(world.queue.tidyings)
+
+    assert [asked_after(seconds) for seconds in (0, 599, 1, 60, 3539, 1, 3600)] == [0, 0, 1, 1, 1, 2, 3]
+    world.queue.down = True
+    with pytest.raises(QueueError):
+        asked_after(3600)
+    world.queue.down = False
+    assert asked_after(2) == 4

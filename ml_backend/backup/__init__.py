@@ -1,0 +1,1 @@
+"""Everything that a running backend has made, in one file, and back."""

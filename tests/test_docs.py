@@ -1,0 +1,181 @@
+"""The site builds, loads nothing from elsewhere, and says of settings, routes, commands, messages what the code has."""
+
+import ast
+import re
+import subprocess
+import sys
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from ml_backend.cli import _parser
+from ml_backend.settings import Settings
+from ml_backend.store import Store
+from tests.ml_backend.backend import ImageTable, build_backend
+from tests.ml_backend.test_monitoring import everything, sample_names
+from tests.ml_backend.test_services import TextReader
+
+ROOT = Path(__file__).parents[1]
+DOCS = {path.relative_to(ROOT / "docs").as_posix(): path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md")}
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+#: Names in capitals that are other programs' settings, or no settings.
+OTHERS = {"ML_BLOCK_LOCAL_IP", "SSRF_PROTECTION_ENABLED"}
+
+
+class _Loaded(HTMLParser):
+    """Collects what a page loads when it is opened; links that a person follows are not among it."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        if tag == "link" and values.get("rel") in {"canonical", "prev", "next"}:
+            return
+        name = {"script": "src", "link": "href", "img": "src", "iframe": "src"}.get(tag)
+        if name and values.get(name):
+            self.found.append(values[name])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    pytest.importorskip("material", reason="mkdocs-material is not installed: it needs Python 3.11.5")
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=250,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_site_builds_with_every_page_and_loads_nothing_from_elsewhere(site):
+    built = {path.relative_to(site).with_suffix(".md").as_posix(): path for path in site.rglob("*.html")}
+    assert DOCS.keys() == built.keys() - {"404.md"}
+    for path in built.values():
+        page = _Loaded()
+        page.feed(path.read_text(encoding="utf-8"))
+        assert [address for address in page.found if address.startswith(("http:", "https:", "//"))] == []
+    for sheet in site.rglob("*.css"):
+        assert not re.search(r"url\(['\"]?(https?:)?//", sheet.read_text(encoding="utf-8"))
+
+
+def test_what_the_site_takes_from_the_readme_is_on_its_pages(site):
+    settings = (site / "operations/settings.html").read_text(encoding="utf-8")
+    assert all(f"<code>{name.upper()}</code>" in settings for name in Settings.model_fields)
+    assert "GET /recommendations" in (site / "api.html").read_text(encoding="utf-8")
+
+
+def test_every_setting_that_the_pages_name_exists():
+    named = {name for text in DOCS.values() for name in re.findall(r"`([A-Z][A-Z]+(?:_[A-Z]+)+)[`=/]", text)}
+    fields = {"INVOICE_NUMBER"}
+    assert named - OTHERS - fields <= {name.upper() for name in Settings.model_fields}
+
+
+def commands():
+    [subparsers] = [action for action in _parser()._actions if hasattr(action, "choices") and action.choices]
+    return subparsers.choices
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_stands_in_the_readme_or_on_a_page(name):
+    if name == "run":
+        assert "make run" in README
+        return
+    text = README + "".join(DOCS.values())
+    # As a line to type, or, for those that a text explains, between backquotes.
+    assert re.search(rf"ml_backend {name}\b|`(?:\.venv/bin/)?{name}\b|; {name} PROJECT", text)
+
+
+def test_no_page_names_a_command_that_does_not_exist():
+    text = README + "".join(DOCS.values())
+    assert set(re.findall(r"python -m ml_backend ([a-z][a-z-]+)", text)) <= set(commands())
+
+
+def test_every_route_that_label_studio_calls_is_named(make_settings):
+    app = build_backend(make_settings(), TextReader(), None, ImageTable()).app
+    served = {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("protocol.") and rule.rule != "/"
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    section = README.partition("## What Label Studio calls")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `((?:GET|POST) /[^`?]*)`", section, re.MULTILINE)) == served
+
+
+def test_every_metric_has_its_line_and_no_other_is_named(redis_url):
+    store = Store("sqlite://")
+    text = everything(store, redis_url).render().decode()
+    store.close()
+    families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in sample_names(text)}
+    families -= {name for name in families if name.endswith("_created")}
+    table = re.findall(r"^\| (`ml_backend_.*?) \|", DOCS["operations/monitoring.md"], re.MULTILINE)
+    listed = [name for cell in table for name in re.findall(r"`(ml_backend_\w+)`", cell)]
+    assert sorted(listed) == sorted(families)
+
+
+# Messages
+
+
+@cache
+def texts():
+    """Return all texts of the code: each a list of its constant parts, between which something is put in."""
+    found = []
+    for package in ("ml_backend", "model"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    found.append([part.value if isinstance(part, ast.Constant) else None for part in node.values])
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.append([node.value])
+    return found
+
+
+def says(message):
+    """Tell whether the code has a text of which this is a part, with «…» for what is put in."""
+    pattern = ".*".join(re.escape(part) for part in message.split("…"))
+    return any(re.search(pattern, "\0".join(part or "" for part in text), re.DOTALL) for text in texts())
+
+
+MESSAGES = re.findall(r"^### `(.+)`$", DOCS["faq.md"], re.MULTILINE)
+
+
+def test_the_faq_has_ten_failures():
+    assert len(MESSAGES) == 10
+    assert not says("a message that nobody wrote …")
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_each_message_of_the_faq_stands_in_the_code(message):
+    assert says(message)
+
+
+# The tree
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+ROWS = [re.findall(r"`([^`]+)`", cell) for cell in re.findall(r"^\| (`.*?) \|", CONTRIBUTING, re.MULTILINE)]
+
+
+def mapped():
+    """Yield the places of each path of the map; a name may stand beside the first of its row, or in ``ml_backend``."""
+    for names in ROWS:
+        for name in names:
+            yield name, [folder / name for folder in (ROOT, ROOT / Path(names[0]).parent, ROOT / "ml_backend")]
+
+
+def test_everything_on_the_map_is_there():
+    assert [name for name, places in mapped() if not any(place.exists() for place in places)] == []
+
+
+@pytest.mark.parametrize("package", ["ml_backend", "model", "active_learning"])
+def test_every_folder_of_the_packages_is_on_the_map(package):
+    found = {place for _, places in mapped() for place in places if place.is_dir()}
+    folders = {path.parent for path in (ROOT / package).glob("*/__init__.py")} | {ROOT / package}
+    assert folders - found == set()
