@@ -174,7 +174,7 @@ def _groups(rows: FloatArray, count: int, rng: np.random.Generator) -> tuple[Int
     means = (
         KMeans(count, n_init=4, random_state=seed)
         if len(rows) <= _ALL_AT_ONCE
-        else MiniBatchKMeans(count, n_init=3, batch_size=4096, random_state=seed)
+        else MiniBatchKMeans(count, n_init=1, batch_size=4096, random_state=seed)
     ).fit(rows)
     groups = np.asarray(means.labels_, dtype=np.int64)
     return groups, np.asarray(means.cluster_centers_, dtype=np.float32), np.bincount(groups, minlength=count)

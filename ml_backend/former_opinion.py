@@ -93,7 +93,7 @@ def ask_former(former: Namer | None, documents: Sequence[Document]) -> tuple[For
         return tuple(_opinion(document, former.extract(document.page)) for document in documents)
     except ModelError as error:
         # A second opinion that is lacking must not cost the first.
-        _log.warning("former_not_asked", error=str(error))
+        _log.debug("former_not_asked", error=str(error))
         return ()
 
 
