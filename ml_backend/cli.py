@@ -78,6 +78,7 @@ def predict(arguments: argparse.Namespace, settings: Settings) -> int:
         max_image_bytes=settings.max_image_bytes,
         max_image_pixels=settings.max_image_pixels,
         languages=settings.languages,
+        runtime=settings.extractor_runtime,
     )
     return _each_image(
         arguments,
