@@ -6,8 +6,8 @@ may repeat it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from model.document import Box, Document, Entity
 
@@ -41,13 +41,17 @@ class FieldValue:
     boxes: tuple[Box, ...]
 
 
-def field_values(document: Document) -> tuple[FieldValue, ...]:
+def field_values(document: Document, names: Mapping[str, str] | None = None) -> tuple[FieldValue, ...]:
     """Return the values on a page, in reading order.
 
     Lines of a field that can be wrapped are joined where they stand right below each other in letters of one size.
     A number that follows another one without its country's or area's code («+91 40 2600 1234, 2600 1270») stays with
     it: alone it could not be dialled. Of equal values, and of values that a longer one of the same field holds, the
     longest is kept, and of those the first.
+
+    Args:
+        document: The page and what was named on it.
+        names: What each field is to be called; fields that it lacks are left out. None calls all as the model does.
     """
     groups: list[list[Entity]] = []
     for entity in document.entities:
@@ -58,7 +62,10 @@ def field_values(document: Document) -> tuple[FieldValue, ...]:
             groups.append([entity])
         else:
             group.append(entity)
-    return tuple(_without_repetitions([_value(group) for group in groups]))
+    values = [_value(group) for group in groups]
+    if names is not None:
+        values = [replace(value, field=names[value.field]) for value in values if value.field in names]
+    return tuple(_without_repetitions(values))
 
 
 def _value(group: Sequence[Entity]) -> FieldValue:

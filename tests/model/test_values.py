@@ -55,6 +55,18 @@ def test_of_equal_values_the_first_stays_and_other_fields_do_not_count():
     ) == [("COMPANY", "Orbit"), ("NAME", "Orbit")]
 
 
+def test_fields_go_by_the_names_that_are_asked_for_and_others_are_left_out():
+    card = document(
+        entity("PHONE", "5550 1234", 100, 50),
+        entity("FAX", "5550 9876", 100, 95),
+        entity("FAX", "5550-1234", 100, 140),
+        entity("NAME", "Ada Lovelace", 100, 200),
+    )
+    found = field_values(card, {"PHONE": "TEL", "FAX": "TEL"})
+    # One number for telephone and fax is one value.
+    assert [(value.field, value.text) for value in found] == [("TEL", "5550 1234"), ("TEL", "5550 9876")]
+
+
 def test_a_page_without_entities_has_no_values():
     assert values() == []
 
