@@ -64,9 +64,9 @@ class OnnxBody:
         # Threads that spin while they wait would take the cores from whoever reads the next page.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         body = {name: tensor for name, tensor in weights.items() if name.startswith(BODY)}
-        # The session may go on using this memory.
-        self._weights = [onnxruntime.OrtValue.ortvalue_from_numpy(_plain(tensor)) for tensor in body.values()]
-        options.add_external_initializers(list(body), self._weights)
+        # The session holds on to those that it goes on using, and lets go of the others.
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(_plain(tensor)) for tensor in body.values()]
+        options.add_external_initializers(list(body), values)
         self._session = onnxruntime.InferenceSession(graph.read_bytes(), options, providers=["CPUExecutionProvider"])
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> torch.Tensor:

@@ -60,7 +60,7 @@ class Extractor:
     def __init__(
         self, body: Body, head: torch.nn.Module, config: LayoutLMv3Config, tokenizer: Tokenizer, *, version: str
     ) -> None:
-        self._body, self._head = body, head.eval()
+        self.body, self._head = body, head.eval()
         self._lock = threading.Lock()
         self.version = version
         self.tags = tuple(config.id2label[index] for index in range(config.num_labels))
@@ -175,7 +175,7 @@ class Extractor:
             inputs["pixel_values"] = pixel_values(image, self._image_size)[None]
         with self._lock, torch.inference_mode():
             # The model's two parts one after the other, to have what the second is given.
-            states = self._body(inputs)[:, : len(window.input_ids)]
+            states = self.body(inputs)[:, : len(window.input_ids)]
             logits = self._head(states)
             dropped = dropped_passes(self._head, states[0]).permute(1, 0, 2).flatten(1)
         parts = (np.asarray(part.numpy(), dtype=np.float64) for part in (logits[0], states[0], dropped))

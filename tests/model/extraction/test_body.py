@@ -36,7 +36,7 @@ def test_a_graph_takes_little_room_because_it_holds_no_weights():
 
 def test_the_shipped_weights_say_the_same_with_either_runtime():
     torch, onnx = (Extractor.load(SHIPPED_WEIGHTS, runtime=runtime) for runtime in ("torch", "onnx"))
-    assert isinstance(onnx._body, OnnxBody)
+    assert isinstance(onnx.body, OnnxBody)
     assert onnx.version == torch.version
     for page in (CARD, PAGE, page_of(*[["Sales", "Office", "12"]] * 150)):
         one, other = torch.extract(page), onnx.extract(page)
