@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -70,9 +71,9 @@ def main() -> None:
     print(f"{len(windows)} windows; hidden states differ by {largest:.1e} at most\n")
     ways: dict[tuple[str, str], Callable[[], object]] = {}
     for runtime, extractor in extractors.items():
-        ways["documents, one by one", runtime] = lambda e=extractor: [e.extract(page) for page in pages]
-        ways["body, one page", runtime] = lambda b=extractor.body: [b(inputs) for inputs in single]
-        ways[f"body, {options.batch} pages", runtime] = lambda b=extractor.body: [b(inputs) for inputs in batched]
+        ways["documents, one by one", runtime] = partial(_each, extractor.extract, pages)
+        ways["body, one page", runtime] = partial(_each, extractor.body, single)
+        ways[f"body, {options.batch} pages", runtime] = partial(_each, extractor.body, batched)
     seconds: dict[tuple[str, str], list[float]] = {way: [] for way in ways}
     with torch.inference_mode():
         for _ in range(options.rounds):
@@ -99,6 +100,11 @@ def main() -> None:
             + " | ".join(f"{median:.2f}" if column == 0 else f"{median:.0f}" for median in medians)
             + " |"
         )
+
+
+def _each(compute: Callable[[Any], object], inputs: Sequence[Any]) -> None:
+    for each in inputs:
+        compute(each)
 
 
 def batch_of(windows: Sequence[Window]) -> dict[str, NDArray[Any]]:
