@@ -67,7 +67,7 @@ def main() -> None:
         runtime: Extractor.load(SHIPPED_WEIGHTS, threads=options.threads, runtime=runtime)
         for runtime in get_args(Runtime)
     }
-    largest = max(float((extractors["torch"].states(p) - extractors["onnx"].states(p)).max()) for p in pages)
+    largest = max(float(np.abs(extractors["torch"].states(p) - extractors["onnx"].states(p)).max()) for p in pages)
     print(f"{len(windows)} windows; hidden states differ by {largest:.1e} at most\n")
     ways: dict[tuple[str, str], Callable[[], object]] = {}
     for runtime, extractor in extractors.items():

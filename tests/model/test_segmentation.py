@@ -29,6 +29,11 @@ def pieces(text):
         ("+4930000012,+4930000013", ["+4930000012,", "+4930000013"]),
         ("7000040Telefax:", ["7000040", "Telefax:"]),
         ("09800000012ann@example.com", ["09800000012", "ann@example.com"]),
+        ("M.-021", ["M.-", "021"]),
+        ("833/(495)", ["833/", "(495)"]),
+        ("4712/+91", ["4712/", "+91"]),
+        ("43,Head", ["43,", "Head"]),
+        ("9800000012·9800000013", ["9800000012·", "9800000013"]),
         ("E:joe@example.org|www.example.org", ["E:", "joe@example.org|", "www.example.org"]),
     ],
 )
@@ -49,6 +54,9 @@ def test_a_value_is_cut_from_what_stands_before_it(glued, expected):
         "Smith",
         "24/7",
         "P-12",
+        "414·555·0097",
+        "12,5",
+        "2nd,3",
     ],
 )
 def test_a_word_of_one_kind_stays_whole(whole):
