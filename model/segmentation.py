@@ -38,6 +38,7 @@ _CUTS = (
     re.compile(r"(?<=\d{9})()(?=[^\W\d_][\w.+-]*@)"),
     # two numbers, or two addresses, with a mark between them
     re.compile(r"(?<=\d{6})[/,;&]()(?=[+(]?\d{6})"),
+    re.compile(r"(?:\d[().–-]*){7,}[/,;&|]()(?=[+(]?\d{3})"),
     re.compile(r"(?:(?<=[^\W\d])|(?<=\d{6}))[|•·;]()(?=\w)|(?<=\d)[|•·;]()(?=[^\W\d])"),
     re.compile(r"(?<=\w)[/,]()(?=[\w.+-]+@[\w-]+\.)"),
     # an address directly behind its label or another address
