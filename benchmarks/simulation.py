@@ -30,8 +30,9 @@ from benchmarks.finetune import find, read_pages
 from model.bio import field_of, spans, tags_of
 from model.document import Page
 from model.extraction.alignment import align, segment_truth
+from model.extraction.checkpoint import load_checkpoint
 from model.extraction.encoding import merge
-from model.extraction.extractor import build_encoder, load_checkpoint
+from model.extraction.extractor import build_encoder
 from model.extraction.training import Example
 from model.pipeline import SHIPPED_WEIGHTS
 from model.segmentation import segment

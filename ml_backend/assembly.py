@@ -94,7 +94,7 @@ def build_parts(settings: Settings) -> Parts:
     engines = Engines(lambda recogniser: build_engine_of(settings, recogniser), metrics)
 
     def load(folder: Path, name: str = "") -> Pipeline:
-        extractor = Extractor.load(folder, threads=threads)
+        extractor = Extractor.load(folder, threads=threads, runtime=settings.extractor_runtime)
         extractor.version = name or extractor.version
         return MeasuredPipeline(
             engines.of(recogniser_of(folder)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +21,7 @@ from ml_backend.atomic_files import replacing
 from ml_backend.commands import active_learning, backup, doctor, ordering, pages, roles, samples, versions
 from ml_backend.document_files import find_images
 from ml_backend.errors import BackendError
+from ml_backend.label_studio.fields import match_names
 from ml_backend.logs import configure_logging
 from ml_backend.settings import Settings
 from model.document import Document, Page
@@ -78,11 +79,13 @@ def predict(arguments: argparse.Namespace, settings: Settings) -> int:
         max_image_bytes=settings.max_image_bytes,
         max_image_pixels=settings.max_image_pixels,
         languages=settings.languages,
+        runtime=settings.extractor_runtime,
     )
+    names = match_names(pipeline.fields, arguments.fields) if arguments.fields else None
     return _each_image(
         arguments,
         settings,
-        lambda data: _values(pipeline.predict(data)),
+        lambda data: _values(pipeline.predict(data), names),
         lambda pages: [value | {"page": number} for number, values in pages for value in values],
     )
 
@@ -139,6 +142,15 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="VERSION",
                 help="version whose recogniser reads, such as p7-v3, or a head's file; without it, the one that ships",
             )
+        else:
+            subparser.add_argument(
+                "--fields",
+                type=_names,
+                default=(),
+                metavar="NAMES",
+                help="only these, separated by commas, called so: TEL gives telephone numbers as TEL, and fax numbers "
+                "too unless there is a name for them",
+            )
         subparser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON file to write")
     for module in (pages, samples, versions, ordering, active_learning, doctor, roles, backup):
         module.add_commands(lambda name, command: _add(commands, name, command))
@@ -154,6 +166,10 @@ def _add(
     parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
     parser.set_defaults(command=command)
     return parser
+
+
+def _names(said: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in said.split(",") if name.strip())
 
 
 def _each_image(
@@ -206,7 +222,7 @@ def _each_image(
     return 1 if failed else 0
 
 
-def _values(document: Document) -> list[dict[str, object]]:
+def _values(document: Document, names: Mapping[str, str] | None) -> list[dict[str, object]]:
     return [
         {
             "field": value.field,
@@ -214,7 +230,7 @@ def _values(document: Document) -> list[dict[str, object]]:
             "score": round(value.score, 6),
             "boxes": [[box.x0, box.y0, box.x1, box.y1] for box in value.boxes],
         }
-        for value in field_values(document)
+        for value in field_values(document, names)
     ]
 
 

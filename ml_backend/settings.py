@@ -119,6 +119,11 @@ class Settings(BaseSettings):
         default=None,
         description="Folder of a LayoutLMv3 token classification checkpoint. Empty: the weights that ship.",
     )
+    extractor_runtime: Literal["onnx", "torch"] = Field(
+        default="onnx",
+        description="What names the fields: ONNX Runtime, quicker on a CPU, or torch, which also takes over where a "
+        "checkpoint's architecture is not that of the weights that ship.",
+    )
     recogniser_languages: str = Field(
         default="latin,cyrillic",
         description="Whose characters are read, separated by commas: `latin`, `cyrillic`, `kazakh`, `greek`, or "

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.document import Box, Document, Page
+from model.extraction.body import Runtime
 from model.extraction.extractor import Extraction, Extractor
 from model.images import RgbImage, image_key
 from model.ocr import OcrEngine, build_engine
@@ -154,8 +155,11 @@ def build_pipeline(
     max_image_pixels: int,
     cache: PageCache | None = None,
     languages: Sequence[str] = DEFAULT_LANGUAGES,
+    runtime: Runtime = "onnx",
 ) -> Pipeline:
     """Load the models and return a pipeline over them; a model version's folder brings its own recogniser.
+
+    ``runtime`` computes the extractor's answers (:meth:`model.extraction.extractor.Extractor.load`).
 
     Raises:
         EngineError: If the engine's models are missing or damaged.
@@ -166,7 +170,7 @@ def build_pipeline(
     recogniser = own if own.is_file() else None
     return Pipeline(
         build_engine(engine, models_dir=ocr_models_dir, threads=threads, recogniser=recogniser, languages=languages),
-        Extractor.load(folder, threads=threads),
+        Extractor.load(folder, threads=threads, runtime=runtime),
         max_image_bytes=max_image_bytes,
         max_image_pixels=max_image_pixels,
         cache=cache,

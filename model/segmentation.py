@@ -26,15 +26,20 @@ _CUTS = (
     # a label directly before an international number, or before the brackets of an area code
     re.compile(r"(?<=[^\W\d_])[.:-]?()(?=\+\s?\d)"),
     re.compile(rf"^(?:{_NUMBER_LABELS})[.:-]*()(?=[+(]?\d[\d\s()./-]{{4,}})", re.IGNORECASE),
-    # a number directly before another one's country code, before the next label, or before an address
+    re.compile(rf"^(?:{_NUMBER_LABELS})[.:][.:-]*()(?=[+(]?\d)", re.IGNORECASE),
+    # a number directly before another one's country code or area code, before the next label, or before an address
     re.compile(r"(?<=\d{6})[/,;&.]*()(?=\+\s?\d)"),
+    re.compile(r"(?<=\d)[/,;&]()(?=\+\d|\(\d{2,5}\))"),
+    # a number, with its comma, directly before a word
+    re.compile(r"(?<=\d{2})[,;]()(?=[^\W\d_]{3})"),
     re.compile(
         r"(?<=\d{6})[/,;&.]*()(?=(?:telefax|fax|mobile|mob|telephone|tel|phone|e-?mail|факс|моб|тел)\b)", re.IGNORECASE
     ),
     re.compile(r"(?<=\d{9})()(?=[^\W\d_][\w.+-]*@)"),
     # two numbers, or two addresses, with a mark between them
     re.compile(r"(?<=\d{6})[/,;&]()(?=[+(]?\d{6})"),
-    re.compile(r"(?<=\w)[|•·;]()(?=\w)"),
+    re.compile(r"(?:\d[().–-]*){7,}[/,;&|]()(?=[+(]?\d{3})"),
+    re.compile(r"(?:(?<=[^\W\d])|(?<=\d{6}))[|•·;]()(?=\w)|(?<=\d)[|•·;]()(?=[^\W\d])"),
     re.compile(r"(?<=\w)[/,]()(?=[\w.+-]+@[\w-]+\.)"),
     # an address directly behind its label or another address
     re.compile(r"(?<=\w)[.:-]*()(?=www\.)", re.IGNORECASE),
@@ -44,7 +49,7 @@ _CUTS = (
 
 def cut_points(text: str) -> tuple[int, ...]:
     """Return where ``text`` is cut, as ascending offsets strictly inside it; empty for a word that stays whole."""
-    return tuple(sorted({m.end(1) for pattern in _CUTS for m in pattern.finditer(text)} - {0, len(text)}))
+    return tuple(sorted({m.end() for pattern in _CUTS for m in pattern.finditer(text)} - {0, len(text)}))
 
 
 def split_word(word: Word) -> tuple[Word, ...]:

@@ -135,7 +135,7 @@ def look_at_models(system: System) -> Iterator[Seen]:
     threads = settings.inference_threads
     folder: Path = settings.extractor_dir or SHIPPED_WEIGHTS
     engine = build_engine_of(settings)
-    extractor = Extractor.load(folder, threads=threads)
+    extractor = Extractor.load(folder, threads=threads, runtime=settings.extractor_runtime)
     pipeline = Pipeline(
         engine, extractor, max_image_bytes=settings.max_image_bytes, max_image_pixels=settings.max_image_pixels
     )

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from ml_backend.errors import RequestError
 from ml_backend.label_studio.label_config import Label
 
 #: Names that people give to the fields of a business card. Names of a part of a field, such as «first name», are left
@@ -65,6 +66,28 @@ def match_labels(fields: Iterable[str], labels: Sequence[Label]) -> dict[str, st
         label = _find(field, labels)
         if label is not None:
             matches[field] = label.value
+    return matches
+
+
+def match_names(fields: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """Find which of some names each field goes by, as :func:`match_labels` does.
+
+    Args:
+        fields: Names of the model's fields.
+        names: What somebody calls the fields that they want, such as ``TEL``.
+
+    Returns:
+        Name by field; fields that no name fits are missing.
+
+    Raises:
+        RequestError: If a name fits no field.
+    """
+    matches = match_labels(fields, [Label(name, title=name) for name in names])
+    unknown = [name for name in names if name not in matches.values()]
+    if unknown:
+        raise RequestError(
+            f"The model has no field for {', '.join(unknown)}.", f"It knows {', '.join(fields)}, and synonyms of these."
+        )
     return matches
 
 

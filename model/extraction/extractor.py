@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from transformers import LayoutLMv3Config, LayoutLMv3ForTokenClassification
+from transformers import LayoutLMv3Config
 
 from model.bio import field_of
 from model.document import Box, Doubts, Entity, Page
 from model.errors import WeightsError
+from model.extraction.body import Body, Runtime, load_split
+from model.extraction.checkpoint import checkpoint_version
 from model.extraction.committee import Committee
 from model.extraction.deciding import Decider
 from model.extraction.doubts import doubts_of, dropped_passes, no_doubts
 from model.extraction.encoding import Encoder, Window, merge, pixel_values
-from model.extraction.packing import load_weights
 
-_WEIGHTS = "model.safetensors"
 #: Where a checkpoint's configuration keeps what logits are divided by; ``temperature`` would be dropped on loading, as
 #: a parameter of text generation.
 TEMPERATURE = "calibration_temperature"
-_FILES = ("config.json", "tokenizer.json", _WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,10 @@ class Extractor:
     Safe to share between threads: one forward pass runs at a time.
     """
 
-    def __init__(self, model: LayoutLMv3ForTokenClassification, tokenizer: Tokenizer, *, version: str) -> None:
-        config = model.config
-        self._model = model.eval()
+    def __init__(
+        self, body: Body, head: torch.nn.Module, config: LayoutLMv3Config, tokenizer: Tokenizer, *, version: str
+    ) -> None:
+        self.body, self._head = body, head.eval()
         self._lock = threading.Lock()
         self.version = version
         self.tags = tuple(config.id2label[index] for index in range(config.num_labels))
@@ -72,20 +72,21 @@ class Extractor:
         self._decider = Decider(self.tags, Committee.from_json(getattr(config, "committee", None)))
 
     @classmethod
-    def load(cls, folder: Path, *, threads: int = 0) -> Extractor:
+    def load(cls, folder: Path, *, threads: int = 0, runtime: Runtime = "torch") -> Extractor:
         """Load a checkpoint: ``config.json``, ``tokenizer.json`` and ``model.safetensors``, packed or not.
 
         Args:
             folder: Where the files are.
-            threads: CPU threads torch may use in this process; 0 leaves torch's own choice.
+            threads: CPU threads the model may use in this process; 0 leaves the library's own choice.
+            runtime: What computes; ``onnx`` gives way to torch, with a warning, for a checkpoint without a graph.
 
         Raises:
             WeightsError: If a file is missing or damaged, or the checkpoint is no LayoutLMv3 token classifier.
         """
-        model, tokenizer = load_checkpoint(folder)
         if threads:
             torch.set_num_threads(threads)
-        return cls(model, tokenizer, version=checkpoint_version(folder))
+        body, head, config, tokenizer = load_split(folder, threads=threads, runtime=runtime)
+        return cls(body, head, config, tokenizer, version=checkpoint_version(folder))
 
     @property
     def looks_at_images(self) -> bool:
@@ -162,21 +163,21 @@ class Extractor:
         self, window: Window, image: NDArray[np.uint8] | None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Return the logits and the last hidden states of a window's tokens, and the logits of passes with dropout."""
-        inputs = {
-            "input_ids": torch.from_numpy(window.input_ids)[None],
-            "bbox": torch.from_numpy(window.boxes)[None],
-            "token_type_ids": torch.from_numpy(window.token_types)[None],
-            "attention_mask": torch.ones(1, len(window.input_ids), dtype=torch.long),
+        inputs: dict[str, NDArray[Any]] = {
+            "input_ids": window.input_ids[None],
+            "bbox": window.boxes[None],
+            "token_type_ids": window.token_types[None],
+            "attention_mask": np.ones((1, len(window.input_ids)), dtype=np.int64),
         }
         if self._image_size:
             if image is None:
                 raise WeightsError("this checkpoint looks at the page's image, and none was given")
-            inputs["pixel_values"] = torch.from_numpy(pixel_values(image, self._image_size))[None]
+            inputs["pixel_values"] = pixel_values(image, self._image_size)[None]
         with self._lock, torch.inference_mode():
             # The model's two parts one after the other, to have what the second is given.
-            states = self._model.layoutlmv3(**inputs).last_hidden_state[:, : len(window.input_ids)]
-            logits = self._model.classifier(states)
-            dropped = dropped_passes(self._model.classifier, states[0]).permute(1, 0, 2).flatten(1)
+            states = self.body(inputs)[:, : len(window.input_ids)]
+            logits = self._head(states)
+            dropped = dropped_passes(self._head, states[0]).permute(1, 0, 2).flatten(1)
         parts = (np.asarray(part.numpy(), dtype=np.float64) for part in (logits[0], states[0], dropped))
         return tuple(parts)  # type: ignore[return-value]
 
@@ -196,34 +197,3 @@ def build_encoder(config: LayoutLMv3Config, tokenizer: Tokenizer) -> Encoder:
         size=config.max_position_embeddings - config.pad_token_id - 1,
         shapes=bool(getattr(config, "word_shapes", False)),
     )
-
-
-def load_checkpoint(folder: Path) -> tuple[LayoutLMv3ForTokenClassification, Tokenizer]:
-    """Return a checkpoint's model and tokenizer.
-
-    Raises:
-        WeightsError: If a file is missing or damaged, or the checkpoint is no LayoutLMv3 token classifier.
-    """
-    missing = [name for name in _FILES if not (folder / name).is_file()]
-    if missing:
-        raise WeightsError(f"{folder} lacks {', '.join(missing)}: point EXTRACTOR_DIR to a LayoutLMv3 checkpoint")
-    config = LayoutLMv3Config.from_pretrained(folder)
-    if config.model_type != "layoutlmv3" or "O" not in config.label2id:
-        raise WeightsError(f"{folder} holds a {config.model_type} model, or its labels are no BIO tags")
-    model = LayoutLMv3ForTokenClassification(config)
-    tensors = load_weights(folder / _WEIGHTS)
-    try:
-        lacking = model.load_state_dict(tensors, strict=False).missing_keys
-    except RuntimeError as error:
-        raise WeightsError(f"the weights in {folder} do not fit their config.json") from error
-    if lacking:
-        raise WeightsError(f"the weights in {folder} lack {len(lacking)} tensors, the first is {lacking[0]}")
-    return model, Tokenizer.from_file(str(folder / "tokenizer.json"))
-
-
-def checkpoint_version(folder: Path) -> str:
-    """Return a name for the checkpoint that changes with any of its files: ``FOLDER-`` and eight hexadecimal digits."""
-    digest = hashlib.sha256()
-    for name in _FILES:
-        digest.update((folder / name).read_bytes())
-    return f"{folder.name}-{digest.hexdigest()[:8]}"

@@ -31,8 +31,9 @@ from model.bio import OUTSIDE
 from model.errors import WeightsError
 from model.extraction.augment import Augmentation
 from model.extraction.calibration import FloatArray, fit_temperature
+from model.extraction.checkpoint import load_checkpoint
 from model.extraction.committee import Committee
-from model.extraction.extractor import TEMPERATURE, Extractor, load_checkpoint
+from model.extraction.extractor import TEMPERATURE, Extractor
 from model.extraction.lessons import Lessons
 from model.extraction.objective import Objective, batch_loss, grouped
 from model.extraction.opinions import proposals_of

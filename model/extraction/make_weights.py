@@ -29,8 +29,10 @@ from model.bio import FIELDS
 from model.document import Page
 from model.errors import SyntheticError
 from model.extraction.alignment import align, segment_truth
+from model.extraction.checkpoint import load_checkpoint
 from model.extraction.committee import Committee
-from model.extraction.extractor import Extractor, load_checkpoint
+from model.extraction.extractor import Extractor
+from model.extraction.graph import export
 from model.extraction.initialise import initialise
 from model.extraction.opinions import proposals_of
 from model.extraction.packing import save_packed
@@ -188,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     save_packed(model.state_dict(), options.out / "model.safetensors")
     model.config.committee = fit_committee(options.out, cards["held_out"]).to_json()
     model.config.save_pretrained(options.out)
-    logger.info("wrote %s", options.out)
+    logger.info("wrote %s and %s", options.out, export(model.config))
 
 
 if __name__ == "__main__":

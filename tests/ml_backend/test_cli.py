@@ -95,6 +95,20 @@ def test_documents_are_read_page_by_page(quiet_settings, tmp_path, capfd, monkey
     assert "more than 1 pages, the limit (MAX_PAGES)" in capfd.readouterr().err
 
 
+def test_predict_gives_the_fields_that_are_asked_for_under_these_names(quiet_settings, cards, tmp_path, monkeypatch):
+    monkeypatch.setenv("EXTRACTOR_DIR", str(save_checkpoint(tmp_path / "tiny", *tiny_model(FIELDS))))
+    asked = ["--fields", "TEL, Firma", "--out", str(tmp_path / "fields.json")]
+    assert main(["predict", str(cards), *asked]) == 0
+    pages = json.loads((tmp_path / "fields.json").read_text("utf-8"))
+    assert {value["field"] for values in pages.values() for value in values} <= {"TEL", "Firma"}
+
+
+def test_predict_says_which_field_it_does_not_know(quiet_settings, cards, tmp_path, capfd):
+    assert main(["predict", str(cards), "--fields", "TEL,Logo", "--out", str(tmp_path / "fields.json")]) == 1
+    assert "no field for Logo" in capfd.readouterr().err
+    assert not (tmp_path / "fields.json").exists()
+
+
 def test_a_broken_image_is_reported_and_the_rest_goes_on(quiet_settings, cards, tmp_path, capfd):
     (cards / "broken.jpg").write_bytes(b"no image")
     missing = tmp_path / "missing.png"

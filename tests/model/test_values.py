@@ -1,3 +1,5 @@
+import pytest
+
 from model.document import Box, Document, Entity, Line, Page, Word
 from model.values import field_values
 
@@ -53,6 +55,58 @@ def test_of_equal_values_the_first_stays_and_other_fields_do_not_count():
         entity("NAME", "Orbit", 100, 200),
         entity("COMPANY", "ORBIT", 100, 400),
     ) == [("COMPANY", "Orbit"), ("NAME", "Orbit")]
+
+
+def test_a_national_number_after_an_international_one_is_a_value_of_its_own():
+    assert numbers("+919265293567,", "9447653229") == ["+919265293567,", "9447653229"]
+
+
+def test_an_extension_stays_with_its_number():
+    assert numbers("(234)627-2600,", "Ext.60") == ["(234)627-2600, Ext.60"]
+
+
+def region(*texts):
+    """Words of one line that are one region."""
+    words = tuple(Word(text, Box(100 * i, 10, 100 * i + 90, 40), 1.0) for i, text in enumerate(texts))
+    page = Page(1000, 600, (Line(" ".join(texts), Box(0, 10, 900, 40).polygon(), 1.0, words),))
+    one = Entity("PHONE", " ".join(texts), Box.around(word.box for word in words), 0.9, 0, len(words))
+    return field_values(Document(page, (one,), 0.5, "engine", "version"))
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["+7", "(812)", "288-60-34", "|", "+7", "495", "848", "05", "08"], ["+7 (812) 288-60-34", "+7 495 848 05 08"]),
+        (["+7", "812", "2886034", "+7", "495", "8480508"], ["+7 812 2886034", "+7 495 8480508"]),
+        (["(812)", "558-24-59,", "доб.", "833/", "(495)", "173-62-02"],
+         ["(812) 558-24-59, доб. 833", "(495) 173-62-02"]),
+        (["94450", "37712,", "70940", "30557"], ["94450 37712", "70940 30557"]),
+        (["5550123,", "5550124,", "5550125"], ["5550123", "5550124", "5550125"]),
+        (["+91", "40", "2755", "0014,", "2755", "0050"], ["+91 40 2600 1234, 2600 1270"]),
+        (["040-2311", "1286/", "2104"], ["040-2311 1286/ 2104"]),
+        (["+49", "30", "/", "901820"], ["+49 30 / 901820"]),
+    ],
+)  # fmt: skip
+def test_whole_numbers_in_one_region_are_values_of_their_own(texts, values):
+    assert [value.text for value in region(*texts)] == values
+
+
+def test_the_numbers_of_one_region_have_boxes_of_their_own():
+    first, second = region("(030)", "901820,", "(030)", "901821")
+    assert first.boxes == (Box(0, 10, 190, 40),)
+    assert second.boxes == (Box(200, 10, 390, 40),)
+
+
+def test_fields_go_by_the_names_that_are_asked_for_and_others_are_left_out():
+    card = document(
+        entity("PHONE", "5550 1234", 100, 50),
+        entity("FAX", "5550 9876", 100, 95),
+        entity("FAX", "5550-1234", 100, 140),
+        entity("NAME", "Ada Lovelace", 100, 200),
+    )
+    found = field_values(card, {"PHONE": "TEL", "FAX": "TEL"})
+    # One number for telephone and fax is one value.
+    assert [(value.field, value.text) for value in found] == [("TEL", "5550 1234"), ("TEL", "5550 9876")]
 
 
 def test_a_page_without_entities_has_no_values():

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_backend.label_studio.fields import SYNONYMS, match_labels
+from ml_backend.errors import RequestError
+from ml_backend.label_studio.fields import SYNONYMS, match_labels, match_names
 from ml_backend.label_studio.label_config import Label
 
 FIELDS = ("NAME", "POSITION", "COMPANY", "PHONE", "FAX", "EMAIL", "WEBSITE", "ADDRESS")
@@ -94,6 +95,12 @@ def test_fax_numbers_go_to_the_phone_label_if_there_is_no_other():
     assert match_labels(["PHONE", "FAX"], labels("TEL")) == {"PHONE": "TEL", "FAX": "TEL"}
     assert match_labels(["PHONE", "FAX"], labels("TEL", "TELEFAX")) == {"PHONE": "TEL", "FAX": "TELEFAX"}
     assert match_labels(["PHONE"], labels("FAX")) == {}
+
+
+def test_names_that_somebody_asks_for_are_matched_like_labels():
+    assert match_names(FIELDS, ["TEL", "Firma"]) == {"PHONE": "TEL", "FAX": "TEL", "COMPANY": "Firma"}
+    with pytest.raises(RequestError, match="no field for Logo"):
+        match_names(FIELDS, ["TEL", "Logo"])
 
 
 def test_a_label_of_two_meanings_serves_both():

@@ -7,6 +7,7 @@ import torch
 
 from model.document import Box, Line, Page, Word
 from model.errors import WeightsError
+from model.extraction.checkpoint import load_checkpoint
 from model.extraction.extractor import Extractor, entity_text
 from model.extraction.packing import load_weights, save_packed
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
@@ -57,7 +58,8 @@ def test_a_word_has_the_same_probabilities_as_from_the_whole_model(checkpoint):
     extractor = Extractor.load(checkpoint)
     (window,) = extractor._encoder.encode(PAGE)
     inputs = {"input_ids": window.input_ids, "bbox": window.boxes, "token_type_ids": window.token_types}
-    whole = extractor._model(**{name: torch.from_numpy(value)[None] for name, value in inputs.items()}).logits[0]
+    model = load_checkpoint(checkpoint)[0].eval()
+    whole = model(**{name: torch.from_numpy(value)[None] for name, value in inputs.items()}).logits[0]
     rows = whole.detach().softmax(-1).numpy()[window.words >= 0]
     assert np.allclose(extractor.extract(PAGE).probabilities, rows, atol=1e-5)
 

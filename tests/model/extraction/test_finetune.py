@@ -5,7 +5,8 @@ import torch
 from model.document import Box, Line, Page, Word
 from model.errors import WeightsError
 from model.extraction.augment import Augmentation
-from model.extraction.extractor import Extractor, load_checkpoint
+from model.extraction.checkpoint import load_checkpoint
+from model.extraction.extractor import Extractor
 from model.extraction.finetune import FinetunePlan, fine_tune
 from model.extraction.objective import Objective
 from model.extraction.training import IGNORED, Example, PageDataset, Plan, train

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from model.extraction.extractor import load_checkpoint
+from model.extraction.checkpoint import load_checkpoint
 from model.extraction.finetune import _batches
 from model.extraction.objective import Objective
 from model.extraction.probing import fit_new_rows

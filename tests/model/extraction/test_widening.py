@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from model.extraction.extractor import Extractor, load_checkpoint
+from model.extraction.checkpoint import load_checkpoint
+from model.extraction.extractor import Extractor
 from model.extraction.widening import widen
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
 from tests.model.extraction.test_training import example
