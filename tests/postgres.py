@@ -22,7 +22,7 @@ def find_postgres() -> Path | None:
     """Return the folder of PostgreSQL's programs, which Debian keeps out of the path; ``None`` without any."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
     found = shutil.which("initdb")
-    candidates = [*([Path(found).parent] if found else []), *folders]
+    candidates = [*folders, *([Path(found).parent] if found else [])]
     return next((path for path in candidates if (path / "initdb").exists()), None)
 
 
