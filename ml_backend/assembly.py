@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -54,6 +55,7 @@ from ml_backend.syncing import Synchroniser
 from ml_backend.task_scores import TaskScores
 from ml_backend.tidying import Policy, Tidier
 from ml_backend.versions import served_before
+from model.errors import ModelError
 from model.extraction.extractor import Extractor
 from model.ocr import OcrEngine
 from model.page_reading import PageReading
@@ -125,9 +127,13 @@ def build_parts(settings: Settings) -> Parts:
     own_share = ProjectOptions(store.engine).challenger_share
     choice = Choice(settings.challenger_share, settings.serve_both, pinned=learning.pinned, own_share=own_share)
     runs = RunStore(store.engine)
+    registry = build_registry(settings)
+    # Label Studio waits three seconds for the answer that names a project's version.
+    with suppress(ModelError):
+        registry.open()
     models = Models(
         pipeline,
-        build_registry(settings),
+        registry,
         load,
         metrics,
         choice=choice,

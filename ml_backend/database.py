@@ -62,8 +62,7 @@ def open_engine(url: str) -> Engine:
 
 
 def _engine(url: URL) -> Engine:
-    # "postgres" is how many services write it; SQLAlchemy itself knows it no more.
-    if url.drivername.partition("+")[0] in {"postgres", "postgresql"}:
+    if url.get_backend_name() == "postgresql":
         return open_postgres(url)
     if url.get_backend_name() != "sqlite":
         raise ArgumentError(f"{url.get_backend_name()} is neither sqlite nor postgresql")

@@ -100,7 +100,11 @@ class LabelErrors:
         """Return the annotated tasks that should be looked at again, the worst first."""
         chosen = select(*LabelSuspectRow.__table__.columns).where(LabelSuspectRow.project_id == project_id)
         with reading(self._engine) as connection:
-            rows = connection.execute(chosen.order_by(LabelSuspectRow.suspicion.desc())).mappings().all()
+            rows = (
+                connection.execute(chosen.order_by(LabelSuspectRow.suspicion.desc(), LabelSuspectRow.task_id))
+                .mappings()
+                .all()
+            )
         present = {head.task_id: head.digest for head in choose(self._learning.heads(project_id)).values()}
         found = (_suspect(dict(row)) for row in rows)
         return tuple([each for each in found if present.get(each.task_id) == each.digest][:limit])

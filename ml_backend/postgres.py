@@ -45,13 +45,11 @@ def open_postgres(url: URL) -> Engine:
     closed meanwhile is replaced before it is used.
 
     Args:
-        url: Its address. Where it names no driver, psycopg is taken.
+        url: Its address, with the driver.
 
     Raises:
         ImportError: If the driver is missing.
     """
-    if url.drivername in {"postgres", "postgresql"}:
-        url = url.set(drivername="postgresql+psycopg")
     ours = _CONNECT if url.drivername == "postgresql+psycopg" else {}
     options = {name: value for name, value in ours.items() if name not in url.query}
     engine = create_engine(url, pool_pre_ping=True, pool_timeout=_LOCK_SECONDS, connect_args=options)

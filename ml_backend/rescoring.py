@@ -24,8 +24,9 @@ from ml_backend.pushing import Pusher
 from ml_backend.rescoring_store import RescoringStore
 from ml_backend.task_board import TaskBoard
 
-#: Tasks in one part: a few seconds with cached readings, so that more urgent jobs need not wait long.
-CHUNK = 50
+#: Tasks in one part, at most: a few seconds with cached readings, so that more urgent jobs need not wait long. A small
+#: project is shared out among workers too, in so many parts, unless they had fewer tasks than the least.
+CHUNK, LEAST, PARTS = 50, 10, 12
 
 _log = get_logger(__name__)
 
@@ -99,7 +100,8 @@ class Rescorer:
         order = [number for number in lacking if number in known] + [
             number for number in lacking if number not in known
         ]
-        parts = [order[start : start + CHUNK] for start in range(0, len(order), CHUNK)]
+        size = max(LEAST, min(CHUNK, -(-len(order) // PARTS)))
+        parts = [order[start : start + size] for start in range(0, len(order), size)]
         self.chunks.begin(project_id, version, parts)
         _log.info("rescoring_begun", project=project_id, version=version, tasks=len(order), read_before=len(known))
         return f"{len(parts)} parts"

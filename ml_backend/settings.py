@@ -5,6 +5,7 @@ Nothing else in the project reads the environment. A value that cannot be used s
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,7 @@ from model.recognition.charset import charset_of
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SHORTEST_TOKEN = 16
+_DRIVERLESS = re.compile(r"^postgres(ql)?://")
 _WORK = frozenset({"sync", "scoring"})
 
 
@@ -349,12 +351,12 @@ class Settings(BaseSettings):
     @cached_property
     def store_url(self) -> str:
         """The SQLAlchemy address of the store."""
-        return self.database_url or f"sqlite:///{(self.run_dir / 'store.sqlite3').absolute()}"
+        return _with_driver(self.database_url) or f"sqlite:///{(self.run_dir / 'store.sqlite3').absolute()}"
 
     @cached_property
     def tracking_uri(self) -> str:
         """MLflow's tracking URI."""
-        return self.mlflow_tracking_uri or f"sqlite:///{(self.run_dir / 'mlflow.sqlite3').absolute()}"
+        return _with_driver(self.mlflow_tracking_uri) or f"sqlite:///{(self.run_dir / 'mlflow.sqlite3').absolute()}"
 
     @cached_property
     def queue_url(self) -> str:
@@ -403,6 +405,11 @@ def _passwords(address: str) -> tuple[str, ...]:
     except ValueError:
         return ()
     return password, unquote(password)
+
+
+def _with_driver(address: str) -> str:
+    """Name the installed driver where a PostgreSQL address names none, as nearly all do."""
+    return _DRIVERLESS.sub("postgresql+psycopg://", address)
 
 
 def _parts(value: str) -> tuple[str, ...]:

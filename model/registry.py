@@ -106,6 +106,10 @@ class Registry:
             client.set_registered_model_alias(model, CHALLENGER, str(made.version))
         return self._remember(project_id, made)
 
+    def open(self) -> None:
+        """Open MLflow, unless nothing was ever written there: the first question takes seconds, the others do not."""
+        self.champion(0)
+
     def champion(self, project_id: int) -> Version | None:
         """Return the version that serves a project; ``None`` stands for the weights that ship."""
         return self._aliased(project_id, CHAMPION)

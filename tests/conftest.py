@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 from redis import Redis
@@ -19,10 +20,11 @@ from xdist.scheduler import LoadScopeScheduling
 
 from ml_backend.database import open_engine
 from ml_backend.settings import Settings
+from ml_backend.tables import Base
 from model.extraction.extractor import Extractor
 from model.ocr import OcrEngine, build_engine
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
-from tests.postgres import find_postgres, postgres, run_sql
+from tests.postgres import empty, find_postgres, postgres, run_sql
 
 FIELDS = ("NAME", "POSITION", "COMPANY", "PHONE", "FAX", "EMAIL", "WEBSITE", "ADDRESS")
 
@@ -137,6 +139,7 @@ def postgres_server() -> Iterator[str]:
     with postgres(free_port()) as server:
         run_sql(server, "CREATE DATABASE {}", "template")
         open_engine(server.replace("/postgres", "/template")).dispose()
+        run_sql(server, "CREATE DATABASE {} TEMPLATE {}", "store", "template")
         yield server
 
 
@@ -152,10 +155,14 @@ def empty_postgres(postgres_server: str) -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """The address of a PostgreSQL database that has the store's tables, and nothing in them."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    run_sql(postgres_server, "CREATE DATABASE {} TEMPLATE {}", name, "template")
-    yield postgres_server.replace("/postgres", f"/{name}")
-    run_sql(postgres_server, "DROP DATABASE {} WITH (FORCE)", name)
+    url = postgres_server.replace("/postgres", "/store")
+    yield url
+    try:
+        empty(url, [table.name for table in reversed(Base.metadata.sorted_tables)])
+    except psycopg.Error:
+        # The test has done more than write.
+        run_sql(postgres_server, "DROP DATABASE {} WITH (FORCE)", "store")
+        run_sql(postgres_server, "CREATE DATABASE {} TEMPLATE {}", "store", "template")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -102,3 +102,12 @@ def run_sql(server: str, statement: str, *names: str) -> None:
     address = server.replace("+psycopg", "")
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))
+
+
+def empty(database: str, tables: Sequence[str]) -> None:
+    """End all other sessions of a database, and delete what is in its tables: much quicker than a new database."""
+    others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database()"
+    with psycopg.connect(database.replace("+psycopg", "")) as connection:
+        connection.execute(f"{others} AND pid <> pg_backend_pid()")
+        for table in tables:
+            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))

@@ -235,6 +235,8 @@ class JobQueue:
         try:
             job = Job.fetch(job_id, connection=self.connection, serializer=SERIALIZER)
         except NoSuchJobError:
+            # A sign of life that came after its end may have left its key.
+            self.connection.delete(Job.key_for(job_id))
             return True
         waited = (datetime.now(timezone.utc) - job.enqueued_at).total_seconds() if job.enqueued_at else 0.0
         if waited < _LOST_SECONDS or job.get_status() != JobStatus.QUEUED:

@@ -6,12 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 import pytest
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine, text
 
 from ml_backend.annotation_records import Correction
 from ml_backend.database import StoreError, lock_for_writing, store_time, writing
 from ml_backend.learning_store import LearningStore
-from ml_backend.postgres import open_postgres
 from ml_backend.run_store import RunStore
 from ml_backend.store import Store
 from ml_backend.task_scores import Placed, TaskOrder, TaskScores
@@ -35,12 +34,11 @@ def cut_connections(engine: Engine) -> None:
         connection.execute(text(others + "current_database()"))
 
 
-@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_an_address_without_a_driver_means_the_one_that_is_installed(postgres_url: str, scheme: str) -> None:
-    engine = open_postgres(make_url(postgres_url).set(drivername=scheme))
-    with engine.connect() as connection:
+def test_what_a_machine_held_that_is_gone_is_let_go_of_soon(store: Store) -> None:
+    with store.engine.connect() as connection:
         assert connection.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"
-    engine.dispose()
+        assert connection.scalar(text("SHOW lock_timeout")) == "30s"
+        assert connection.scalar(text("SHOW tcp_keepalives_idle")) == "10"
 
 
 def test_connections_that_the_server_has_closed_are_replaced(store: Store) -> None:

@@ -53,6 +53,19 @@ def test_values_are_read_from_the_environment_by_their_names(monkeypatch, make_s
     assert settings.public_url == "http://backend:9090"
 
 
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_an_address_without_a_driver_means_the_one_that_is_installed(make_settings, scheme):
+    settings = make_settings(database_url=f"{scheme}://u:p@db/backend", mlflow_tracking_uri=f"{scheme}://db/mlflow")
+    assert settings.store_url == "postgresql+psycopg://u:p@db/backend"
+    assert settings.tracking_uri == "postgresql+psycopg://db/mlflow"
+
+
+@pytest.mark.parametrize("work", ["training", "sync,mining", ","])
+def test_work_that_no_worker_does_is_refused(make_settings, work):
+    with pytest.raises(ValidationError, match="training is the trainer's"):
+        make_settings(worker_queues=work)
+
+
 def test_values_are_read_from_a_file_and_the_environment_wins(monkeypatch, make_settings, tmp_path):
     make_settings()
     file = tmp_path / ".env"

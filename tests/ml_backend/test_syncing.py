@@ -361,6 +361,7 @@ def test_a_hint_makes_a_run_due_as_soon_as_anything_is_new(bench: Bench) -> None
     assert bench.sync().run is not None
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_a_thousand_events_are_one_sync(bench: Bench) -> None:
     bench.label_studio.annotate(1, 10, NAME)
     for number in range(1000):

@@ -92,3 +92,11 @@ def test_a_server_that_is_down_is_told_within_seconds(tmp_path):
     with pytest.raises(TrackingError, match="MLflow"):
         registry.champion(1)
     assert time.monotonic() - start < 25
+
+
+def test_once_opened_the_first_question_about_a_project_is_answered_at_once(machine, project):
+    registry = machine("two")
+    registry.open()
+    start = time.monotonic()
+    assert registry.champion(project) is None
+    assert time.monotonic() - start < 2, "Label Studio waits three seconds for who serves a project"

@@ -214,6 +214,11 @@ def test_a_job_that_went_down_between_queue_and_worker_is_added_again(redis_url,
     assert not queue.enqueue_sync(3)
 
 
+def test_what_a_late_sign_of_life_leaves_of_a_job_is_in_nobodys_way(queue, connection):
+    connection.hset("rq:job:sync-3", "last_heartbeat", "2026-01-01T00:00:00.000000Z")
+    assert queue.enqueue_sync(3)
+
+
 def test_a_worker_without_scoring_takes_syncs_only_and_needs_no_models(redis_url, connection, tmp_path):
     clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "RUN_DIR": str(tmp_path), "REDIS_URL": redis_url}
     label_studio = {"LABEL_STUDIO_URL": "http://127.0.0.1:1", "LABEL_STUDIO_API_KEY": "x" * 40}

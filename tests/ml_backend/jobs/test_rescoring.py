@@ -1,5 +1,6 @@
 """After a promotion every open task gets the new version's prediction, once, and then the project is switched over."""
 
+import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -209,7 +210,7 @@ def annotate(world, number):
 def test_every_open_task_gets_one_prediction_and_then_the_project_is_switched_over(make):
     world = make(CHUNK + 5)
     world.board.annotated = {2, 3}
-    assert world.rescore() == "2 parts"
+    assert world.rescore() == "6 parts", "as many workers can share them"
     assert world.made_by() == [n for n in range(1, CHUNK + 6) if n not in {2, 3}]
     assert (world.board.model_version, world.board.sampling) == (NEW, UNCERTAINTY)
     assert world.learning.project(3).rescored_version == NEW
@@ -400,6 +401,25 @@ def test_nothing_is_done_while_the_version_that_should_serve_is_out_of_reach(mak
     world.switch.problems = {3: "Version 2 of project 3 cannot be loaded."}
     assert world.rescore() == "version out of reach"
     assert world.board.predictions == []
+
+
+def test_a_worker_that_cannot_load_the_version_leaves_its_part_to_others(make):
+    world = make(5)
+    world.rescorer.rescore(3)
+    world.switch.now = Lineup(3, KindReader(OLD, world.pages))
+    world.switch.problems = {3: "Version 2 of project 3 cannot be loaded."}
+    world.work()
+    assert world.board.predictions == []
+    world.switch.now, world.switch.problems = Lineup(3, world.new), {}
+    (part,) = world.connection.hkeys(f"rescoring:3:{hashlib.sha256(NEW.encode()).hexdigest()[:12]}")
+    assert world.rescorer.rescore_chunk(3, NEW, part.decode()) == "5 pushed"
+
+
+def test_two_workers_do_not_end_a_rescoring_at_the_same_time(make):
+    world = make(0)
+    with world.rescorer.chunks.leased(3, "end"):
+        assert world.rescorer.rescore(3) == "somebody else's"
+    assert world.rescorer.rescore(3) == "finished"
 
 
 def test_where_both_predict_each_task_gets_both(make):
