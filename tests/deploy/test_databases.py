@@ -14,6 +14,7 @@ import pytest
 from ml_backend.launch.env_file import SECRETS
 from tests.conftest import free_port
 from tests.deploy.files import ROOT
+from tests.postgres import find_postgres
 
 SCRIPT = ROOT / "deploy/compose/create-databases.sh"
 #: Each database with the variable of its owner's password.
@@ -27,8 +28,7 @@ OWNERS = {
 @pytest.fixture(scope="module")
 def server() -> Iterator[Mapping[str, str]]:
     """A PostgreSQL that demands passwords; the environment of a program beside it, as its image gives it."""
-    found = [*Path("/usr/lib/postgresql").glob("*/bin"), *(Path(d) for d in os.get_exec_path())]
-    programs = next((folder for folder in found if (folder / "initdb").exists()), None)
+    programs = find_postgres()
     if programs is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     # It refuses to run as root, and must be able to enter the folder.
@@ -68,7 +68,7 @@ def server() -> Iterator[Mapping[str, str]]:
         }
         try:
             deadline = time.monotonic() + 60
-            while subprocess.run([programs / "pg_isready"], env=beside, capture_output=True).returncode:
+            while subprocess.run(["pg_isready"], env=beside, capture_output=True).returncode:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
             yield beside
