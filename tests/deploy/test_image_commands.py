@@ -15,6 +15,7 @@ from ml_backend.launch.env_file import write_env_file
 from tests.conftest import free_port
 from tests.deploy.files import ROOT, compose, image
 from tests.deploy.isolation import USER, Container, isolates
+from tests.postgres import find_postgres, run_sql
 
 pytestmark = [
     pytest.mark.skipif(not isolates(), reason="this machine lets its user make no namespaces (unshare)"),
@@ -28,13 +29,23 @@ MakeContainer = Callable[[str], Container]
 
 
 @pytest.fixture(scope="module")
-def make_container(tmp_path_factory: pytest.TempPathFactory, redis_server: str) -> Iterator[MakeContainer]:
+def store(request: pytest.FixtureRequest) -> str:
+    """The address of an empty store in PostgreSQL, as Compose has it; nothing where this machine has none."""
+    if find_postgres() is None:
+        return ""
+    server: str = request.getfixturevalue("postgres_server")
+    run_sql(server, "CREATE DATABASE {}", "image")
+    return server.replace("/postgres", "/image")
+
+
+@pytest.fixture(scope="module")
+def make_container(tmp_path_factory: pytest.TempPathFactory, redis_server: str, store: str) -> Iterator[MakeContainer]:
     """Make containers of Compose's services, which share their volumes and its settings."""
     folder = tmp_path_factory.mktemp("image")
     write_env_file(folder / ".env")
     elsewhere = {
         "REDIS_URL": redis_server,
-        "DATABASE_URL": f"sqlite:///{folder / 'run' / 'store.sqlite3'}",
+        "DATABASE_URL": store or f"sqlite:///{folder / 'run' / 'store.sqlite3'}",
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'run' / 'mlflow.sqlite3'}",
         "LABEL_STUDIO_URL": f"http://127.0.0.1:{free_port()}",
         "LABEL_STUDIO_API_KEY": "nobody asks for it",
