@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -72,8 +73,8 @@ class NativeRecogniser(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return what enters the head for prepared crops: shape (lines, columns, features)."""
-        below = self.network.get_submodule("model")(pixels).last_hidden_state
-        features: torch.Tensor = self.network.get_submodule("head.encoder")(below).last_hidden_state
+        network: Any = self.network
+        features: torch.Tensor = network.head.encoder(network.model(pixels).last_hidden_state).last_hidden_state
         return features
 
     def tensors(self) -> dict[str, FloatArray]:
