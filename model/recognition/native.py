@@ -73,16 +73,17 @@ class NativeRecogniser(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return what enters the head for prepared crops: shape (lines, columns, features)."""
-        network: Any = self.network
-        features: torch.Tensor = network.head.encoder(network.model(pixels).last_hidden_state).last_hidden_state
+        below = self.network.get_submodule("model")(pixels).last_hidden_state
+        features: torch.Tensor = self.network.get_submodule("head.encoder")(below).last_hidden_state
         return features
 
     def tensors(self) -> dict[str, FloatArray]:
         """Return the numbers under the names that they have in the file."""
         found: dict[str, FloatArray] = {}
         for part, batch, layer in self._pairs:
-            weight = part.weight.detach().cpu()
-            bias = None if part.bias is None else part.bias.detach().cpu()
+            own: Any = part
+            weight = own.weight.detach().cpu()
+            bias = None if own.bias is None else own.bias.detach().cpu()
             if batch is not None and layer.normalisation is None:
                 scale, shift = _merged(batch)
                 weight, bias = weight * scale.reshape(-1, *[1] * (weight.ndim - 1)), shift
