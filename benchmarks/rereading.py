@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from pathlib import Path
 
-from ml_backend.ocr_assembly import rendered_lines
-from ml_backend.recogniser_training import read_twice
+import numpy as np
+
+from ml_backend.recogniser_training import all_of, read_twice
 from model.document import Page
-from model.forgetting import misread_characters, settle
 from model.images import RgbImage, crop, load_image
+from model.line_learning import Lesson, learn
 from model.line_promotion import LineGate
 from model.ocr import build_engine
 from model.ocr.files import recogniser_file
@@ -27,8 +29,9 @@ from model.recognition.backbone import Backbone
 from model.recognition.charset import charset_of, readable
 from model.recognition.head import Head
 from model.recognition.lines import FeatureLine
+from model.recognition.replay import RenderedLines
 from model.recognition.shipped import shipped_head
-from model.recognition.training import HeadPlan, train_head
+from model.recognition.training import HeadPlan
 from model.rereading import Step, learn_step
 
 
@@ -38,13 +41,15 @@ def main() -> None:
     parser.add_argument("cards", type=Path)
     parser.add_argument("--taught", type=int, default=12, help="receipts to learn from")
     parser.add_argument("--pages", type=int, default=20, help="other receipts, and twice as many cards")
+    parser.add_argument("--kept", type=Path, help="folder for what the backbone makes of the rendered lines")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     onnx = recogniser_file(None)
     if onnx is None:
         raise SystemExit("rapidocr brings no recogniser")
     backbone, old = Backbone(onnx, options.threads), shipped_head()
-    learning, measuring = rendered_lines(backbone)
+    with tempfile.TemporaryDirectory() as folder:
+        rendered = RenderedLines(options.kept or Path(folder))(backbone)
     truth = json.loads((options.receipts / "lines.json").read_text("utf-8"))
     names = sorted(truth)
     lines = []
@@ -55,13 +60,11 @@ def main() -> None:
             if text := readable(entry["text"]):
                 lines.append(FeatureLine(backbone.features([crop(image, polygon)])[0], text))
     wide = old.widened(charset_of((), texts=[line.text for line in lines]), source=backbone.original)
-    aside = len(lines) // 6
-    touched = misread_characters(old, lines)
-    plan = HeadPlan(frozen="".join(c for c in old.characters if c not in touched))
-    guard, replay = learning[::4], [line for number, line in enumerate(learning) if number % 4]
-    trained = train_head(wide, lines[aside:], lines[:aside], replay, plan).head
-    new, _ = settle(old, wide, trained, guard, LineGate().forgetting_margin / 2)
-    step = learn_step("shipped", read_twice(old, new, [*lines, *learning, *measuring]))
+    lesson = Lesson(lines, lambda _: (), rendered.ordinary, rendered.rare)
+    margin = LineGate().forgetting_margin / 2
+    new = learn(old, wide, lesson, HeadPlan(), margin, np.random.default_rng(0)).head
+    every = [*lines, *all_of(rendered)]
+    step = learn_step("shipped", read_twice(old, new, every, every))
     print(f"{len(lines)} lines taught; read again: below {step.sure:.3f}, or with {''.join(sorted(step.characters))}")
     engine = build_engine("paddleocr", models_dir=None, threads=options.threads)
     print("| pages | lines | read again | of the others changed | changed at all | pages without their image |")

@@ -25,7 +25,7 @@ from ml_backend.tagging import LineSample
 from model.errors import ImageError
 from model.images import RgbImage, crop, image_key, load_image
 from model.recognition.augmentation import augment_crop
-from model.recognition.backbone import Backbone
+from model.recognition.backbone import Sight
 from model.recognition.charset import readable
 from model.recognition.graph import FloatArray
 
@@ -124,13 +124,13 @@ class LineCrops:
             raise BackendError(f"{path} was damaged and has been removed; the next run cuts it out anew.")
         return np.ascontiguousarray(np.asarray(pixels, np.uint8)[:, :, ::-1])
 
-    def features(self, project_id: int, key: str, backbone: Backbone, variant: int = 0) -> FloatArray:
+    def features(self, project_id: int, key: str, backbone: Sight, variant: int = 0) -> FloatArray:
         """Return what a backbone makes of a line, computed once.
 
         Args:
             project_id: Its project.
             key: The line's.
-            backbone: The layers below the head.
+            backbone: The layers below the head, or some of them.
             variant: 0 is the line as it is, each other number a change of it (:func:`augment_crop`), always the same.
 
         Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ml_backend.joint_version import recogniser_of
 from ml_backend.learning_assembly import LearningServices, build_collector, build_images
@@ -16,13 +17,13 @@ from model.ocr import OcrEngine, build_engine
 from model.ocr.files import find_models
 from model.page_reading import PageReading
 from model.recognition.backbone import Backbone
-from model.recognition.lines import FeatureLine
-from model.recognition.replay import LEARNING, MEASURING, load_replay, replay_file
-from model.recognition.shipped import head_for, shipped_head
+from model.recognition.replay import RenderedLines
+from model.recognition.shipped import head_for
 from model.recognition.training import HeadPlan
 from model.rereading import load_steps
 
-_KINDS = (LEARNING, MEASURING)
+if TYPE_CHECKING:
+    from model.recognition.lower import Lower
 
 
 def build_engine_of(settings: Settings, recogniser: Path | None = None) -> OcrEngine:
@@ -74,7 +75,7 @@ def build_recogniser(settings: Settings, learning: LearningServices, shipped: Pa
         crops,
         lambda: build_backbone(settings),
         lambda backbone, recogniser: head_for(backbone, recogniser, settings.languages),
-        rendered_lines,
+        RenderedLines(settings.run_dir / "rendered"),
         lambda folder: build_reading(settings, learning, folder) if recogniser_of(folder) else shipped,
         lambda reading: build_collector(settings, learning.store, learning.label_studio, reading),
         settings.languages,
@@ -84,6 +85,7 @@ def build_recogniser(settings: Settings, learning: LearningServices, shipped: Pa
             settings.recogniser_forgetting_margin,
             settings.recogniser_gate_min_lines,
         ),
+        lower=lambda backbone: build_lower(settings, backbone),
     )
 
 
@@ -102,12 +104,15 @@ def build_backbone(settings: Settings) -> Backbone:
     return Backbone(files.onnx, threads=settings.inference_threads, alphabet=alphabet)
 
 
-def rendered_lines(backbone: Backbone) -> tuple[list[FeatureLine], list[FeatureLine]]:
-    """Return the shipped lines to learn from and to measure with; none for a backbone that is not the shipped one.
+def build_lower(settings: Settings, backbone: Backbone) -> Lower | None:
+    """Load the layers below the head that learn with it, if RECOGNISER_TRAINS says so.
 
     Raises:
-        RecogniserError: If they are damaged.
+        RecogniserError: If the recogniser's layers cannot be taught in torch.
     """
-    if shipped_head().backbone != backbone.digest or not all(replay_file(kind).is_file() for kind in _KINDS):
-        return [], []
-    return load_replay(LEARNING, backbone.digest), load_replay(MEASURING, backbone.digest)
+    if settings.recogniser_trains == "head":
+        return None
+    # torch's layers and transformers' take seconds to load.
+    from model.recognition.lower import Lower
+
+    return Lower(backbone, settings.recogniser_trains)

@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 
 from ml_backend.joint_version import recogniser_of
 from ml_backend.label_studio.label_config import LabelConfig
 from ml_backend.line_crops import LineCrops, TaughtLine
 from ml_backend.logs import get_logger
 from ml_backend.samples import Collected, LabelledDocument
-from model.forgetting import misread_characters, settle
+from model.line_learning import Lesson, learn, misread
 from model.line_promotion import Forgetting, LineGate, decide_lines
 from model.page_reading import PageReading
 from model.promotion import Decision
-from model.recognition.backbone import Backbone
+from model.recognition.backbone import Backbone, Sight
 from model.recognition.charset import charset_of
 from model.recognition.head import FILE, Head
 from model.recognition.lines import FeatureLine
+from model.recognition.lower import Lower
 from model.recognition.measuring import LineScore, measure, pooled
-from model.recognition.training import HeadPlan, HeadProgress, train_head
+from model.recognition.replay import Rendered
+from model.recognition.training import HeadPlan, HeadProgress
 from model.rereading import ReadTwice, Step, chained, learn_step, load_steps, save_steps
 
 #: With fewer lines to learn from, nothing is learned.
 LEAST_LINES = 10
 #: So many changed copies are made of a line at most.
 _MOST_COPIES = 8
-#: From so many lines on, some only tell when to stop; and that share of them, with as many rendered ones.
-_ENOUGH, _VALID_SHARE = 60, 0.15
-#: So many of those must be misread.
-_TELLING = 8
-#: One in so many rendered lines is not learned from, but tells how much of what was learned does no harm.
-_GUARDS = 4
 
 _log = get_logger(__name__)
 
@@ -55,14 +50,6 @@ class LineCollector(Protocol):
         ...
 
 
-class RenderedLines(Protocol):
-    """Lines that nobody corrected, to learn from and to measure with, as a backbone sees them."""
-
-    def __call__(self, backbone: Backbone) -> tuple[list[FeatureLine], list[FeatureLine]]:
-        """Return both; lines of one are never in the other."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class RecogniserServices:
     """What learning to read works with.
@@ -78,18 +65,20 @@ class RecogniserServices:
         plan: How long and how fast.
         gate: What is allowed.
         copies: Changed copies of lines that are made in all; each costs as much time as reading a line.
+        lower: Loads the layers below the head that learn with it, if any do.
     """
 
     crops: LineCrops
     backbone: Callable[[], Backbone]
     head: Callable[[Backbone, Path | None], Head]
-    rendered: RenderedLines
+    rendered: Callable[[Sight], Rendered]
     reading: Callable[[Path], PageReading]
     collector: Callable[[PageReading], LineCollector]
     languages: Sequence[str]
     plan: HeadPlan
     gate: LineGate
     copies: int = 240
+    lower: Callable[[Backbone], Lower | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +91,7 @@ class TaughtHead:
         decision: Whether it may read in the champion's place.
         before: The champion's score on the held-out lines.
         after: The challenger's.
-        forgetting: Both's on rendered lines, by language.
+        forgetting: Both's on rendered lines.
         curve: How the training went.
         lines: How many lines it learned from.
         misread: How many of them the champion read wrongly.
@@ -163,66 +152,57 @@ def teach_recogniser(
         return None
     backbone = services.backbone()
     champion = services.head(backbone, recogniser_of(base))
+    lower = services.lower(backbone)
+    sight: Sight = backbone.under(champion) if lower is None else lower.sight
 
     def seen(line: TaughtLine, variant: int = 0) -> FeatureLine:
-        return FeatureLine(services.crops.features(project_id, line.key, backbone, variant), line.text)
+        return FeatureLine(services.crops.features(project_id, line.key, sight, variant), line.text)
+
+    def by(head: Head, lines: Sequence[FeatureLine]) -> Sequence[FeatureLine]:
+        return lines if lower is None else lower.seen(lines, head)
 
     plain = [seen(line) for line in taught]
-    wrong = [not score.right for score in measure(champion, plain)]
-    misread = sum(wrong)
-    if not misread:
+    wrong = len(misread(champion, by(champion, plain)))
+    if not wrong:
         return None
-    learning, measuring = services.rendered(backbone)
-    if not learning or not measuring:
+    rendered = services.rendered(sight)
+    if not rendered.complete:
         _log.warning("recogniser_without_rendered_lines", project=project_id, backbone=backbone.digest)
         return None
-    order = rng.permutation(len(taught))
-    aside = round(_VALID_SHARE * len(taught)) if len(taught) >= _ENOUGH else 0
-    if sum(wrong[i] for i in order[:aside]) < _TELLING:
-        # Lines that were read right before cannot tell when to stop.
-        aside = 0
-    copies = min(_MOST_COPIES, services.copies // (len(taught) - aside))
-    kept = [taught[i] for i in order[aside:]]
-    batch = [plain[i] for i in order[aside:]]
-    for done, line in enumerate(kept):
-        on_progress(None, done, len(kept))
-        batch += [seen(line, 1 + copy) for copy in range(copies)]
-    shuffled = [learning[i] for i in rng.permutation(len(learning))]
-    held = len(shuffled) // _GUARDS
-    guard, replay = shuffled[:held], shuffled[held:]
-    # What is forgotten does not end the training: it is settled afterwards how much of it is taken over.
-    valid = [plain[i] for i in order[:aside]]
-    touched = misread_characters(champion, plain)
+
+    def more(numbers: Sequence[int]) -> list[FeatureLine]:
+        copies = min(_MOST_COPIES, services.copies // len(numbers))
+        made = []
+        for done, number in enumerate(numbers):
+            on_progress(None, done, len(numbers))
+            made += [seen(taught[number], 1 + copy) for copy in range(copies)]
+        return made
+
     wide = champion.widened(
         charset_of(services.languages, original=backbone.original.characters, texts=[line.text for line in lines]),
         source=backbone.original,
         rng=rng,
     )
-    _warm_up()
-    # What does not learn, the layer that looks at neighbours, is applied once and not in every step.
-    trained = train_head(
-        replace(wide, context=None),
-        _seen_by(wide, batch),
-        _seen_by(wide, valid),
-        _seen_by(wide, replay),
-        replace(
-            services.plan,
-            frozen="".join(c for c in champion.characters if c not in touched),
-            seed=int(rng.integers(2**31)),
-        ),
+    learned = learn(
+        champion,
+        wide,
+        Lesson(plain, more, rendered.ordinary, rendered.rare),
+        services.plan,
+        services.gate.forgetting_margin / 2,
+        rng,
         lambda progress: on_progress(progress, progress.step, progress.steps),
+        lower,
     )
-    learned = replace(trained.head, context=wide.context)
-    head, share = settle(champion, wide, learned, guard, services.gate.forgetting_margin / 2)
+    head = learned.head
     tested = [line for line in lines if line.task_id in held_out]
-    tasks = sorted({line.task_id for line in tested})
-    pages = [[seen(line) for line in tested if line.task_id == task] for task in tasks]
-    before = [pooled(measure(champion, page)) for page in pages]
-    after = [pooled(measure(head, page)) for page in pages]
-    forgetting = _forgetting(champion, head, measuring)
+    pages = [[number for number, line in enumerate(tested) if line.task_id == task] for task in sorted(held_out)]
+    unseen = [seen(line) for line in tested]
+    before, after = (_by_page(measure(each, by(each, unseen)), pages) for each in (champion, head))
+    forgetting = forgetting_of(champion, head, rendered, by)
     decision = decide_lines(before, after, forgetting, services.gate, rng)
-    step = learn_step(engine_version, read_twice(champion, head, [*plain, *learning, *measuring]))
-    _log.info("recogniser_taught", project=project_id, lines=len(taught), misread=misread, promote=decision.promote)
+    every = [*plain, *all_of(rendered)]
+    step = learn_step(engine_version, read_twice(champion, head, by(champion, every), by(head, every)))
+    _log.info("recogniser_taught", project=project_id, lines=len(taught), misread=wrong, promote=decision.promote)
     return TaughtHead(
         head,
         chained(step, load_steps(base)),
@@ -230,34 +210,46 @@ def teach_recogniser(
         pooled(before),
         pooled(after),
         forgetting,
-        trained.curve,
+        learned.curve,
         len(taught),
-        misread,
-        share,
+        wrong,
+        learned.share,
     )
 
 
-def _warm_up() -> None:
-    """Do one step of nothing: torch's first loads its compiler, for seconds that are not to come off the budget."""
-    nothing = torch.zeros(1, requires_grad=True)
-    optimiser = torch.optim.Adam([nothing])
-    nothing.sum().backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
+def _by_page(scores: Sequence[LineScore], pages: Sequence[Sequence[int]]) -> list[LineScore]:
+    return [pooled([scores[number] for number in page]) for page in pages if page]
 
 
-def _seen_by(head: Head, lines: Sequence[FeatureLine]) -> list[FeatureLine]:
-    return [replace(line, features=head.seen(line.features)) for line in lines]
+def read_twice(
+    champion: Head, challenger: Head, before: Sequence[FeatureLine], after: Sequence[FeatureLine]
+) -> list[ReadTwice]:
+    """Return what both make of the same lines, each as it sees them."""
+    old = champion.read_all([line.features for line in before])
+    new = challenger.texts([line.features for line in after])
+    return [ReadTwice(one.text, one.score, other) for one, other in zip(old, new, strict=True)]
 
 
-def read_twice(champion: Head, challenger: Head, lines: Sequence[FeatureLine]) -> list[ReadTwice]:
-    """Return what both make of lines."""
-    readings = [(champion.read(line.features), challenger.read(line.features)) for line in lines]
-    return [ReadTwice(old.text, old.score, new.text) for old, new in readings]
+def all_of(rendered: Rendered) -> list[FeatureLine]:
+    """Return the lines to learn from and to measure with."""
+    return [*rendered.ordinary, *rendered.rare, *rendered.ordinary_measuring, *rendered.rare_measuring]
 
 
-def _forgetting(champion: Head, challenger: Head, lines: Sequence[FeatureLine]) -> Forgetting:
-    found = {}
-    for language in dict.fromkeys(line.language for line in lines):
-        own = [line for line in lines if line.language == language]
-        found[language or "any"] = pooled(measure(champion, own)), pooled(measure(challenger, own))
-    return found
+def forgetting_of(
+    champion: Head,
+    challenger: Head,
+    rendered: Rendered,
+    by: Callable[[Head, Sequence[FeatureLine]], Sequence[FeatureLine]] = lambda _, lines: lines,
+) -> Forgetting:
+    """Return what both make of the rendered lines to measure with; ``by`` gives lines as a head sees them."""
+    ordinary, rare = (
+        (measure(champion, by(champion, lines)), measure(challenger, by(challenger, lines)))
+        for lines in (rendered.ordinary_measuring, rendered.rare_measuring)
+    )
+    languages: dict[str, tuple[list[LineScore], list[LineScore]]] = {}
+    for lines, pair in ((rendered.ordinary_measuring, ordinary), (rendered.rare_measuring, rare)):
+        for line, old, new in zip(lines, *pair, strict=True):
+            group = languages.setdefault(line.language or "any", ([], []))
+            group[0].append(old)
+            group[1].append(new)
+    return Forgetting(ordinary, rare, languages)

@@ -198,11 +198,20 @@ class Settings(BaseSettings):
         le=86_400,
         description="Time that one training run may spend on learning to read, in seconds. 0: only fields are learned.",
     )
+    recogniser_trains: Literal["head", "neck", "all"] = Field(
+        default="head",
+        description="What of the recogniser learns: its `head`, the `neck` below it too, or `all` layers (on a GPU, if "
+        "there is one). Whatever learns passes the same gate.",
+    )
     recogniser_gate_margin: float = Field(
         default=0.005, ge=0, le=1, description="Rise of the CER that must be ruled out (95 %) before a promotion."
     )
     recogniser_forgetting_margin: float = Field(
-        default=0.001, ge=0, le=1, description="Rise of the CER that is allowed on rendered lines."
+        default=0.001,
+        ge=0,
+        le=1,
+        description="Rise of the CER that is allowed on rendered lines; on ordi"
+        "nary ones twice that must be ruled out (95 %).",
     )
     recogniser_gate_min_lines: int = Field(
         default=20, ge=2, description="Held-out lines without which no recogniser is promoted."

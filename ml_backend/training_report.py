@@ -17,6 +17,7 @@ from model.extraction.extractor import Extractor
 from model.extraction.finetune import FineTuned
 from model.extraction.training import Example
 from model.promotion import Decision
+from model.recognition.measuring import pooled
 from model.tracking import TrackedRun
 
 _NOTHING = "none"
@@ -126,9 +127,9 @@ def note_recogniser(tracked: TrackedRun, taught: TaughtHead) -> None:
     }
     for who, score in (("champion", taught.before), ("challenger", taught.after)):
         numbers |= {f"{who}_cer": score.cer, f"{who}_line_accuracy": score.line_accuracy}
-    for language, pair in taught.forgetting.items():
-        for who, score in zip(("champion", "challenger"), pair, strict=True):
-            numbers[f"{who}_cer_rendered_{_plain(language)}"] = score.cer
+    for group, pair in {"ordinary": taught.forgetting.ordinary, **taught.forgetting.groups}.items():
+        for who, scores in zip(("champion", "challenger"), pair, strict=True):
+            numbers[f"{who}_cer_rendered_{_plain(group)}"] = pooled(scores).cer
     tracked.metrics(numbers)
     tracked.text(_said(taught.decision), "decision_recogniser.txt")
 

@@ -34,6 +34,7 @@ def evaluate_recogniser(services: TrainingServices, project_id: int, folder: Pat
     collected = learning.collector(learning.reading(folder)).collect(project_id, config, fields)
     backbone = learning.backbone()
     head = learning.head(backbone, recogniser_of(folder))
+    backbone = backbone.under(head)
     tasks = {document.task_id for document in collected.examples if document.tags}
     kept = held_out(project_id, tasks, least=services.gate.min_documents)
     lines = learning.crops.collect(project_id, collected.examples)
@@ -47,10 +48,13 @@ def evaluate_recogniser(services: TrainingServices, project_id: int, folder: Pat
         own = [FeatureLine(features[line], line.text) for line in lines if (line.task_id in kept) == inside]
         if own:
             row(name, pooled(measure(head, own)))
-    _, rendered = learning.rendered(backbone)
-    for language in sorted({line.language for line in rendered}):
-        own = [line for line in rendered if line.language == language]
-        row(f"rendered, {language}", pooled(measure(head, own)))
+    rendered = learning.rendered(backbone)
+    kinds = {"ordinary": rendered.ordinary_measuring, "rare characters": rendered.rare_measuring}
+    for kind, of_kind in kinds.items():
+        row(f"rendered, {kind}", pooled(measure(head, of_kind)))
+    measuring = [line for of_kind in kinds.values() for line in of_kind]
+    for language in sorted({line.language for line in measuring}):
+        row(f"rendered, {language}", pooled(measure(head, [line for line in measuring if line.language == language])))
     return 0
 
 

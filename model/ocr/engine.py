@@ -17,7 +17,7 @@ from model.images import RgbImage, crop
 from model.ocr.layout import in_reading_order, reading_directions
 from model.ocr.scale import back_to_page, scale_for_detection
 from model.ocr.words import place_words, split_line
-from model.recognition.scripts import settled
+from model.recognition.scripts import is_latin, settled
 
 BATCH_SIZE = 1
 """Crops that the recogniser takes at a time. A batch is padded to its widest crop; alone, a crop reads better (CER 3.07
@@ -165,7 +165,9 @@ class TwoStageEngine:
             results = self._recogniser.recognise(crops) if crops else []
         readings = zip(outlines, crops, results, strict=True)
         surest = (max(islice(readings, len(group)), key=lambda reading: reading[2].score) for group in directions)
-        lines = (_line(outline, piece, result) for outline, piece, result in surest)
+        chosen = list(surest)
+        latin = is_latin(result.text for _, _, result in chosen)
+        lines = (_line(outline, piece, result, latin) for outline, piece, result in chosen)
         return Page(width, height, in_reading_order(line for line in lines if line is not None))
 
     def reread(self, image: RgbImage, page: Page, indexes: Sequence[int]) -> Page:
@@ -175,9 +177,12 @@ class TwoStageEngine:
         with self._lock, _as_engine_errors():
             crops = [crop(image, page.lines[index].polygon) for index in indexes]
             results = self._recogniser.recognise(crops)
+        again = set(indexes)
+        kept = (line.text for index, line in enumerate(page.lines) if index not in again)
+        latin = is_latin((*kept, *(result.text for result in results)))
         lines: list[Line | None] = list(page.lines)
         for index, piece, result in zip(indexes, crops, results, strict=True):
-            lines[index] = _line(page.lines[index].polygon, piece, result)
+            lines[index] = _line(page.lines[index].polygon, piece, result, latin)
         # What stays in its place stays in the order of reading.
         return Page(page.width, page.height, tuple(line for line in lines if line is not None))
 
@@ -195,8 +200,8 @@ class TwoStageEngine:
         return readings
 
 
-def _line(outline: Polygon, crop: RgbImage, result: Recognised) -> Line | None:
-    words = place_words(split_line(settled(result.text), result.centres, crop), outline, result.score)
+def _line(outline: Polygon, crop: RgbImage, result: Recognised, latin: bool) -> Line | None:
+    words = place_words(split_line(settled(result.text, latin=latin), result.centres, crop), outline, result.score)
     return Line(" ".join(word.text for word in words), outline, result.score, words, result.margin) if words else None
 
 

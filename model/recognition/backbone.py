@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 
 from model.errors import RecogniserError
 from model.images import RgbImage
-from model.recognition.graph import FloatArray, alphabet_of, without_head
+from model.recognition.graph import FloatArray, alphabet_of, with_numbers, without_head
 from model.recognition.head import Head
 
 HEIGHT = 48
@@ -24,6 +26,19 @@ HEIGHT = 48
 
 LEAST_WIDTH, MOST_WIDTH = 160, 3200
 """Shorter crops are padded with grey, longer ones squeezed: what the engines do, so that features are the same."""
+
+
+class Sight(Protocol):
+    """What something sees of crops, and a name for it, by which it can be kept."""
+
+    @property
+    def digest(self) -> str:
+        """Changes with anything that changes what is seen."""
+        ...
+
+    def features(self, crops: Sequence[RgbImage]) -> list[FloatArray]:
+        """Return shape (columns, values) a crop."""
+        ...
 
 
 class Backbone:
@@ -47,8 +62,22 @@ class Backbone:
             raise RecogniserError(f"{onnx_file} is no ONNX model that can be loaded.") from error
         bare, self._head = without_head(model)
         self._alphabet = alphabet_of(model) or (tuple(alphabet) if alphabet else None)
-        self.digest = _digest_without_head(bare)
-        self._bare, self._threads = bare, threads
+        self.digest = self._own = _digest_without_head(bare)
+        self.model, self._bare, self._threads = model, bare, threads
+
+    def under(self, head: Head) -> Backbone:
+        """Return the backbone as a head needs it: with the layers that were taught together with the head, if any.
+
+        Raises:
+            RecogniserError: If it was taught with another backbone.
+        """
+        if not head.below:
+            return self
+        taught = copy.copy(self)
+        taught.__dict__.pop("_session", None)
+        taught.model, taught._bare = (with_numbers(each, head.below) for each in (self.model, self._bare))
+        taught.digest = _digest_without_head(taught._bare)
+        return taught
 
     @cached_property
     def original(self) -> Head:
@@ -66,7 +95,7 @@ class Backbone:
                 f"The recogniser names {classes} classes, its alphabet {len(self._alphabet)} characters: "
                 "they belong to different models."
             )
-        return Head(self._head.weights, self._head.bias, characters, self.digest)
+        return Head(self._head.weights, self._head.bias, characters, self._own)
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:

@@ -11,7 +11,7 @@ from onnx import numpy_helper
 
 from model.errors import RecogniserError
 from model.recognition.context import DILATION, Context
-from model.recognition.graph import FloatArray, find_head
+from model.recognition.graph import FloatArray, find_head, with_numbers
 from model.recognition.head import Head
 
 ONNX_FILE, DESCRIPTION_FILE = "inference.onnx", "inference.yml"
@@ -34,7 +34,7 @@ def graft(onnx_file: Path, head: Head, folder: Path, *, name: str = "PP-OCRv6_sm
     Raises:
         RecogniserError: If the file has no CTC head, or one over other features.
     """
-    model = onnx.load(onnx_file)
+    model = with_numbers(onnx.load(onnx_file), head.below)
     old = find_head(model)
     if old.weights.shape[0] != head.weights.shape[0]:
         raise RecogniserError(

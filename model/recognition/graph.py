@@ -118,6 +118,22 @@ def without_head(model: onnx.ModelProto) -> tuple[onnx.ModelProto, HeadInGraph]:
     return bare, head
 
 
+def with_numbers(model: onnx.ModelProto, numbers: Mapping[str, FloatArray]) -> onnx.ModelProto:
+    """Return a copy of the model with other numbers under the same names.
+
+    Raises:
+        RecogniserError: If it has no numbers of such a name and shape.
+    """
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    own = {tensor.name: tensor for tensor in changed.graph.initializer}
+    for name, values in numbers.items():
+        if name not in own or tuple(own[name].dims) != values.shape:
+            raise RecogniserError(f"«{name}» does not fit this recogniser: the head was taught with another one.")
+        own[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name))
+    return changed
+
+
 def _constants(graph: onnx.GraphProto) -> Mapping[str, FloatArray]:
     """Return the fixed numbers of the graph, initialisers and constant nodes alike, but for integers."""
     tensors = {tensor.name: tensor for tensor in graph.initializer}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -22,6 +23,9 @@ FILE = "recogniser.safetensors"
 """Name of a head's file in the folder of a model version."""
 
 _BLANK = 0
+# Lines that are read in one product.
+_TOGETHER = 200
+_BELOW = "below."
 _CONTEXT = tuple(part.name for part in fields(Context))
 # How far a new row may lie from its look-alike's, and how unlikely a character without one is at first.
 _SPREAD = 0.02
@@ -56,6 +60,8 @@ class Head:
         backbone: Digest of the backbone that it reads the features of.
         temperature: What logits are divided by, above 0, so that scores are how often they are right.
         context: A layer before the matrix that looks at neighbours; None for a plain head.
+        below: What the backbone's layers were taught, if anything: numbers by their names in its file. The digest stays
+            that of the backbone as it came.
 
     Raises:
         RecogniserError: If shapes and alphabet do not fit.
@@ -67,6 +73,7 @@ class Head:
     backbone: str
     temperature: float = 1.0
     context: Context | None = None
+    below: Mapping[str, FloatArray] = field(default_factory=dict)
     _index: dict[str, int] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -111,15 +118,45 @@ class Head:
 
     def read(self, features: FloatArray) -> LineReading:
         """Read a line, taking the most likely character of each column (Graves et al. 2006, best path)."""
-        probabilities = self.probabilities(features)
+        return self._reading(self.probabilities(features))
+
+    def _reading(self, probabilities: FloatArray) -> LineReading:
         if not len(probabilities):
             return LineReading("", 0.0, (), 0.0)
         path = probabilities.argmax(axis=1)
-        fresh = (path != _BLANK) & np.concatenate(([True], path[1:] != path[:-1]))
-        columns = np.flatnonzero(fresh)
-        scores = tuple(float(probabilities[column, path[column]]) for column in columns)
-        text = "".join(self.characters[path[column] - 1] for column in columns)
-        return LineReading(text, float(np.mean(scores)) if scores else 0.0, scores, path_margin(probabilities))
+        scores = tuple(float(probabilities[column, path[column]]) for column in _fresh(path))
+        mean = float(np.mean(scores)) if scores else 0.0
+        return LineReading(self._spelled(path), mean, scores, path_margin(probabilities))
+
+    def read_all(self, lines: Sequence[FloatArray]) -> list[LineReading]:
+        """Read many lines as :meth:`read` reads each, in a fraction of the time: one product for many."""
+        found = []
+        for start in range(0, len(lines), _TOGETHER):
+            joined, places = self._joined(lines[start : start + _TOGETHER])
+            probabilities = self.probabilities(joined)
+            found += [self._reading(probabilities[place]) for place in places]
+        return found
+
+    def texts(self, lines: Sequence[FloatArray]) -> list[str]:
+        """Return what is read on many lines, without scores."""
+        found = []
+        for start in range(0, len(lines), _TOGETHER):
+            joined, places = self._joined(lines[start : start + _TOGETHER])
+            path = (self.seen(joined) @ self.weights + self.bias).argmax(axis=1)
+            found += [self._spelled(path[place]) for place in places]
+        return found
+
+    def _joined(self, lines: Sequence[FloatArray]) -> tuple[FloatArray, list[slice]]:
+        """Return lines one after the other, as far apart as no neighbour sees, and where each of them is."""
+        gap = np.zeros((0 if self.context is None else self.context.reach, len(self.weights)), np.float32)
+        joined = np.concatenate([part for line in lines for part in (line, gap)])
+        ends = np.cumsum([len(line) + len(gap) for line in lines])
+        return joined, [
+            slice(end - len(gap) - len(line), end - len(gap)) for end, line in zip(ends, lines, strict=True)
+        ]
+
+    def _spelled(self, path: NDArray[np.intp]) -> str:
+        return "".join(self.characters[path[column] - 1] for column in _fresh(path))
 
     def narrowed(self, characters: Sequence[str]) -> Head:
         """Return a head for those of ``characters`` that this one knows, in the order given, the space last."""
@@ -189,6 +226,7 @@ class Head:
         tensors = {"weights": self.weights, "bias": self.bias}
         if self.context is not None:
             tensors |= {f"context.{name}": getattr(self.context, name) for name in _CONTEXT}
+        tensors |= {f"{_BELOW}{name}": self.below[name] for name in sorted(self.below)}
         return {name: np.ascontiguousarray(values, np.float32) for name, values in tensors.items()}
 
     @staticmethod
@@ -209,7 +247,20 @@ class Head:
                     context = Context(
                         *(np.asarray(file.get_tensor(f"context.{name}"), np.float32) for name in _CONTEXT)
                     )
+                below = {
+                    name.removeprefix(_BELOW): np.asarray(file.get_tensor(name), np.float32)
+                    for name in file.keys()  # noqa: SIM118 - no mapping
+                    if name.startswith(_BELOW)
+                }
             characters = tuple(str(c) for c in json.loads(described["characters"]))
-            return Head(weights, bias, characters, str(described["backbone"]), float(described["temperature"]), context)
+            temperature = float(described["temperature"])
+            return Head(weights, bias, characters, str(described["backbone"]), temperature, context, below)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise RecogniserError(f"{source} is no recogniser's head, or damaged.") from error
+
+
+def _fresh(path: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the columns at which a character begins."""
+    if not len(path):
+        return np.zeros(0, np.intp)
+    return np.flatnonzero((path != _BLANK) & np.concatenate(([True], path[1:] != path[:-1])))

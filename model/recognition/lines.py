@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class FeatureLine:
     """A line to learn from or to measure with.
 
     Attributes:
-        features: What the backbone makes of its crop, shape (columns, features).
+        features: What a backbone, or whatever looks at it, makes of its crop: shape (columns, features).
         text: What it says, as :func:`~model.recognition.charset.readable` leaves it.
         language: Two letters such as ``ru``; empty where nobody knows.
     """
@@ -75,7 +76,7 @@ def load_lines(path: Path, *, backbone: str) -> list[FeatureLine]:
         said = list(zip(described["texts"], described["languages"], strict=True))
         if sum(lengths) != len(features) or len(lengths) != len(said):
             raise ValueError("lines and features do not fit")
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise RecogniserError(f"The lines {path} cannot be read.") from error
     if made != backbone:
         raise RecogniserError(f"The lines {path} belong to another backbone ({made}, not {backbone}).")

@@ -9,6 +9,7 @@ from rapidfuzz.distance import Levenshtein
 
 from model.recognition.head import Head
 from model.recognition.lines import FeatureLine
+from model.recognition.scripts import settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,9 @@ def compare(truth: str, read: str) -> LineScore:
 
 
 def measure(head: Head, lines: Sequence[FeatureLine]) -> list[LineScore]:
-    """Return how ``head`` reads each line; :func:`pooled` adds them up."""
-    return [compare(line.text, head.read(line.features).text) for line in lines]
+    """Return how each line is read with ``head``, as engines read: each word in one script; :func:`pooled` adds up."""
+    read = head.texts([line.features for line in lines])
+    return [compare(settled(line.text), settled(text)) for line, text in zip(lines, read, strict=True)]
 
 
 def pooled(scores: Sequence[LineScore]) -> LineScore:

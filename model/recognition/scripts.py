@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _CYRILLIC = "АВЕКМНОРСТХаеосрухІіЈјЅѕЁёЇїЀѐ"
 _LATIN = "ABEKMHOPCTXaeocpyxIiJjSsËëÏïÈè"
@@ -13,18 +14,27 @@ _WORD = re.compile(r"[^\W\d_]+")
 SHORT = 2
 """Up to so many letters, a word that could be of either script follows its line."""
 
+_ENOUGH, _STRAY = 20, 0.03
 
-def settled(text: str) -> str:
+
+def settled(text: str, *, latin: bool = False) -> str:
     """Return a text in which each word is of one script, as far as letters of the other look the same.
 
     Rendered lines are taught so, and what is read is settled so: nobody can see the difference. Words of look-alikes
-    alone stay as they are unless they are short and the line's other words tell. No character is added or lost.
+    alone stay as they are unless they are short and the line's other words tell, or the page is Latin. No character is
+    added or lost.
+
+    Args:
+        text: Of a line.
+        latin: Whether it stands on a page without Cyrillic; see :func:`is_latin`.
     """
     lines_own = _leaning(text)
 
     def settle(match: re.Match[str]) -> str:
         word = match.group()
         leaning = _leaning(word)
+        if not leaning and latin:
+            leaning = -1
         if not leaning and len(word) <= SHORT:
             leaning = lines_own
         if not leaning:
@@ -34,8 +44,21 @@ def settled(text: str) -> str:
     return _WORD.sub(settle, text)
 
 
+def is_latin(texts: Iterable[str]) -> bool:
+    """Say whether lines are of a page without Cyrillic: of letters that show their script, next to none is."""
+    own = [_own_letters(text) for text in texts]
+    cyrillic, latin = sum(counts[0] for counts in own), sum(counts[1] for counts in own)
+    return latin >= _ENOUGH and cyrillic <= _STRAY * latin
+
+
 def _leaning(text: str) -> int:
     """Return above 0 for Cyrillic, below for Latin, by the letters that could be of one script alone."""
+    cyrillic, latin = _own_letters(text)
+    return cyrillic - latin
+
+
+def _own_letters(text: str) -> tuple[int, int]:
+    """Return the number of letters that are Cyrillic, and Latin, for sure."""
     cyrillic = sum("\u0400" <= c <= "\u052f" and c not in _TO_LATIN for c in text)
     latin = sum(c.isalpha() and c < "\u0250" and c not in _TO_CYRILLIC and c not in "ªºµ" for c in text)
-    return cyrillic - latin
+    return cyrillic, latin

@@ -37,11 +37,14 @@ class HeadPlan:
         passes: Times that each line is seen, at most.
         batch_size: Lines a step; lines of like length go together.
         learning_rate: Highest rate; it falls to nothing along a cosine.
+        quick: Characters whose columns learn so many times faster than others: new ones have a long way to go.
+        quickness: How many times.
         anchor: How strongly known characters are held where they started (L2-SP, Xuhong et al. 2018); 0 lets them go.
         replay: Rendered lines for each one to learn from, at most.
         noise: Spread of what is added to features, as a share of each feature's own spread.
         evaluations: Times that the validation lines are read.
-        patience: Evaluations without a better one after which training ends.
+        patience: Evaluations without a better one after which training ends, once one was better than the start: what
+            is new reads worse at first than what it is to replace.
         context: Whether the layer that looks at neighbours learns too, made anew where the head has none; it takes ten
             times the lines, and three times the time.
         frozen: Characters whose columns stay as they are, whatever happens around them; the blank's with them, if any.
@@ -52,6 +55,8 @@ class HeadPlan:
     passes: float = 40.0
     batch_size: int = 32
     learning_rate: float = 3e-3
+    quick: str = ""
+    quickness: float = 10.0
     anchor: float = 0.0
     replay: float = 4.0
     noise: float = 0.05
@@ -118,24 +123,40 @@ def train_head(
     Raises:
         ValueError: If there is nothing to learn from.
     """
+    threads = torch.get_num_threads()
+    # What a step of the head alone multiplies is so little that threads, which wait for each other, cost time.
+    torch.set_num_threads(threads if plan.context else 1)
+    try:
+        return _trained(head, lines, valid, replay, plan, on_progress)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _trained(
+    head: Head,
+    lines: Sequence[FeatureLine],
+    valid: Sequence[FeatureLine],
+    replay: Sequence[FeatureLine],
+    plan: HeadPlan,
+    on_progress: Callable[[HeadProgress], None],
+) -> TrainedHead:
     started = time.monotonic()
-    usable = [line for line in lines if _usable(line, head)]
-    if not usable:
+    learned = [line for line in lines if usable(line, head)]
+    if not learned:
         raise ValueError("no line to learn from")
     rng = np.random.default_rng(plan.seed)
     torch.manual_seed(plan.seed)
-    others = [line for line in replay if _usable(line, head)]
-    share = min(plan.replay, len(others) / len(usable)) if others else 0.0
-    per_pass = len(usable) + round(share * len(usable))
+    others = [line for line in replay if usable(line, head)]
+    share = min(plan.replay, len(others) / len(learned)) if others else 0.0
+    per_pass = len(learned) + round(share * len(learned))
     steps = max(1, round(plan.passes * per_pass / plan.batch_size))
     if not plan.context:
         # What does not learn is computed once.
-        usable, others = _seen(usable, head), _seen(others, head)
-    model = _Layers(head, learn_context=plan.context, rng=rng)
-    spread = torch.tensor(np.concatenate([line.features for line in usable[:200]]).std(axis=0), dtype=torch.float32)
+        learned, others = _seen(learned, head), _seen(others, head)
+    model = _Layers(head, plan, rng)
+    spread = torch.tensor(np.concatenate([line.features for line in learned[:200]]).std(axis=0), dtype=torch.float32)
     optimiser = torch.optim.Adam(model.groups(plan.learning_rate))
-    held = torch.tensor([0, *head.encode(plan.frozen)] if plan.frozen else [], dtype=torch.long)
-    batches = _batches(usable, others, share, plan.batch_size, rng)
+    batches = _batches(learned, others, share, plan.batch_size, rng)
     best = _Best(head, valid)
     curve: list[HeadProgress] = []
     losses: list[float] = []
@@ -153,7 +174,6 @@ def train_head(
         total = loss + plan.anchor * model.drift() if plan.anchor else loss
         optimiser.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
-        model.hold(held)
         optimiser.step()
         losses.append(float(loss.detach()))
         now = time.monotonic()
@@ -165,7 +185,7 @@ def train_head(
             progress = HeadProgress(step, steps, float(np.mean(losses[-50:])), time.monotonic() - started, cer)
             curve.append(progress)
             on_progress(progress)
-            if ended or best.stale >= plan.patience:
+            if ended or (best.improved and best.stale >= plan.patience):
                 break
     kept = best.head
     if len(valid) >= _LEAST_VALID:
@@ -176,21 +196,40 @@ def train_head(
 class _Layers:
     """The numbers that learn."""
 
-    def __init__(self, head: Head, *, learn_context: bool, rng: np.random.Generator) -> None:
-        self.weights = torch.tensor(head.weights, requires_grad=True)
-        self.bias = torch.tensor(head.bias, requires_grad=True)
-        self._anchor = self.weights.detach().clone(), self.bias.detach().clone()
+    def __init__(self, head: Head, plan: HeadPlan, rng: np.random.Generator) -> None:
+        self._start = torch.tensor(head.weights), torch.tensor(head.bias)
+        # What is learned is how far each column goes: Adam's steps are all of one size, so that a column whose way
+        # counts tenfold goes ten times as fast.
+        self._moved = (
+            torch.zeros_like(self._start[0]).requires_grad_(),
+            torch.zeros_like(self._start[1]).requires_grad_(),
+        )
+        quick = head.encode(plan.quick)
+        self._pace = torch.ones(len(head.bias))
+        self._pace[quick] = plan.quickness
+        self._held = torch.tensor([0, *head.encode(plan.frozen)] if plan.frozen else [], dtype=torch.long)
+        self._pace[self._held] = 0.0
         self.context: list[torch.Tensor] = []
-        if learn_context:
+        if plan.context:
             layer = head.context or Context.fresh(len(head.weights), *CONTEXT_SIZES, rng)
             self.context = [
                 torch.tensor(values, requires_grad=True)
                 for values in (layer.narrow, layer.kernel, layer.inner_bias, layer.outer, layer.outer_bias)
             ]
 
+    @property
+    def weights(self) -> torch.Tensor:
+        """The matrix at present."""
+        return self._start[0] + self._moved[0] * self._pace
+
+    @property
+    def bias(self) -> torch.Tensor:
+        """The bias at present."""
+        return self._start[1] + self._moved[1] * self._pace
+
     def groups(self, rate: float) -> list[dict[str, Any]]:
         """Return what the optimiser takes; the layer before the matrix learns more slowly."""
-        groups = [{"params": [self.weights, self.bias], "lr": rate, "highest": rate}]
+        groups = [{"params": list(self._moved), "lr": rate, "highest": rate}]
         if self.context:
             groups.append({"params": self.context, "lr": rate / 2, "highest": rate / 2})
         return groups
@@ -198,30 +237,30 @@ class _Layers:
     def logits(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits of shape (columns, lines, classes) for features of shape (columns, lines, features)."""
         if self.context:
-            narrow, kernel, inner_bias, outer, outer_bias = self.context
-            columns, width = len(features), kernel.shape[2]
-            reach = DILATION * (width // 2)
-            few = torch.nn.functional.pad(features @ narrow, (0, 0, 0, 0, reach, reach))
-            # One product over all neighbours: several times as quick as torch's own dilated convolution.
-            around = torch.cat([few[n * DILATION : n * DILATION + columns] for n in range(width)], dim=2)
-            inner = around @ kernel.permute(2, 1, 0).reshape(-1, len(kernel)) + inner_bias
-            features = features + inner.relu() @ outer + outer_bias
+            features = look_around(features, self.context)
         return features @ self.weights + self.bias
 
-    def hold(self, columns: torch.Tensor) -> None:
-        """Forget what was to be learned of some columns."""
-        if len(columns) and self.weights.grad is not None and self.bias.grad is not None:
-            self.weights.grad[:, columns] = 0
-            self.bias.grad[columns] = 0
-
     def drift(self) -> torch.Tensor:
-        """Return the squared distance from the start."""
-        return (self.weights - self._anchor[0]).square().sum() + (self.bias - self._anchor[1]).square().sum()
+        """Return the squared distance from the start, of columns that are not new."""
+        known = (self._pace == 1.0).float()
+        return (self._moved[0] * known).square().sum() + (self._moved[1] * known).square().sum()
 
     def head(self, start: Head) -> Head:
         """Return the present state."""
         context = Context(*(_numbers(part) for part in self.context)) if self.context else start.context
         return replace(start, weights=_numbers(self.weights), bias=_numbers(self.bias), context=context)
+
+
+def look_around(features: torch.Tensor, context: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return what :meth:`model.recognition.context.Context.apply` does, for shape (columns, lines, features)."""
+    narrow, kernel, inner_bias, outer, outer_bias = context
+    columns, width = len(features), kernel.shape[2]
+    reach = DILATION * (width // 2)
+    few = torch.nn.functional.pad(features @ narrow, (0, 0, 0, 0, reach, reach))
+    # One product over all neighbours: several times as quick as torch's own dilated convolution.
+    around = torch.cat([few[n * DILATION : n * DILATION + columns] for n in range(width)], dim=2)
+    inner = around @ kernel.permute(2, 1, 0).reshape(-1, len(kernel)) + inner_bias
+    return features + inner.relu() @ outer + outer_bias
 
 
 def _seen(lines: Sequence[FeatureLine], head: Head) -> list[FeatureLine]:
@@ -232,7 +271,7 @@ class _Best:
     """The head that reads the validation lines best so far."""
 
     def __init__(self, head: Head, valid: Sequence[FeatureLine]) -> None:
-        self.head, self.stale = head, 0
+        self.head, self.stale, self.improved = head, 0, False
         self._valid = valid if len(valid) >= _LEAST_VALID else ()
         self._cer = pooled(measure(head, self._valid)).cer if self._valid else float("inf")
 
@@ -244,11 +283,11 @@ class _Best:
         better = cer < self._cer
         self.stale = 0 if better else self.stale + 1
         if better:
-            self.head, self._cer = head, cer
+            self.head, self._cer, self.improved = head, cer, True
         return cer
 
 
-def _usable(line: FeatureLine, head: Head) -> bool:
+def usable(line: FeatureLine, head: Head) -> bool:
     """Say whether CTC can spell the text in the line's columns: one for each character, one between equal ones."""
     needed = len(line.text) + sum(a == b for a, b in zip(line.text, line.text[1:], strict=False))
     return 0 < needed <= len(line.features) and head.knows(line.text)

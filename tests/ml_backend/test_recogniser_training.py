@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,9 +23,11 @@ from model.document import Box, Page
 from model.images import image_key
 from model.line_promotion import LineGate
 from model.ocr.files import recogniser_file
-from model.recognition.backbone import Backbone
+from model.recognition.backbone import Backbone, Sight
 from model.recognition.head import FILE, Head
 from model.recognition.lines import FeatureLine
+from model.recognition.lower import Lower
+from model.recognition.replay import Rendered
 from model.recognition.shipped import head_for
 from model.recognition.training import HeadPlan
 from model.rereading import load_steps
@@ -66,19 +70,20 @@ def backbone() -> Backbone:
     return Backbone(path, threads=1)
 
 
-@pytest.fixture(scope="module")
-def rendered(backbone: Backbone) -> tuple[list[FeatureLine], list[FeatureLine]]:
+@cache
+def rendered(sight: Sight) -> Rendered:
+    """Lines that nobody corrected, as a backbone, or what lies below its neck, sees them."""
     chance = random.Random(5)
     texts = [f"{chance.choice(WORDS)} {chance.choice(WORDS)} {chance.randrange(10, 999)}" for _ in range(40)]
     crops = [np.asarray(draw([text]).crop((6, 8, 340, 52))) for text in texts]
-    lines = [FeatureLine(f, text, "en") for f, text in zip(backbone.features(crops), texts, strict=True)]
-    return lines[:20], lines[20:]
+    lines = [FeatureLine(f, text, "en") for f, text in zip(sight.features(crops), texts, strict=True)]
+    return Rendered(lines[:20], [], lines[20:], [])
 
 
 class Shop:
     """What learning to read works with, its images in memory."""
 
-    def __init__(self, folder: Path, backbone: Backbone, rendered: tuple[list[FeatureLine], list[FeatureLine]]) -> None:
+    def __init__(self, folder: Path, backbone: Backbone) -> None:
         self.documents = [document for document, _ in receipts()]
         self.images = ImageTable(**{document.url: data for document, data in receipts()})
         self.crops = LineCrops(
@@ -91,7 +96,7 @@ class Shop:
             self.crops,
             lambda: backbone,
             lambda _, recogniser: head_for(backbone, recogniser),
-            lambda _: rendered,
+            rendered,
             SimpleNamespace,  # type: ignore[arg-type]
             SimpleNamespace,  # type: ignore[arg-type]
             ("latin", "cyrillic"),
@@ -107,8 +112,8 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, backbone: Backbone, rendered: tuple[list[FeatureLine], list[FeatureLine]]) -> Shop:
-    return Shop(tmp_path, backbone, rendered)
+def shop(tmp_path: Path, backbone: Backbone) -> Shop:
+    return Shop(tmp_path, backbone)
 
 
 def test_a_sign_that_people_correct_is_read_on_documents_never_learned_from(shop: Shop, tmp_path: Path) -> None:
@@ -132,6 +137,27 @@ def test_a_sign_that_people_correct_is_read_on_documents_never_learned_from(shop
 
     again = shop.teach(base=version)
     assert again is None or not again.decision.promote, "there is little left to learn"
+
+
+def test_the_neck_learns_with_the_head_passes_the_same_gate_and_is_learned_from_again(
+    shop: Shop, backbone: Backbone, tmp_path: Path
+) -> None:
+    lower = Lower(backbone, "neck")
+    plan = HeadPlan(budget_seconds=60, passes=5, learning_rate=6e-3)
+    shop.services = replace(shop.services, lower=lambda _: lower, plan=plan, copies=0)
+    taught = shop.teach()
+    assert taught is not None
+    assert taught.decision.promote, taught.decision
+    assert taught.head.below
+    assert taught.after.cer < taught.before.cer / 2
+
+    taught.save(tmp_path / "recogniser")
+    version = compose(tmp_path / "version", extractor=shop.base, recogniser=tmp_path / "recogniser")
+    # The next run may teach the head alone: it sees lines as the taught layers show them.
+    shop.services = replace(shop.services, lower=lambda _: None)
+    again = shop.teach(base=version)
+    assert again is None or again.before.cer == pytest.approx(taught.after.cer, abs=0.02)
+    assert again is None or set(again.head.below) == set(taught.head.below)
 
 
 def test_lines_are_cut_out_once_and_removed_with_their_annotations(shop: Shop, tmp_path: Path) -> None:

@@ -155,3 +155,15 @@ def test_a_layer_that_looks_at_neighbours_works_alike_in_the_file(onnx_file, hea
     grafted = Backbone(tmp_path / "rec" / "inference.onnx", 1)
     crop = printed(TEXTS[0])
     assert np.allclose(grafted.features([crop])[0], looking.seen(features[0]), atol=1e-3)
+
+
+def test_many_lines_are_read_together_as_each_alone(head, backbone):
+    features = backbone.features([printed(text) for text in ("Anna Berger", "Room 12", "Сочи", "a.b@c.example")])
+    features.insert(2, features[0][:0])
+    alone = [head.read(line) for line in features]
+    together = head.read_all(features)
+    assert [reading.text for reading in together] == [reading.text for reading in alone] == head.texts(features)
+    for one, other in zip(alone, together, strict=True):
+        assert one.score == pytest.approx(other.score, abs=1e-3)
+        assert one.margin == pytest.approx(other.margin, abs=1e-3)
+    assert head.texts([]) == head.read_all([]) == []

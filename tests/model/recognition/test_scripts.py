@@ -2,7 +2,7 @@
 
 import pytest
 
-from model.recognition.scripts import settled
+from model.recognition.scripts import is_latin, settled
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,12 @@ def test_a_word_is_of_one_script(text, expected):
 def test_settling_twice_changes_nothing_more():
     for text in ("Аbс Где", "T-банк", "A B В"):
         assert settled(settled(text)) == settled(text)
+
+
+def test_on_a_page_without_cyrillic_words_that_could_be_of_either_script_are_latin():
+    page = ["Grand Hotel Berlin", "Lindenallee 5", "САМЕРА", "Wi-Fi: ТОР", "Single room"]
+    assert is_latin(page)
+    assert [settled(line, latin=True) for line in page[2:4]] == ["CAMEPA", "Wi-Fi: TOP"]
+    assert settled("САМЕРА") == "САМЕРА"
+    assert not is_latin(["Grand Hotel Berlin", "Lindenallee 5", "Гостиница"])
+    assert not is_latin(["12.50", "TEA"])

@@ -13,7 +13,7 @@ from model.recognition.training import HeadPlan, train_head
 from tests.model.recognition.conftest import made_up_lines
 
 KNOWN, NEW = "abcdefg ", "xyz"
-PLAN = HeadPlan(budget_seconds=8, passes=30, evaluations=4, learning_rate=2e-2)
+PLAN = HeadPlan(budget_seconds=60, passes=30, evaluations=4, learning_rate=2e-2)
 
 
 def empty_head(characters):
