@@ -15,6 +15,7 @@ from redis.retry import Retry as RedisRetry
 from rq import Queue, Retry
 from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.job import Job, JobStatus
+from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
 from structlog.contextvars import get_contextvars
 
@@ -84,12 +85,20 @@ class JobQueue:
         self._queues = {name: Queue(name, connection=connection, serializer=SERIALIZER) for name in names}
 
     def recover(self) -> None:
-        """Free the jobs of workers that died: those that may be tried again are, the others may be added anew."""
+        """Free the jobs of workers that died: those that may be tried again are, the others may be added anew.
+
+        RQ's scheduler dies with the worker that has forked it, and another worker may not look for ten minutes: what it
+        would have put into queues is put there.
+        """
         try:
             if not self.connection.set("recovery", 1, nx=True, ex=_RECOVERY_SECONDS):
                 return
             for queue in self._queues.values():
                 queue.started_job_registry.cleanup()
+            scheduler = RQScheduler(self._queues.values(), connection=self.connection, serializer=SERIALIZER)
+            if scheduler.acquire_locks():
+                scheduler.enqueue_scheduled_jobs()
+                scheduler.release_locks()
         except RedisError as error:
             raise unreachable(error) from error
 

@@ -14,6 +14,7 @@ from redis import Redis
 from rq import Queue
 from rq.job import Job, JobStatus
 from rq.registry import ScheduledJobRegistry
+from rq.scheduler import RQScheduler
 from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
@@ -224,16 +225,34 @@ def test_a_worker_without_scoring_takes_syncs_only_and_needs_no_models(redis_url
     label_studio = {"LABEL_STUDIO_URL": "http://127.0.0.1:1", "LABEL_STUDIO_API_KEY": "x" * 40}
     models = {"EXTRACTOR_DIR": str(tmp_path / "nowhere"), "OCR_MODELS_DIR": str(tmp_path / "nowhere")}
     command = [sys.executable, "-m", "ml_backend.jobs.worker", "--queues", "sync"]
-    process = subprocess.Popen(command, env=clean | label_studio | models, stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "worker.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(command, env=clean | label_studio | models, stderr=file, start_new_session=True)
     try:
         deadline = time.monotonic() + 120
         while not any(connection.hget(key, "queues") == b"sync" for key in connection.smembers("rq:workers")):
-            assert process.poll() is None, process.stderr.read()
+            assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline
             time.sleep(0.2)
     finally:
-        process.kill()
-        process.communicate()
+        # With the process that it has forked, RQ's scheduler.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+
+def test_a_job_that_is_to_be_tried_again_is_where_the_scheduler_died_with_its_worker(queue, connection):
+    queue.enqueue_sync(3)
+    job = Job.fetch("sync-3", connection=connection, serializer=SERIALIZER)
+    connection.lpop("rq:queue:sync")
+    registry = ScheduledJobRegistry("sync", connection=connection, serializer=SERIALIZER)
+    registry.schedule(job, datetime.now(timezone.utc) - timedelta(seconds=1))
+    connection.set(RQScheduler.get_locking_key("sync"), "dead", ex=60)
+    queue.recover()
+    assert not connection.llen("rq:queue:sync"), "a scheduler may be alive"
+    connection.delete(RQScheduler.get_locking_key("sync"), "recovery")
+    queue.recover()
+    assert connection.lrange("rq:queue:sync", 0, -1) == [b"sync-3"]
+    assert not connection.exists(RQScheduler.get_locking_key("sync")), "the next worker may have it"
 
 
 @pytest.mark.parametrize("work", ["training", "sync,mining", ""])
