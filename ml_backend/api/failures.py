@@ -51,7 +51,10 @@ def register_error_handlers(app: Flask) -> None:
     def refused(error: HTTPException) -> ResponseReturnValue:
         hint = error.description or ""
         if isinstance(error, RequestEntityTooLarge):
-            hint = "Select fewer tasks, send a smaller image, or raise MAX_UPLOAD_BYTES."
+            hint = (
+                "The request is larger than the backend takes: select fewer tasks, or send a smaller image. "
+                "What the self-learning API takes is MAX_UPLOAD_BYTES."
+            )
         if isinstance(error, NotFound):
             hint = "GET /api/self-learning/openapi.json lists the API's routes, README.md all others."
         # What the exception says for the caller besides the page, such as «Allow» for a wrong method.

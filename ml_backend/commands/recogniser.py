@@ -51,7 +51,8 @@ def evaluate_recogniser(services: TrainingServices, project_id: int, folder: Pat
     rendered = learning.rendered(backbone)
     kinds = {"ordinary": rendered.ordinary_measuring, "rare characters": rendered.rare_measuring}
     for kind, of_kind in kinds.items():
-        row(f"rendered, {kind}", pooled(measure(head, of_kind)))
+        if of_kind:
+            row(f"rendered, {kind}", pooled(measure(head, of_kind)))
     measuring = [line for of_kind in kinds.values() for line in of_kind]
     for language in sorted({line.language for line in measuring}):
         row(f"rendered, {language}", pooled(measure(head, [line for line in measuring if line.language == language])))

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from ml_backend.housekeeping_lock import housekeeping
+from ml_backend.label_studio.label_config import PageId
 from ml_backend.learning_store import LearningStore
 from ml_backend.rescoring_store import RescoringStore, TaskImage
 from ml_backend.run_store import RunStore
@@ -162,7 +163,9 @@ def test_readings_go_that_no_task_shows_or_that_a_newer_one_replaced(world):
         for (key, engine), age in ages.items():
             row = {"image_key": key, "engine_version": engine, "page": "{}", "created_at": now - age}
             connection.execute(insert(PageRow).values(row))
-    RescoringStore(world.store.engine).remember_images(world.project, 7, {"image": TaskImage("/a.png", "shown")})
+    RescoringStore(world.store.engine).remember_images(
+        world.project, 7, {PageId("image"): TaskImage("/a.png", "shown")}
+    )
     assert world.tidier(pages=None).tidy().pages == 0
     assert world.tidier().tidy().pages == 2
     with world.store.engine.connect() as connection:

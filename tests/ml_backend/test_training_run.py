@@ -25,6 +25,7 @@ from ml_backend.training_run import TrainingServices, split, train
 from ml_backend.versions import NothingBeforeError, Versions, served_before
 from model.extraction import finetune
 from model.extraction.augment import Augmentation
+from model.line_promotion import Forgetting
 from model.promotion import Decision, GateSettings, held_out
 from model.recognition.head import FILE, Head
 from model.recognition.measuring import LineScore
@@ -156,7 +157,7 @@ def taught(bench: Bench, monkeypatch: pytest.MonkeyPatch):
                 decision,
                 LineScore(3, 100, 7, 10),
                 score,
-                {"en": (score, score)},
+                Forgetting(([score], [score]), ([], []), {}),
                 (),
                 40,
                 9,

@@ -19,6 +19,7 @@ from model.promotion import GateSettings
 from model.recognition.backbone import Backbone
 from model.recognition.head import FILE
 from model.recognition.lines import FeatureLine
+from model.recognition.replay import Rendered
 from model.recognition.shipped import shipped_head
 from model.registry import Registry
 from model.tracking import Tracking
@@ -99,7 +100,7 @@ def test_a_version_is_measured_on_held_out_lines_on_others_and_on_rendered_ones(
     path = recogniser_file(None)
     assert path is not None
     backbone = Backbone(path, threads=1)
-    shop = Shop(tmp_path, backbone, ([], []))
+    shop = Shop(tmp_path, backbone)
     documents = [replace(document, tags=("O",)) for document in shop.documents[:6]]
     folder = save_checkpoint(tmp_path / "version", *tiny_model())
     features = backbone.features([shop.crops.crop(1, shop.crops.collect(1, documents)[0].key)])[0]
@@ -107,7 +108,7 @@ def test_a_version_is_measured_on_held_out_lines_on_others_and_on_rendered_ones(
         shop.services,
         reading=lambda _: SimpleNamespace(),  # type: ignore[arg-type]
         collector=lambda _: SimpleNamespace(collect=lambda *_: SimpleNamespace(examples=documents)),  # type: ignore[arg-type]
-        rendered=lambda _: ([], [FeatureLine(features, "Tea", "en")]),
+        rendered=lambda _: Rendered([], [], [FeatureLine(features, "Tea", "en")], []),
     )
     training = SimpleNamespace(
         recogniser=services,
@@ -116,7 +117,7 @@ def test_a_version_is_measured_on_held_out_lines_on_others_and_on_rendered_ones(
     )
     assert evaluate_recogniser(training, 1, folder) == 0  # type: ignore[arg-type]
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [row[-1] for row in rows[1:]] == ["3", "15", "1"]
+    assert [row[-1] for row in rows[1:]] == ["3", "15", "1", "1"]
     assert evaluate_recogniser(replace_recogniser(training), 1, folder) == 1  # type: ignore[arg-type]
 
 
