@@ -27,6 +27,7 @@ from ml_backend.cards.vcard import to_vcard
 from ml_backend.cli import write_json
 from ml_backend.document_files import find_images
 from ml_backend.lineup import SoleModel
+from ml_backend.page_limits import page_limits
 from ml_backend.self_learning.extracting import Extraction
 from ml_backend.settings import Settings
 from ml_backend.store import Store
@@ -54,12 +55,12 @@ def main() -> int:
         max_image_pixels=settings.max_image_pixels,
         cache=store,
     )
-    extraction = Extraction(SoleModel(pipeline))
+    extraction = Extraction(SoleModel(pipeline), page_limits(settings), seconds=settings.predict_budget_seconds)
     contacts: dict[str, Contact] = {}
     start = time.perf_counter()
     for name, path in find_images(arguments.images):
         try:
-            contacts[name] = extraction.extract(path.read_bytes(), country=arguments.country)
+            contacts[name] = extraction.extract(path.read_bytes(), country=arguments.country).contact
         except ModelError as error:
             print(f"{name}: {error}", file=sys.stderr)
     seconds = time.perf_counter() - start
