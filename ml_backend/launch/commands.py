@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,6 +69,19 @@ def label_studio_environment(settings: Settings, credentials: Credentials) -> di
         "FRONTEND_SENTRY_DSN": "",
         "LATEST_VERSION_CHECK": "False",
     }
+
+
+def give_secret_key(settings: Settings) -> None:
+    """Give Label Studio the key that it signs tokens with, unless it has one.
+
+    One that it makes by itself may begin with «$», as one in fifty does. In its own file it takes that for the name of
+    a variable, makes another key at its next start, and no token is valid any more.
+    """
+    file = label_studio_folder(settings) / ".env"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(f"SECRET_KEY={secrets.token_urlsafe(48)}\n", encoding="utf-8")
 
 
 def label_studio_folder(settings: Settings) -> Path:

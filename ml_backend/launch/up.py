@@ -110,6 +110,7 @@ class _Launch:
                 setting="LABEL_STUDIO_PORT",
             )
             self._executable = ensure_label_studio(self._venv, self._console)
+            commands.give_secret_key(settings)
             services.append(commands.label_studio_service(settings, self._credentials, self._executable))
         return (*services, *commands.backend_services(settings, self._credentials))
 

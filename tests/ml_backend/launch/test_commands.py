@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +31,17 @@ def test_label_studio_may_reach_the_backend_and_sends_nothing_out(
     assert environment["ML_BLOCK_LOCAL_IP"] == environment["SSRF_PROTECTION_ENABLED"] == "false"
     assert environment["COLLECT_ANALYTICS"] == environment["LATEST_VERSION_CHECK"] == "False"
     assert environment["SENTRY_DSN"] == environment["FRONTEND_SENTRY_DSN"] == ""
+
+
+def test_label_studio_has_a_key_that_it_can_read_again_and_keeps_it(make_settings: MakeSettings) -> None:
+    settings = make_settings()
+    commands.give_secret_key(settings)
+    file = commands.label_studio_folder(settings) / ".env"
+    kept = file.read_text()
+    assert re.fullmatch(r"SECRET_KEY=[\w-]{64}\n", kept), "nothing that could be taken for a variable or a quote"
+    assert file.stat().st_mode & 0o777 == 0o600
+    commands.give_secret_key(settings)
+    assert file.read_text() == kept
 
 
 def test_no_secret_stands_in_a_command_line(make_settings: MakeSettings, tmp_path: Path) -> None:
