@@ -62,6 +62,15 @@ class Session:
         """Close the connections."""
         self._http.close()
 
+    def reach(self, seconds: float) -> None:
+        """Ask for what needs no token, and wait no longer than some seconds for it.
+
+        Raises:
+            LabelStudioUnreachableError: If there is no answer; which answer does not matter.
+        """
+        with self.explained(say("answer")):
+            self._http.get(f"{self.url}api/version/", timeout=seconds)
+
     def headers(self) -> dict[str, str]:
         """Return the headers that authenticate a request, with a fresh access token where one is needed.
 

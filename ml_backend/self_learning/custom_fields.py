@@ -57,7 +57,7 @@ class CustomFields:
             LabelStudioError: If Label Studio does not answer or refuses.
             StoreError: If the field cannot be kept.
         """
-        client = self._projects.label_studio
+        client = self._projects.reach()
         before = client.project(project_id).label_config
         after = with_label(before, field)
         if after != before:

@@ -262,7 +262,7 @@ class FeedbackService:
             data = {target.value_key: target.value_of([feedback.image]), "contact_id": feedback.contact_id}
         else:
             assert task_id is not None
-            data = dict(self._projects.label_studio.task(task_id).data)
+            data = dict(self._projects.reach().task(task_id).data)
         pages = config.for_task(data).targets[0].pages(data)
         return data, {page.item_index + 1: url for page, url in pages.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
 from ml_backend.learning_store import LearningStore
 from ml_backend.self_learning.options import ProjectOptions
+
+#: How long a request waits for a sign of life from Label Studio, before it begins what would wait far longer.
+REACH_SECONDS = 10.0
+#: How long a sign of life counts.
+_ALIVE_SECONDS = 10.0
 
 
 class ProjectMissingError(BackendError):
@@ -63,23 +69,27 @@ class Projects:
         self._options = options
         self._title = title
         self._launched = launched
+        self._answered_at = -_ALIVE_SECONDS
 
     @property
     def title(self) -> str:
         """Title of the project that is meant where none is named."""
         return self._title
 
-    @property
-    def label_studio(self) -> LabelStudio:
-        """The client.
+    def reach(self) -> LabelStudio:
+        """Return the client of a Label Studio that answers.
 
         Raises:
-            LabelStudioError: If no Label Studio is set.
+            LabelStudioUnreachableError: If no Label Studio is set, or it gives no sign of life in
+                :data:`REACH_SECONDS`.
         """
         if self._label_studio is None:
             raise LabelStudioUnreachableError(
                 "No Label Studio is set.", "Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY."
             )
+        if time.monotonic() - self._answered_at > _ALIVE_SECONDS:
+            self._label_studio.session.reach(REACH_SECONDS)
+            self._answered_at = time.monotonic()
         return self._label_studio
 
     def find(self, project_id: int | None = None) -> int | None:
@@ -102,7 +112,7 @@ class Projects:
         if self._label_studio is None:
             return None
         try:
-            found = sorted(project.id for project in self._label_studio.projects(self._title))
+            found = sorted(project.id for project in self.reach().projects(self._title))
         except LabelStudioError:
             return None
         return found[0] if found else None
@@ -126,8 +136,8 @@ class Projects:
         """Return how Label Studio is, and how far the project."""
         if self._label_studio is None:
             return LabelStudioState(False, "No Label Studio is set: set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY.")
-        client = self._label_studio
         try:
+            client = self.reach()
             if project_id is None:
                 client.whoami()
                 return LabelStudioState(True)
@@ -148,7 +158,7 @@ class Projects:
             StoreError: If the store cannot be read.
         """
         try:
-            xml = self.label_studio.project(project_id).label_config
+            xml = self.reach().project(project_id).label_config
         except NotFoundError:
             raise
         except LabelStudioError:

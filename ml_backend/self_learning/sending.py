@@ -150,7 +150,7 @@ class Sender:
         if claim.task_id is not None:
             return Sent(claim.task_id, contact_id, created=False)
         try:
-            client = self._projects.label_studio
+            client = self._projects.reach()
             task_id = find_task(client, project_id, "contact_id", contact_id) if claim.again else None
             created = task_id is None
             if task_id is None:
@@ -183,13 +183,13 @@ class Sender:
 
     def _exists(self, task_id: int) -> bool:
         try:
-            self._projects.label_studio.task(task_id)
+            self._projects.reach().task(task_id)
         except NotFoundError:
             return False
         return True
 
     def _create(self, project_id: int, contact_id: str, image: SentImage, blocks: Sequence[TextBlock] | None) -> int:
-        client, config = self._projects.label_studio, self._projects.config(project_id)
+        client, config = self._projects.reach(), self._projects.config(project_id)
         target, data = config.targets[0], self._file(image)
         if blocks and any(block.page > 1 for block in blocks):
             raise RequestError("Blocks are of one image, and one names another page.", "Leave out what is not of it.")
@@ -210,7 +210,7 @@ class Sender:
         images: dict[PageId, TaskImage] = {}
         documents: dict[PageId, Document] = {}
         reading = 0.0
-        for each in upload_pages(self._projects.label_studio, project_id, target, data, self._pages):
+        for each in upload_pages(self._projects.reach(), project_id, target, data, self._pages):
             # A long document takes longer than a claim lasts.
             self._contacts.renew(project_id, contact_id)
             images[each.page] = each.image
@@ -234,7 +234,7 @@ class Sender:
         made = to_prediction(documents, config, model_version=version)
         data = {target.value_key: target.value_of([image.url for image in images.values()]), "contact_id": contact_id}
         prediction = Prediction(0, version, made["result"], made["score"]) if whole else None
-        task_id = create_task(self._projects.label_studio, project_id, data, prediction)
+        task_id = create_task(self._projects.reach(), project_id, data, prediction)
         try:
             self._memory.remember_images(project_id, task_id, images)
             if whole:

@@ -131,9 +131,8 @@ class Steering:
         Raises:
             BackendError: If Label Studio or the store does not answer.
         """
-        if self._synchroniser is None:
-            _ = self._projects.label_studio
-            raise AssertionError("a Label Studio without a synchroniser")
+        self._projects.reach()
+        assert self._synchroniser is not None, "where there is a Label Studio, there is a synchroniser"
         report = self._synchroniser.sync(project_id, compare=True)
         config = self._projects.config(project_id)
         absorbed = self._feedback.absorb(project_id)

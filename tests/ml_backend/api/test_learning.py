@@ -10,6 +10,7 @@ import pytest
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.learning_store import LearningStore
 from ml_backend.self_learning import feedback as feedback_module
+from ml_backend.self_learning import projects as projects_module
 from tests.conftest import card_png, print_card
 from tests.ml_backend.api_backend import PROJECT, TOKEN, ApiClient, build_api
 from tests.ml_backend.backend import RECTANGLES
@@ -168,6 +169,32 @@ def test_feedback_is_answered_soon_while_label_studio_hangs_and_used_once_it_doe
     while (standing := api.get(in_project("/feedback")).json["feedback"][0]["standing"]) != "training_data":
         assert time.monotonic() < deadline, standing
         time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/send-for-annotation/c-1", {"image_base64": base64.b64encode(IMAGE).decode()}),
+        ("/collect-training-data", {}),
+        ("/init-label-studio", {}),
+        (f"/projects/{PROJECT}/fields", {"name": "VAT"}),
+    ],
+)
+def test_what_needs_label_studio_says_soon_that_it_hangs(make_settings, monkeypatch, path, body):
+    monkeypatch.setattr(projects_module, "REACH_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = LabelStudio(f"http://127.0.0.1:{silent.getsockname()[1]}", "a legacy token", timeout=600)
+        app, _ = build_api(make_settings(api_token=TOKEN), label_studio=client)
+        api = ApiClient(app.test_client())
+        start = time.monotonic()
+        refused = api.post(in_project(path), json=body)
+        status = api.get(in_project("/status"))
+        assert time.monotonic() - start < 60
+    assert refused.status_code == 503
+    assert "took too long" in refused.json["error"]
+    assert "LABEL_STUDIO_URL" in refused.json["hint"]
+    assert status.json["label_studio"]["available"] is False
+    assert "took too long" in status.json["label_studio"]["problem"]
 
 
 def build_config():

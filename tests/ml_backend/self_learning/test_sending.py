@@ -58,8 +58,7 @@ class Studio:
     session: UploadingSession = field(default_factory=UploadingSession)
     tasks: list[Mapping[str, Any]] = field(default_factory=list)
 
-    @property
-    def label_studio(self) -> Studio:
+    def reach(self) -> Studio:
         return self
 
     def config(self, project_id: int) -> LabelConfig:
