@@ -1,4 +1,4 @@
-"""A real browser that has logged in to the Label Studio of a running system."""
+"""A real browser, and one that has logged in to the Label Studio of a running system."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.e2e.conftest import System
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -26,8 +26,8 @@ FLAGS = (
 
 
 @contextmanager
-def logged_in(system: System) -> Iterator[WebDriver]:
-    """A Chromium that has logged in to Label Studio."""
+def chromium_window() -> Iterator[WebDriver]:
+    """A Chromium that keeps what pages log."""
     chromium, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     assert chromium, "install chromium"
     assert driver, "install chromium-driver"
@@ -35,14 +35,23 @@ def logged_in(system: System) -> Iterator[WebDriver]:
     options.binary_location = chromium
     for flag in FLAGS:
         options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     try:
         window.set_page_load_timeout(WAIT_SECONDS)
+        window.set_script_timeout(WAIT_SECONDS)
+        yield window
+    finally:
+        window.quit()
+
+
+@contextmanager
+def logged_in(system: System) -> Iterator[WebDriver]:
+    """A Chromium that has logged in to Label Studio."""
+    with chromium_window() as window:
         window.get(f"{system.url}/user/login/")
         window.find_element(By.NAME, "email").send_keys(system.email)
         window.find_element(By.NAME, "password").send_keys(system.password)
         window.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
         WebDriverWait(window, WAIT_SECONDS).until_not(expect.url_contains("/user/login"))
         yield window
-    finally:
-        window.quit()

@@ -2,22 +2,19 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from importlib.resources import files
 
 import pytest
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.conftest import print_card
-from tests.e2e.browser import FLAGS
+from tests.e2e.browser import WAIT_SECONDS, chromium_window
 from tests.e2e.conftest import System
 from tests.e2e.projects import a_region, new_project, printed_cards
 
-WAIT_SECONDS = 120
 #: A run with few documents spends its whole budget, and waits for those of other tests.
 RUN_SECONDS = 600
 PAGES = ("", "recommendations", "corrections", "patterns", "label-errors", "plots", "versions", "doctor")
@@ -72,21 +69,8 @@ def token(system: System) -> str:
 
 @pytest.fixture(scope="module")
 def window() -> Iterator[WebDriver]:
-    chromium, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-    assert chromium, "install chromium"
-    assert driver, "install chromium-driver"
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    window.set_page_load_timeout(WAIT_SECONDS)
-    window.set_script_timeout(WAIT_SECONDS)
-    try:
+    with chromium_window() as window:
         yield window
-    finally:
-        window.quit()
 
 
 @pytest.fixture(scope="module")
