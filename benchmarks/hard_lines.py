@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
+from model.errors import SyntheticError
 from model.images import RgbImage
 from model.recognition.augmentation import augment_crop
 from model.recognition.charset import DEFAULT_LANGUAGES, charset_of
@@ -49,8 +50,13 @@ def kazakh_line(seed: int, fonts: FontSet) -> tuple[RgbImage, str]:
 def signed_line(seed: int, fonts: FontSet) -> tuple[RgbImage, str]:
     """Return a line of figures with rare signs."""
     chance = Chance(np.random.default_rng(seed))
-    text = "  ".join(chance.digits(part) for part in chance.some(SIGNED, chance.between(1, 3)))
-    line = draw_line(seed, fonts=fonts, charset=(), text=" ".join(text.split()))
+    while True:
+        text = "  ".join(chance.digits(part) for part in chance.some(SIGNED, chance.between(1, 3)))
+        try:
+            line = draw_line(seed, fonts=fonts, charset=(), text=" ".join(text.split()))
+            break
+        except SyntheticError:  # no font has all of these signs: other ones
+            continue
     return augment_crop(line.image, np.random.default_rng((seed, 1)), 0.6), line.text
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ml_backend.recogniser_training import TaughtHead
 from model.bio import field_of, spans
-from model.evaluation import DocumentCounts, count_spans, total
+from model.evaluation import DocumentCounts, count_spans, joined, total
 from model.extraction.calibration import entity_confidences, expected_calibration_error, reliability
 from model.extraction.extractor import Extractor
 from model.extraction.finetune import FineTuned
@@ -41,17 +41,16 @@ class Evaluated:
 
 
 def evaluate(
-    extractor: Extractor, examples: Iterable[Example], fields: Sequence[str], rename: Mapping[str, str]
+    extractor: Extractor, documents: Iterable[Sequence[Example]], fields: Sequence[str], rename: Mapping[str, str]
 ) -> Evaluated:
     """Compare what an extractor names with the truth, in a project's fields.
 
     Args:
         extractor: The checkpoint.
-        examples: Pages and their tags.
+        documents: The pages of each, and their tags. The gate draws whole documents: pages of one are alike.
         fields: The fields that count.
         rename: Fields that go by another's name in the project, in what is named and in the truth.
     """
-    counts: list[DocumentCounts] = []
     confidences: list[float] = []
     right: list[bool] = []
     confusion: Counter[tuple[str, str]] = Counter()
@@ -60,19 +59,21 @@ def evaluate(
         field = field if field is None or field in fields else rename.get(field)
         return field if field in fields else None
 
-    for example in examples:
+    def look(example: Example) -> DocumentCounts:
         truth = [(own(f), a, b) for f, a, b in spans(example.tags, example.page.line_spans())]
         wanted = [(field, start, stop) for field, start, stop in truth if field is not None]
         named = [(own(e.field), e.start, e.stop, e.score) for e in extractor.extract(example.page).entities]
         given = [((field, start, stop), score) for field, start, stop, score in named if field is not None]
-        counts.append(count_spans(wanted, [span for span, _ in given], fields=fields, rename=rename))
         sure, hits = entity_confidences(given, wanted)
-        confidences += sure.tolist()
-        right += hits.tolist()
+        confidences.extend(sure.tolist())
+        right.extend(hits.tolist())
         guesses = {i: field for (field, start, stop), _ in given for i in range(start, stop)}
         for index, tag in enumerate(example.tags):
             confusion[(own(field_of(tag)) or _NOTHING, guesses.get(index, _NOTHING))] += 1
-    return Evaluated(tuple(counts), tuple(confidences), tuple(right), dict(confusion))
+        return count_spans(wanted, [span for span, _ in given], fields=fields, rename=rename)
+
+    counts = tuple(joined([look(page) for page in pages]) for pages in documents)
+    return Evaluated(counts, tuple(confidences), tuple(right), dict(confusion))
 
 
 def note(

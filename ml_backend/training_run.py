@@ -101,11 +101,11 @@ class _Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The documents of a project: to learn from, to tell when to stop, and for the gate alone."""
+    """The documents of a project: pages to learn from and to tell when to stop, and documents for the gate alone."""
 
     taught: list[Example]
     valid: list[Example]
-    held_out: list[Example]
+    held_out: list[list[Example]]
 
 
 def train(services: TrainingServices, run_id: int, *, only_recogniser: bool = False) -> str:
@@ -298,7 +298,7 @@ class _Attempt:
     ) -> tuple[Evaluated, Decision]:
         new = Extractor.load(tuned.folder)
         after = evaluate(new, parts.held_out, *names)
-        cards = load_cards(MEASURING)
+        cards = [[card] for card in load_cards(MEASURING)]
         forgetting = evaluate(old, cards, *names), evaluate(new, cards, *names)
         decision = decide(
             before.counts,
@@ -411,7 +411,7 @@ def split(
     return Split(
         [page for i in order[aside:] for page in learning[i]],
         [page for i in order[:aside] for page in learning[i]],
-        [page for i in sorted(kept) for page in examples[i]],
+        [examples[i] for i in sorted(kept)],
     )
 
 

@@ -141,12 +141,17 @@ def count_spans(truth: Spans, given: Spans, *, fields: Sequence[str], rename: Ma
     return {field: Score(hits[field], of_given[field], of_wanted[field]) for field in fields}
 
 
+def joined(pages: Sequence[DocumentCounts]) -> dict[str, Score]:
+    """Add up the counts of a document's pages, a score for each field."""
+    fields = list(dict.fromkeys(field for counts in pages for field in counts))
+    return {field: _sum([counts[field] for counts in pages if field in counts]) for field in fields}
+
+
 def total(documents: Sequence[DocumentCounts]) -> dict[str, Score]:
     """Add up the counts of documents: a score for each field, and ``"micro"`` over all of them last."""
-    fields = list(dict.fromkeys(field for counts in documents for field in counts))
+    table = joined(documents)
+    return table | {"micro": _sum(list(table.values()))}
 
-    def add(scores: Sequence[Score]) -> Score:
-        return Score(sum(s.hits for s in scores), sum(s.given for s in scores), sum(s.wanted for s in scores))
 
-    table = {field: add([counts[field] for counts in documents if field in counts]) for field in fields}
-    return table | {"micro": add(list(table.values()))}
+def _sum(scores: Sequence[Score]) -> Score:
+    return Score(sum(s.hits for s in scores), sum(s.given for s in scores), sum(s.wanted for s in scores))

@@ -31,11 +31,16 @@ from ml_backend.samples import Collected, Collector
 from ml_backend.services import Batch
 from ml_backend.signals import embedding_of, signals_of
 from ml_backend.store import Store
+from ml_backend.training_report import evaluate
 from ml_backend.training_run import split
 from model.bio import FIELDS
 from model.document import Document
 from model.errors import ImageError
+from model.evaluation import total
+from model.extraction.extractor import Extractor
+from model.extraction.training import Example
 from model.images import image_key
+from model.pipeline import SHIPPED_WEIGHTS
 from tests.ml_backend.backend import RECTANGLES, ImageTable, SteppingClock, build_backend
 from tests.ml_backend.jobs.label_studio import MemoryLabelStudio
 from tests.ml_backend.label_studio.results import region
@@ -281,10 +286,24 @@ def test_the_pages_of_a_document_are_learned_from_or_held_out_together(tmp_path:
     ]
     collected = collect(tmp_path, IMAGES, *annotations)
     shared = split(1, collected, 4, np.random.default_rng(1))
-    parts = (shared.taught, shared.valid, shared.held_out)
-    assert sum(map(len, parts)) == 60
-    assert all(len(part) % 2 == 0 for part in parts)
-    assert len(shared.held_out) >= 8
+    learned = (shared.taught, shared.valid)
+    assert all(len(part) % 2 == 0 for part in learned)
+    assert all(len(pages) == 2 for pages in shared.held_out), "the gate counts documents, not pages"
+    assert len(shared.held_out) >= 4
+    assert sum(map(len, (*learned, *shared.held_out))) == 60
+
+
+def test_the_gate_counts_the_pages_of_a_document_as_one(tmp_path: Path) -> None:
+    pages = on_page(0, "a", "Maria Petrova") + on_page(1, "b", "Mario Petrova")
+    collected = collect(tmp_path, IMAGES, annotation(pages, "one", "two"))
+    document = [Example(each.page, each.tags) for each in collected.examples]
+    extractor = Extractor.load(SHIPPED_WEIGHTS)
+    apart = evaluate(extractor, [[page] for page in document], ["NAME"], {})
+    together = evaluate(extractor, [document], ["NAME"], {})
+    assert [counts["NAME"].wanted for counts in apart.counts] == [1, 1]
+    assert [counts["NAME"].wanted for counts in together.counts] == [2]
+    assert total(together.counts) == total(apart.counts)
+    assert together.confusion == apart.confusion
 
 
 # Samples

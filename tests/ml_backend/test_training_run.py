@@ -269,7 +269,7 @@ def test_held_out_documents_are_never_learned_from() -> None:
     parts = split(PROJECT, collected, 10, np.random.default_rng(1))
     kept = held_out(PROJECT, [document.task_id for document in collected.examples], least=10)
     pages = {document.page for document in collected.examples if document.task_id in kept}
-    assert {example.page for example in parts.held_out} == pages
+    assert {page.page for document in parts.held_out for page in document} == pages
     assert len(parts.taught) + len(parts.valid) + len(kept) == 80
 
 
