@@ -321,7 +321,7 @@ def main() -> int:
     report(load.tally, memory, 60 * arguments.minutes / 6)
     web = Web(backend.url, Authorization=f"Bearer {secrets['api_token']}")
     for run in web.ask("GET", f"{LEARNING}/runs", params={"project_id": load.project_id}).json().get("runs", ()):
-        print("run", {name: run.get(name) for name in ("id", "state", "decision", "documents", "started_at")})
+        print("run", {name: run.get(name) for name in ("run_id", "state", "decision", "documents", "message")})
     if arguments.out:
         memory.draw(arguments.out)
     client.close()
