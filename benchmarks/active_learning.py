@@ -9,7 +9,8 @@ CARDS and RECEIPTS are folders as for :mod:`benchmarks.finetune`. The learner is
 begin with the same five documents drawn by chance and go on in batches of five; each batch is chosen by
 :func:`active_learning.ranking.rank`, as the backend does it, near-duplicates late. ``cold:`` before a strategy's name
 says that nothing is annotated at first, and that the most typical documents begin. ``mean:`` (after it) says that a
-document's score is the mean over its words in place of their sum.
+document's score is the mean over its words in place of their sum, ``root:`` that it is the sum over the root of their
+number.
 
 Documents needed are read from the rising fit of a curve (isotonic), between batches linearly; a curve that does not get
 there counts with its end. Intervals are of 95 % over the seeds, by the bootstrap; strategies of one seed share pool,
@@ -42,7 +43,9 @@ REACH = 0.95
 #: Documents that are annotated at most, and that are tested on.
 MOST = {"skewed": 100, "cards": 110, "receipts": 60}
 TEST = {"skewed": 160, "cards": 90, "receipts": 45}
-COLD, MEAN = "cold:", "mean:"
+COLD = "cold:"
+#: Which power of the number of words a document's sum is divided by, by what stands before the strategy's name.
+LENGTHS = {"root:": 0.5, "mean:": 1.0}
 NAMES = (*STRATEGIES, *(f"{COLD}{name}" for name in ("margin", "badge", "diverse_uncertainty")))
 _DRAWS = 2000
 
@@ -109,8 +112,8 @@ def simulate(
 ) -> dict[str, object]:
     """Annotate batch after batch, and return the F1 after each."""
     rng = np.random.default_rng((seed, 1))
-    cold, mean = name.startswith(COLD), MEAN in name
-    strategy = STRATEGIES[name.removeprefix(COLD).removeprefix(MEAN)]
+    cold, power = name.startswith(COLD), sum(power for mark, power in LENGTHS.items() if mark in name)
+    strategy = STRATEGIES[name.rpartition(":")[2]]
     left = list(pool)
     first = [left[int(i)] for i in rng.permutation(len(left))[:START]]
     done: list[int] = []
@@ -127,7 +130,7 @@ def simulate(
                 batch = [left[int(i)] for i in rank(begin, Labelled(), strategy, rng, batch=START).order[:START]]
         else:
             usual = UsualFields.of({field for field, _, _ in docs.truths[i]} for i in done)
-            seen, said = look(docs, head, left, usual, ExpectedCost.fit(signals, costs), rng, mean=mean)
+            seen, said = look(docs, head, left, usual, ExpectedCost.fit(signals, costs), rng, power=power)
             ranking = rank(
                 seen,
                 Labelled(docs.embeddings[done]),

@@ -155,11 +155,11 @@ def look(
     cost: ExpectedCost,
     rng: np.random.Generator,
     *,
-    mean: bool = False,
+    power: float = 0.0,
 ) -> tuple[Pool, list[Signals]]:
     """Return the pool of some documents as the head sees them, and each one's signals.
 
-    A document's scores are sums over its words, or their means.
+    A document's scores are sums over its words, divided by their number to the power of ``power``: 1 for the mean.
     """
     lengths = [len(docs.states[i]) for i in rows]
     states = np.vstack([docs.states[i] for i in rows])
@@ -187,7 +187,7 @@ def look(
         start, stop = stop, stop + length
         parts = {name: Aggregate.of(scores[start:stop]) for name, scores in words.items()}
         for name, part in parts.items():
-            columns[name].append(part.mean if mean else part.total)
+            columns[name].append(part.total / max(1, length) ** power)
         found = {field for tag in probabilities[start:stop].argmax(axis=1) if (field := field_of(docs.tags[tag]))}
         signals.append(
             Signals(
