@@ -39,6 +39,8 @@ _ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 
+_IMPORTING = threading.Lock()
+
 #: The tag of an MLflow run that names the training run of the store.
 RUN_TAG = "training_run"
 
@@ -110,9 +112,9 @@ class Tracking:
         Raises:
             MlflowException: If MLflow cannot be written.
         """
+        address = self.client().get_run(mlflow_run_id).info.artifact_uri
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        address = self.client().get_run(mlflow_run_id).info.artifact_uri
         with suppress(NotImplementedError):
             get_artifact_repository(address, tracking_uri=self.uri).delete_artifacts()  # type: ignore[no-untyped-call]
 
@@ -131,10 +133,7 @@ class Tracking:
         return Path(self.uri.removeprefix(_SQLITE)) if self.uri.startswith(_SQLITE) else None
 
     def _open(self) -> MlflowClient:
-        for variable, value in _ENVIRONMENT.items():
-            os.environ.setdefault(variable, value)
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+        _import_mlflow()
         from mlflow.tracking import MlflowClient
 
         try:
@@ -212,6 +211,7 @@ def telling(what: str, otherwise: Callable[[str], Exception] = TrackingError) ->
     Raises:
         TrackingError: In place of MLflow's and the operating system's errors.
     """
+    _import_mlflow()
     from mlflow.exceptions import MlflowException
 
     try:
@@ -219,6 +219,19 @@ def telling(what: str, otherwise: Callable[[str], Exception] = TrackingError) ->
     except (MlflowException, OSError) as error:
         said = say("MLflow: {what} cannot be read or written: {reason}", what=what, reason=_first_line(error))
         raise otherwise(said) from error
+
+
+def _import_mlflow() -> None:
+    """Import MLflow, which takes seconds, when it is first needed, and in one thread.
+
+    Its modules import each other: two threads that begin with different ones leave it half made for good.
+    """
+    with _IMPORTING:
+        for variable, value in _ENVIRONMENT.items():
+            os.environ.setdefault(variable, value)
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        import mlflow.tracking  # noqa: F401
 
 
 def _first_line(error: Exception) -> str:
