@@ -23,6 +23,7 @@ from ml_backend.learning_store import LearningStore
 from ml_backend.logs import get_logger
 from ml_backend.recommending import Recommender, thresholds_of
 from ml_backend.run_store import RunStore
+from ml_backend.sample_files import SampleFolder
 from ml_backend.self_learning.contact_store import ContactStore
 from ml_backend.self_learning.feedback_store import FeedbackStore
 from ml_backend.self_learning.options import ProjectOptions
@@ -99,6 +100,7 @@ def build_panel(settings: Settings, store: Store) -> Panel:
         deeds,
         Pictures(
             build_images(settings, label_studio),
+            SampleFolder(settings.training_data_dir).fetch,
             max_bytes=settings.max_image_bytes,
             max_pixels=settings.max_image_pixels,
         ),

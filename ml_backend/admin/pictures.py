@@ -11,6 +11,8 @@ from PIL import Image
 from ml_backend.errors import NotFoundError
 from ml_backend.label_studio.images import ImageSource
 from ml_backend.label_studio.label_config import LabelConfig
+from ml_backend.page_source import ImportedImage
+from ml_backend.sample_files import SCHEME
 from model.images import load_image
 from model.words import say
 
@@ -24,12 +26,13 @@ class Pictures:
 
     Args:
         images: Where they come from.
+        imported: Gets the file of an image that came with feedback or samples, which no task shows.
         max_bytes: The largest file.
         max_pixels: The largest image.
     """
 
-    def __init__(self, images: ImageSource, *, max_bytes: int, max_pixels: int) -> None:
-        self._images = images
+    def __init__(self, images: ImageSource, imported: ImportedImage, *, max_bytes: int, max_pixels: int) -> None:
+        self._images, self._imported = images, imported
         self._limits = {"max_bytes": max_bytes, "max_pixels": max_pixels}
 
     def thumbnail(self, task_id: int, data: Mapping[str, Any], config: LabelConfig) -> bytes:
@@ -69,16 +72,17 @@ class Pictures:
         return _jpeg(part)
 
     def _image(
-        self, task_id: int, data: Mapping[str, Any], config: LabelConfig, item_index: int | None = None
+        self, task_id: int, task: Mapping[str, Any], config: LabelConfig, item_index: int | None = None
     ) -> Image.Image:
         """Return a page of a task, or its first."""
-        pages = config.targets[0].pages(data)
+        pages = config.targets[0].pages(task)
         if item_index is not None:
             pages = {page: url for page, url in pages.items() if page.item_index == item_index}
         url = next(iter(pages.values()), None)
         if url is None:
             raise NotFoundError(say("Task {task_id} has no such image.", task_id=task_id))
-        return Image.fromarray(load_image(self._images.fetch(url, task_id), **self._limits))
+        data = self._imported(url) if url.startswith(SCHEME) else self._images.fetch(url, task_id)
+        return Image.fromarray(load_image(data, **self._limits))
 
 
 def _jpeg(image: Image.Image) -> bytes:
