@@ -19,8 +19,8 @@ from model.extraction.training import IGNORED
 
 _ITERATIONS = 60
 #: Pull of the rows towards where they start, in nats a word for a squared distance of 1: pages are few, and a row is
-#: long. With less, rows are so sure of what they know of these pages that the layers below are pulled out of shape after
-#: all; ``benchmarks/RESULTS.md`` has the numbers.
+#: long. With less, rows are so sure of what they know of these pages that the layers below are pulled out of shape
+#: after all; ``benchmarks/RESULTS.md`` has the numbers.
 _RIDGE = 1e-3
 
 
