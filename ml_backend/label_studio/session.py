@@ -68,7 +68,7 @@ class Session:
         Raises:
             LabelStudioUnreachableError: If there is no answer; which answer does not matter.
         """
-        with self.explained(say("answer")):
+        with self.explained("answer"):
             self._http.get(f"{self.url}api/version/", timeout=seconds)
 
     def headers(self) -> dict[str, str]:
