@@ -126,7 +126,10 @@ def _f1(made: dict[int, Prediction], tasks: dict[int, Badge], chosen: list[int])
 
 
 def _over(runs: RunStore, project_id: int) -> Run | None:
-    return next((run for run in runs.runs(project_id) if run.state in ("finished", "failed")), None)
+    """Return the latest run that has ended, unless it failed and another one tries again."""
+    found = runs.runs(project_id)
+    ended = next((run for run in found if run.state in ("finished", "failed")), None)
+    return None if ended is None or (ended.state == "failed" and ended is not found[0]) else ended
 
 
 def _new_version(client: LabelStudio, project_id: int, run: Run) -> str | None:
