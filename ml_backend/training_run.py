@@ -158,6 +158,8 @@ class _Attempt:
     def __init__(self, services: TrainingServices, run: Run, folder: Path, only_recogniser: bool) -> None:
         self._services, self._run, self._folder = services, run, folder
         self._only_recogniser = only_recogniser
+        #: Tasks whose documents are for the gate alone: chosen once, whatever else is annotated during the run.
+        self._kept: frozenset[int] = frozenset()
         self._reported = 0.0
         #: Of the stage that is under way: its name and steps, and when it was how far at first.
         self._stage: tuple[str, int | None] = ("", None)
@@ -173,10 +175,12 @@ class _Attempt:
         config = parse_label_config(services.label_studio.project(run.project_id).label_config)
         reading = services.recogniser.reading(base) if services.recogniser else None
         collected = self._collect(config, old, reading)
+        documents = documents_of(collected)
+        self._kept = held_out(run.project_id, documents, least=services.gate.min_documents)
         services.runs.record_learned(run.id, collected.digests)
         tracked = services.tracking.begin(run.project_id, run.id, f"run {run.id}")
         try:
-            parts = self._split(collected)
+            parts = self._split(documents)
             tracked.parameters(self._parameters(collected, parts, None if champion is None else champion.name))
             taught = self._teach(collected, base, reading)
             if taught is not None:
@@ -210,17 +214,16 @@ class _Attempt:
         )
 
     def _teach(self, collected: Collected, base: Path, reading: PageReading | None) -> TaughtHead | None:
-        """Teach the recogniser; which documents are held out is the same question as for the extractor."""
+        """Teach the recogniser, from the documents that the extractor learns from too."""
         services = self._services
         if services.recogniser is None or reading is None:
             return None
         self._report("recogniser")
-        tasks = {document.task_id for document in collected.examples if document.tags}
         return teach_recogniser(
             services.recogniser,
             self._run.project_id,
             collected.examples,
-            held_out(self._run.project_id, tasks, least=services.gate.min_documents),
+            self._kept,
             base,
             reading.engine.version,
             np.random.default_rng(self._run.id),
@@ -243,8 +246,10 @@ class _Attempt:
         tracked: TrackedRun,
     ) -> _Chosen:
         """Teach the extractor, and find out which of the new models work better together than the old ones."""
-        common = _tasks(collected) & _tasks(anew)
-        parts, before = self._split(anew, common), self._split(collected, common)
+        by_old, by_new = documents_of(collected), documents_of(anew)
+        # What was annotated meanwhile is left to the next run.
+        same = [task for task in by_old if task in by_new and collected.digests.get(task) == anew.digests.get(task)]
+        parts, before = (self._split({task: pages[task] for task in same}) for pages in (by_new, by_old))
         names = collected.fields, collected.rename
         champion = evaluate(old, before.held_out, *names)
         recogniser = self._folder / "recogniser" if taught is not None and taught.decision.promote else None
@@ -269,9 +274,8 @@ class _Attempt:
         folder = compose(version, extractor=base, recogniser=self._folder / "recogniser")
         return _Chosen(folder, decision, False, True, together)
 
-    def _split(self, collected: Collected, among: Collection[int] | None = None) -> Split:
-        least, rng = self._services.gate.min_documents, np.random.default_rng(self._run.id)
-        return split(self._run.project_id, collected, least, rng, among)
+    def _split(self, documents: Mapping[int, list[Example]]) -> Split:
+        return split(documents, self._kept, np.random.default_rng(self._run.id))
 
     def _train(self, base: Path, collected: Collected, parts: Split) -> FineTuned:
         self._report("train")
@@ -380,43 +384,31 @@ class _Attempt:
         self._reported = now
 
 
-def split(
-    project_id: int,
-    collected: Collected,
-    least_held_out: int,
-    rng: np.random.Generator,
-    among: Collection[int] | None = None,
-) -> Split:
-    """Share out the documents that have words; which are held out depends on the tasks alone.
-
-    Args:
-        project_id: Their project.
-        collected: The documents.
-        least_held_out: Documents that the gate needs.
-        rng: Chooses which of the others only tell when to stop.
-        among: Tasks to be left with; all of them where it is not given.
-    """
-    examples: dict[int, list[Example]] = {}
+def documents_of(collected: Collected) -> dict[int, list[Example]]:
+    """Return the pages that have words, by task: one that is learned from tells of the others of its document."""
+    documents: dict[int, list[Example]] = {}
     for each in collected.examples:
         if each.tags:
-            # The pages of a document stay together: one that is learned from tells of the others.
-            examples.setdefault(each.task_id, []).append(Example(each.page, each.tags))
-    kept = held_out(project_id, examples, least=least_held_out)
-    if among is not None:
-        examples = {task_id: example for task_id, example in examples.items() if task_id in among}
-        kept &= examples.keys()
-    learning = [pages for task_id, pages in examples.items() if task_id not in kept]
+            documents.setdefault(each.task_id, []).append(Example(each.page, each.tags))
+    return documents
+
+
+def split(documents: Mapping[int, list[Example]], kept: Collection[int], rng: np.random.Generator) -> Split:
+    """Share out documents.
+
+    Args:
+        documents: Pages by task.
+        kept: Tasks for the gate alone; some may have no document.
+        rng: Chooses which of the others only tell when to stop.
+    """
+    learning = [pages for task_id, pages in documents.items() if task_id not in kept]
     order = rng.permutation(len(learning))
     aside = round(_VALID_SHARE * len(learning))
     return Split(
         [page for i in order[aside:] for page in learning[i]],
         [page for i in order[:aside] for page in learning[i]],
-        [examples[i] for i in sorted(kept)],
+        [documents[task_id] for task_id in sorted(kept) if task_id in documents],
     )
-
-
-def _tasks(collected: Collected) -> set[int]:
-    return {each.task_id for each in collected.examples if each.tags}
 
 
 def _clean(services: TrainingServices, run: Run) -> None:

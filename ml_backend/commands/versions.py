@@ -67,15 +67,14 @@ def train(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def evaluate(arguments: argparse.Namespace, settings: Settings) -> int:
     """Compare what a version names on a project's held-out documents with what people annotated there."""
-    import numpy as np
-
     from ml_backend import training_report
     from ml_backend.label_studio.label_config import parse_label_config
     from ml_backend.training_assembly import build_training
-    from ml_backend.training_run import split
+    from ml_backend.training_run import documents_of
     from model.evaluation import total
     from model.extraction.calibration import expected_calibration_error, reliability
     from model.extraction.extractor import Extractor
+    from model.promotion import held_out
 
     services = build_training(connected(settings))
     folder = services.shipped
@@ -92,10 +91,12 @@ def evaluate(arguments: argparse.Namespace, settings: Settings) -> int:
         # The version's own recogniser reads for it.
         collector = services.recogniser.collector(services.recogniser.reading(folder))
     collected = collector.collect(arguments.project, config, extractor.fields)
-    least = settings.gate_min_documents
-    held_out = split(arguments.project, collected, least, np.random.default_rng(0)).held_out
-    found = training_report.evaluate(extractor, held_out, collected.fields, collected.rename)
-    print(f"{len(held_out)} held-out documents")
+    documents = documents_of(collected)
+    kept = held_out(arguments.project, documents, least=settings.gate_min_documents)
+    found = training_report.evaluate(
+        extractor, [documents[task] for task in sorted(kept)], collected.fields, collected.rename
+    )
+    print(f"{len(kept)} held-out documents")
     print(f"{'field':24} {'precision':>9} {'recall':>9} {'F1':>9} {'entities':>9}")
     for field, score in total(found.counts).items():
         print(f"{field[:24]:24} {score.precision:9.3f} {score.recall:9.3f} {score.f1:9.3f} {score.wanted:9}")

@@ -32,7 +32,7 @@ from ml_backend.services import Batch
 from ml_backend.signals import embedding_of, signals_of
 from ml_backend.store import Store
 from ml_backend.training_report import evaluate
-from ml_backend.training_run import split
+from ml_backend.training_run import documents_of, split
 from model.bio import FIELDS
 from model.document import Document
 from model.errors import ImageError
@@ -41,6 +41,7 @@ from model.extraction.extractor import Extractor
 from model.extraction.training import Example
 from model.images import image_key
 from model.pipeline import SHIPPED_WEIGHTS
+from model.promotion import held_out
 from tests.ml_backend.backend import RECTANGLES, ImageTable, SteppingClock, build_backend
 from tests.ml_backend.jobs.label_studio import MemoryLabelStudio
 from tests.ml_backend.label_studio.results import region
@@ -285,7 +286,8 @@ def test_the_pages_of_a_document_are_learned_from_or_held_out_together(tmp_path:
         for number in range(1, 31)
     ]
     collected = collect(tmp_path, IMAGES, *annotations)
-    shared = split(1, collected, 4, np.random.default_rng(1))
+    documents = documents_of(collected)
+    shared = split(documents, held_out(1, documents, least=4), np.random.default_rng(1))
     learned = (shared.taught, shared.valid)
     assert all(len(part) % 2 == 0 for part in learned)
     assert all(len(pages) == 2 for pages in shared.held_out), "the gate counts documents, not pages"

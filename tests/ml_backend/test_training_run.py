@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from ml_backend import training_run
+from ml_backend import training_report, training_run
 from ml_backend.due import DueCheck
 from ml_backend.errors import LabelStudioUnreachableError
 from ml_backend.learning_store import LearningStore
@@ -21,8 +22,9 @@ from ml_backend.run_store import RunStore
 from ml_backend.samples import Collected, LabelledDocument
 from ml_backend.store import Store
 from ml_backend.tagging import FieldNames
-from ml_backend.training_run import TrainingServices, split, train
+from ml_backend.training_run import TrainingServices, documents_of, split, train
 from ml_backend.versions import NothingBeforeError, Versions, served_before
+from model.document import Page
 from model.extraction import finetune
 from model.extraction.augment import Augmentation
 from model.line_promotion import Forgetting
@@ -49,11 +51,18 @@ PLAN = finetune.FinetunePlan(
 
 
 class Annotated:
-    """Collects the same documents each time, or raises."""
+    """Collects the same documents each time, or raises.
 
-    def __init__(self, count: int, *, damage: int = 0) -> None:
+    Args:
+        count: How many.
+        damage: How many of them are annotated wrongly.
+        changed: Tasks that somebody has annotated anew.
+    """
+
+    def __init__(self, count: int, *, damage: int = 0, changed: Collection[int] = ()) -> None:
         self.count = count
         self.damage = damage
+        self.changed = changed
         self.problem: Exception | None = None
 
     def collect(self, project_id, config, fields, on_progress) -> Collected:
@@ -67,7 +76,8 @@ class Annotated:
                 example = replace(example, tags=tuple("B-Total" for _ in example.tags))
             documents.append(LabelledDocument(task, task, "image", str(task), example.page, example.tags, ()))
         names = FieldNames({"Total": "Total"}, {})
-        return Collected(tuple(documents), (), dict.fromkeys(range(1, self.count + 1), "0" * 64), names)
+        digests = {task: ("1" if task in self.changed else "0") * 64 for task in range(1, self.count + 1)}
+        return Collected(tuple(documents), (), digests, names)
 
 
 class Bench:
@@ -139,12 +149,12 @@ def test_a_run_that_makes_a_better_version_promotes_it_and_the_next_one_no_bette
 def taught(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     """Let a run's recogniser come out as a test wants it, and what is read with it as well."""
 
-    def taught(promote: bool, *, damage: int = 0) -> TrainingServices:
+    def taught(promote: bool, *, then: Annotated | None = None) -> TrainingServices:
         read_with: list[Path] = []
 
         def collector(reading: SimpleNamespace) -> Annotated:
             read_with.append(reading.folder)
-            return Annotated(bench.annotated.count, damage=damage if len(read_with) > 1 else 0)
+            return bench.annotated if then is None or len(read_with) == 1 else then
 
         def teach(services, project_id, documents, kept, base, engine_version, rng, on_progress) -> TaughtHead:
             on_progress(None, 1, 2)
@@ -196,10 +206,39 @@ def test_recogniser_and_extractor_are_promoted_each_by_itself_or_not_at_all(benc
     assert (bench.registry.folder_of(successor) / FILE).read_bytes() == (folder / FILE).read_bytes()
 
     # Nor does a recogniser serve with whose readings fields are named worse.
-    assert train(taught(True, damage=80), bench.due(), only_recogniser=True) == "kept"
+    assert train(taught(True, then=Annotated(80, damage=80)), bench.due(), only_recogniser=True) == "kept"
     challenger = bench.registry.challenger(PROJECT)
     assert challenger is not None
     assert "with the new readings F1 changes" in challenger.tags["reason"]
+
+
+def test_what_is_annotated_while_the_recogniser_learns_is_left_to_the_next_run(
+    bench: Bench, taught, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early, late = range(1, 22), range(1, 81)
+    kept = held_out(PROJECT, early, least=5)
+    assert kept - held_out(PROJECT, late, least=5), "chosen again, other documents would be held out"
+    bench.annotated = Annotated(len(early))
+    held, learned = min(kept), min(set(early) - kept)
+    looked_at: list[set[Page]] = []
+
+    def evaluate(extractor, documents, *names):
+        looked_at.append({each.page for pages in documents for each in pages})
+        return training_report.evaluate(extractor, documents, *names)
+
+    def fine_tune(base, taught, valid, *more, **options):
+        looked_at.append({each.page for each in (*taught, *valid)})
+        return finetune.fine_tune(base, taught, valid, *more, **options)
+
+    monkeypatch.setattr(training_run, "evaluate", evaluate)
+    monkeypatch.setattr(training_run, "fine_tune", fine_tune)
+    services = taught(True, then=Annotated(len(late), changed={held, learned}))
+    run_id = bench.due()
+    assert train(services, run_id) in {"promoted", "kept"}, bench.runs.run(run_id)
+    champion, learning, challenger = looked_at[:3]
+    assert champion == challenger == {invoice(task).page for task in kept - {held}}
+    assert learning == {invoice(task).page for task in set(early) - kept - {learned}}
+    assert bench.runs.learned(PROJECT) == dict.fromkeys(early, "0" * 64)
 
 
 def test_what_another_process_has_or_had_is_not_done_again(bench: Bench) -> None:
@@ -266,8 +305,9 @@ def test_what_a_killed_run_left_is_removed_by_the_next(bench: Bench) -> None:
 def test_held_out_documents_are_never_learned_from() -> None:
     collected = Annotated(80).collect(PROJECT, None, (), lambda *_: None)
 
-    parts = split(PROJECT, collected, 10, np.random.default_rng(1))
-    kept = held_out(PROJECT, [document.task_id for document in collected.examples], least=10)
+    documents = documents_of(collected)
+    kept = held_out(PROJECT, documents, least=10)
+    parts = split(documents, kept, np.random.default_rng(1))
     pages = {document.page for document in collected.examples if document.task_id in kept}
     assert {page.page for document in parts.held_out for page in document} == pages
     assert len(parts.taught) + len(parts.valid) + len(kept) == 80
