@@ -238,6 +238,8 @@ class Memory:
 
     def __init__(self, run_dir: Path) -> None:
         self._mark = str(run_dir.absolute())
+        # It writes its title over its environment.
+        self._redis = int((run_dir / "pids" / "redis.pid").read_text())
         self._names: dict[int, str] = {}
         self.samples: list[tuple[float, dict[str, float]]] = []
 
@@ -246,12 +248,15 @@ class Memory:
         held: dict[str, float] = defaultdict(float)
         for process in psutil.process_iter():
             try:
-                if process.environ().get(MARK) != self._mark:
+                if not self._is_ours(process):
                     continue
                 held[self._name(process)] += process.memory_full_info().pss / MIB
             except (psutil.Error, OSError):
                 continue
         self.samples.append((now, dict(held)))
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        return process.pid == self._redis or process.environ().get(MARK) == self._mark
 
     def _name(self, process: psutil.Process) -> str:
         if process.pid not in self._names:
