@@ -160,7 +160,8 @@ def saved_in_words(saved: LabelsSaved, language: Language = "en") -> str:
             if count
         )
         return f"Whether the order saves labels is not known yet: {more} are needed."
-    count, low, high = (f"{value:.0f}" for value in (saved.saved, saved.saved_low, saved.saved_high))
+    # A zero is added so that none is written as "-0".
+    count, low, high = (f"{round(value, 0) + 0.0:.0f}" for value in (saved.saved, saved.saved_low, saved.saved_high))
     if saved.winning is Winning.YES:
         if language == "ru":
             return f"Порядок сэкономил около {count} аннотаций (от {low} до {high})."

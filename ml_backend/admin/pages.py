@@ -191,22 +191,27 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
 
     @blueprint.get("/projects/<int:project_id>/label-errors")
     def label_errors(project_id: int) -> ResponseReturnValue:
+        suspects = panel.label_errors.queue(project_id, SHOWN)
+        found = desk.learning.annotations(suspect.annotation_id for suspect in suspects)
+        contacts = {annotation.id: annotation.task_data.get("contact_id") for annotation in found}
         return render_template(
             "label_errors.html",
             page="label_errors",
-            suspects=panel.label_errors.queue(project_id, SHOWN),
+            suspects=[(suspect, contacts.get(suspect.annotation_id)) for suspect in suspects],
             label_studio=panel.settings.label_studio_url.rstrip("/"),
         )
 
-    @blueprint.get("/projects/<int:project_id>/label-errors/<int:task_id>/crops/<int:index>")
+    @blueprint.get("/projects/<int:project_id>/label-errors/<int(signed=True):task_id>/crops/<int:index>")
     def doubt_crop(project_id: int, task_id: int, index: int) -> ResponseReturnValue:
         suspect = next((s for s in panel.label_errors.queue(project_id, 10_000) if s.task_id == task_id), None)
         doubt = suspect.doubts[index] if suspect is not None and index < len(suspect.doubts) else None
-        if doubt is None or doubt.box is None or desk.label_studio is None:
+        if suspect is None or doubt is None or doubt.box is None or desk.label_studio is None:
+            abort(404)
+        annotation = next(iter(desk.learning.annotations([suspect.annotation_id])), None)
+        if annotation is None:
             abort(404)
         config = parse_label_config(desk.label_studio.project(project_id).label_config)
-        data = desk.label_studio.task(task_id).data
-        return _picture(panel.pictures.crop(task_id, data, config, doubt.box, doubt.item_index))
+        return _picture(panel.pictures.crop(task_id, annotation.task_data, config, doubt.box, doubt.item_index))
 
     @blueprint.get("/projects/<int:project_id>/versions")
     def versions(project_id: int) -> ResponseReturnValue:

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 import numpy as np
 import pytest
 
-from active_learning.control import Winning, estimate_labels_saved
+from active_learning.control import LabelsSaved, Winning, estimate_labels_saved
 from active_learning.stopping import AdviceKind, CurvePoint
 from ml_backend.advice import Adviser, saved_in_words
 from ml_backend.annotation_records import Correction, StoredAnnotation
@@ -152,3 +152,8 @@ def test_predictions_that_no_longer_change_allow_a_pause(store: Store, same: int
     assert counsel.advice.forecast.gain < 0.01 < counsel.advice.forecast.high
     assert counsel.advice.kind is kind
     assert "kappa" in counsel.words()[0]
+
+
+def test_none_saved_is_not_written_with_a_sign() -> None:
+    said = saved_in_words(LabelsSaved(0.8, 0.7, 1.0, -56.2, -81.4, -0.3, 300, 40, Winning.NO))
+    assert "-56 annotations saved (-81 to 0)" in said

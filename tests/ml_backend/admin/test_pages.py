@@ -5,6 +5,7 @@ import pytest
 
 from ml_backend.annotation_records import Correction, StoredAnnotation
 from ml_backend.commands.ordering import ASKED
+from ml_backend.label_suspects import Doubt, LabelErrors, LabelSuspect
 from ml_backend.learning_store import LearningStore
 from ml_backend.run_store import RunStore
 from ml_backend.versions import REASON_TAG, Versions
@@ -153,6 +154,26 @@ def test_corrections_are_shown_before_and_after(visitor, learning):
     page = visitor.get(OVERVIEW + "corrections").text
     assert "<del>Lov&lt;elace</del>" in page
     assert "<ins>Lovelace</ins>" in page
+
+
+def test_documents_of_an_application_are_called_what_it_calls_them(visitor, learning, store, settings, monkeypatch):
+    monkeypatch.setitem(vars(settings), "label_studio_url", "http://127.0.0.1:1")
+    annotate(learning, 1, task_data={"image": "a.png", "contact_id": "crm-17"})
+    annotate(learning, 1, task_id=-936606851054444, source="import", id=-1)
+    annotate(learning, 1, task_id=-936606851054445, source="api", id=-2, task_data={"contact_id": "crm-18"})
+    page = visitor.get(OVERVIEW + "corrections").text
+    assert re.findall("<h2>(.*?)</h2>", page) == ["crm-17", "Imported document", "crm-18"]
+    assert page.count("feedback of an application") == 1
+    assert "-936606851054444" not in page
+
+    def suspect(stored: StoredAnnotation) -> LabelSuspect:
+        doubts = (Doubt("Ada", "", "NAME", 0.9, box=(1, 2, 3, 4)),)
+        return LabelSuspect(stored.task_id, stored.id, stored.digest, "v1", 0.9, doubts, stored.updated_at)
+
+    LabelErrors(store.engine, learning).save(7, [suspect(each) for each in learning.annotations([1, -1, -2])])
+    page = visitor.get(OVERVIEW + "label-errors").text
+    assert sorted(re.findall("<h2>(.*?)</h2>", page)) == ["Imported document", "crm-17", "crm-18"]
+    assert page.count("/data?task=") == 1, "there is nothing to open in Label Studio for what was never there"
 
 
 def test_corrections_come_a_page_at_a_time(visitor, learning):
