@@ -19,10 +19,12 @@ class Standing:
     Attributes:
         digests: By task, the digest of the annotation that counts and can be used.
         changed: Documents that are new, different or gone since the last finished run.
+        learned: Whether there was such a run, and it had documents.
     """
 
     digests: dict[int, str]
     changed: int
+    learned: bool
 
     @property
     def fingerprint(self) -> str:
@@ -37,7 +39,7 @@ class DueCheck:
         learning: The annotations.
         runs: The runs.
         min_documents: Usable annotated documents without which no run starts by itself.
-        retrain_after: Changed documents that make a run due.
+        retrain_after: Changed documents that make a run due that is not the first.
     """
 
     def __init__(self, learning: LearningStore, runs: RunStore, *, min_documents: int, retrain_after: int) -> None:
@@ -56,7 +58,7 @@ class DueCheck:
         digests = {task: head.digest for task, head in chosen.items() if head.problem is None}
         learned = self._runs.learned(project_id)
         changed = sum(learned.get(task) != digests.get(task) for task in learned.keys() | digests.keys())
-        return Standing(digests, changed)
+        return Standing(digests, changed, bool(learned))
 
     def check(self, project_id: int, *, asked: bool = False, hinted: bool = False) -> Run | None:
         """Add a run if one is due.
@@ -83,7 +85,8 @@ class DueCheck:
                 _log.warning("training_without_documents", project=project_id)
                 return None
             return self._add(project_id, "asked for", standing, asked=True)
-        wanted = 1 if hinted else self._retrain_after
+        # The first run waits for nothing but enough documents, however few that are.
+        wanted = 1 if hinted or not standing.learned else self._retrain_after
         if documents < self._min_documents or standing.changed < wanted:
             return None
         before = next((run for run in self._runs.runs(project_id, 5) if run.state != "due"), None)

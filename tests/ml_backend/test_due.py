@@ -16,10 +16,10 @@ NOW = datetime(2025, 5, 1, 12, tzinfo=timezone.utc)
 class Project:
     """One project, its annotations and its runs."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, min_documents: int = 4, retrain_after: int = 3) -> None:
         engine = open_engine(url)
         self.learning, self.runs = LearningStore(engine), RunStore(engine)
-        self.due = DueCheck(self.learning, self.runs, min_documents=4, retrain_after=3)
+        self.due = DueCheck(self.learning, self.runs, min_documents=min_documents, retrain_after=retrain_after)
 
     def annotate(self, *tasks: int, text: str = "first", problem: str | None = None) -> None:
         self.learning.save(
@@ -66,6 +66,19 @@ def test_the_first_run_waits_for_enough_documents(project: Project) -> None:
     assert (run.reason, run.documents, run.asked) == ("4 changed documents", 4, False)
     assert run.learned_up_to == project.due.standing(1).fingerprint
     assert project.check() is None, "one is due already"
+
+
+def test_the_first_run_does_not_wait_for_as_many_as_the_next_ones(store_url: str) -> None:
+    project = Project(store_url, min_documents=2, retrain_after=5)
+    project.annotate(1)
+    assert project.check() is None
+    project.annotate(2)
+    assert project.check() is not None
+    project.train()
+    project.annotate(3, 4, 5, 6)
+    assert project.check() is None
+    project.annotate(7)
+    assert project.check() is not None
 
 
 def test_documents_that_cannot_be_used_do_not_count(project: Project) -> None:
