@@ -18,6 +18,8 @@ from model.words import Words, listed, say
 
 #: Share of the documents that is never learned from.
 HELD_OUT_SHARE = 0.2
+#: Where chance holds out too few documents, no more than one in so many are.
+KEPT_ONE_IN = 4
 #: With fewer true entities, a field says nothing by itself.
 _LEAST_ENTITIES = 5
 #: The lower bound that a loss must stay above: one-sided, 95 %.
@@ -84,9 +86,14 @@ def held_out(
     """
     order = sorted((_position(project_id, task_id), task_id) for task_id in set(task_ids))
     count = sum(position < share for position, _ in order)
-    if count < least and 4 * least <= len(order):
+    if count < least and len(order) >= documents_needed(least):
         count = least
     return frozenset(task_id for _, task_id in order[:count])
+
+
+def documents_needed(least: int) -> int:
+    """Return how many documents there must be for ``least`` of them to be held out whatever chance leaves."""
+    return KEPT_ONE_IN * least
 
 
 def _position(project_id: int, task_id: int) -> float:

@@ -1,4 +1,4 @@
-"""On this machine: Redis, the workers, the store, the disk, the models."""
+"""On this machine: Redis, the workers, the store, the disk, the models, the settings of the gate."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from ml_backend.doctor.findings import Check, Seen, well
 from ml_backend.doctor.patient import System
 from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, WORK, WORKER_QUEUES
 from ml_backend.words import say
+from model.promotion import KEPT_ONE_IN, documents_needed
 
 #: Below the first a training run may end half way, below the second nothing can be written down any more.
 LITTLE_SPACE, NO_SPACE = 2_000_000_000, 200_000_000
@@ -143,12 +144,35 @@ def look_at_models(system: System) -> Iterator[Seen]:
     yield well("The models load and read ({version}).", version=pipeline.version)
 
 
+def look_at_gate(system: System) -> Iterator[Seen]:
+    """Tell whether the first training run can be promoted: it is no use where the gate lacks documents."""
+    samples, least = system.settings.min_training_samples, system.settings.gate_min_documents
+    needed = documents_needed(least)
+    if samples >= needed:
+        yield well("The first run begins at {samples} documents, enough for the gate.", samples=samples)
+    else:
+        yield Seen(
+            "attention",
+            say(
+                "The first run begins at {samples} documents; below {needed} the gate may have too few to decide.",
+                samples=samples,
+                needed=needed,
+            ),
+            say(
+                "Set MIN_TRAINING_SAMPLES to {needed} or more, or GATE_MIN_DOCUMENTS to {least} or less.",
+                needed=needed,
+                least=max(2, samples // KEPT_ONE_IN),
+            ),
+        )
+
+
 MACHINE_CHECKS: tuple[Check[System], ...] = (
     Check("redis", say("Redis"), look_at_redis),
     Check("workers", say("Workers"), look_at_workers, needs=("redis",)),
     Check("store", say("Store"), look_at_store),
     Check("disk", say("Disk space"), look_at_disk),
     Check("models", say("Models"), look_at_models),
+    Check("gate", say("Gate"), look_at_gate),
 )
 
 

@@ -7,9 +7,10 @@ from rq import Queue, SimpleWorker
 from sqlalchemy import create_engine, text
 
 from ml_backend.database import open_engine
-from ml_backend.doctor.machine_checks import look_at_disk, look_at_redis, look_at_store, look_at_workers
+from ml_backend.doctor.machine_checks import look_at_disk, look_at_gate, look_at_redis, look_at_store, look_at_workers
 from ml_backend.doctor.patient import System
 from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, WORKER_QUEUES
+from model.promotion import held_out
 from tests.conftest import free_port
 
 Usage = namedtuple("Usage", "total used free")
@@ -87,3 +88,14 @@ def test_little_disk_space_is_told_before_it_is_none(make_settings, monkeypatch,
     settings = make_settings(models_dir=tmp_path / "models", training_data_dir=tmp_path / "data")
     (seen,) = look_at_disk(System(settings))
     assert seen.state == state
+
+
+@pytest.mark.parametrize(("samples", "state"), [(50, "well"), (40, "well"), (39, "attention"), (3, "attention")])
+def test_a_first_run_that_the_gate_cannot_decide_on_is_told_before_it_begins(make_settings, samples, state):
+    settings = make_settings(min_training_samples=samples, gate_min_documents=10)
+    (seen,) = look_at_gate(System(settings))
+    assert seen.state == state
+    assert (len(held_out(1, range(samples), least=10)) >= 10) >= (state == "well")
+    if state == "attention":
+        assert "MIN_TRAINING_SAMPLES to 40" in str(seen.remedy)
+        assert f"GATE_MIN_DOCUMENTS to {max(2, samples // 4)}" in str(seen.remedy)
