@@ -54,10 +54,12 @@ KILLS = {
     "collect": ("redis",),
     "train": ("postgres", "worker-sync"),
     "evaluate": ("mlflow",),
-    "register": ("trainer",),
+    "register": ("trainer", "trainer-2"),
     "promote": ("api-1",),
     "rescoring": ("worker-scoring",),
 }
+#: Stages that are over before anything could be started again: the trainers are held still until it is.
+BRIEF_STAGES = ("promote",)
 
 
 def main() -> None:
@@ -226,25 +228,43 @@ def promoted_by_hand(made: Cluster, client: LabelStudio, played: Played) -> Play
 def kill_by_stage(made: Cluster, over: threading.Event) -> None:
     store = Store(made.store_url)
     runs, memory, left = RunStore(store.engine), RescoringStore(store.engine), dict(KILLS)
-    while left and not over.wait(0.1):
+    killers = []
+    while left and not over.wait(0.02):
         try:
-            found = runs.runs(limit=5)
-            running = [run for run in found if run.state == "running"]
-            ongoing = memory.rescoring(found[0].project_id) if found and not running else None
+            stage = stage_now(runs, memory)
         except Exception as error:  # noqa: BLE001 - it is about to be killed itself
             say(f"({type(error).__name__} while looking)")
+            over.wait(0.5)
             continue
-        assert len(running) <= 1, "a project has one run at a time"
-        stage = running[0].stage if running else None
-        if ongoing is not None and ongoing.finished_at is None and number_of(ongoing.version) is not None:
-            stage = "rescoring"
-        for name in left.pop(stage, ()) if stage else ():
-            say(f"{stage}: {name} is killed")
-            made.kill(name)
-            time.sleep(3)
-            made.again(name)
+        if names := left.pop(stage, ()):
+            killers.append(threading.Thread(target=kill_and_start, args=(made, stage, names)))
+            killers[-1].start()
+    for killer in killers:
+        killer.join(PATIENCE)
     say(f"not killed: {left or 'nobody'}")
     store.close()
+
+
+def stage_now(runs: RunStore, memory: RescoringStore) -> str:
+    """Return the stage of the run that runs, or ``rescoring`` where open tasks are scored by what it made."""
+    found = runs.runs(limit=5)
+    running = [run for run in found if run.state == "running"]
+    assert len(running) <= 1, "a project has one run at a time"
+    if running:
+        return running[0].stage or ""
+    ongoing = memory.rescoring(found[0].project_id) if found else None
+    ours = ongoing is not None and ongoing.finished_at is None and number_of(ongoing.version) is not None
+    return "rescoring" if ours else ""
+
+
+def kill_and_start(made: Cluster, stage: str, names: tuple[str, ...]) -> None:
+    with made.held(("trainer", "trainer-2") if stage in BRIEF_STAGES else ()):
+        for name in names:
+            say(f"{stage}: {name} is killed")
+            made.kill(name)
+        time.sleep(3)
+        for name in names:
+            made.again(name)
 
 
 def check(made: Cluster, client: LabelStudio, played: Played) -> None:

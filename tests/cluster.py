@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
@@ -120,6 +120,20 @@ class Cluster:
             self._database.kill()
         else:
             stop(self._processes.pop(name), signal.SIGKILL)
+
+    @contextmanager
+    def held(self, names: Sequence[str]) -> Iterator[None]:
+        """Hold still those of the processes that run, as machines that hang; let them go on in the end."""
+        held = [process for name in names if (process := self._processes.get(name)) is not None]
+        try:
+            for process in held:
+                os.killpg(process.pid, signal.SIGSTOP)
+            yield
+        finally:
+            for process in held:
+                # It may have been killed meanwhile.
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGCONT)
 
     def again(self, name: str) -> None:
         """Start what was killed, as whatever supervises a machine does."""

@@ -14,12 +14,18 @@ Box = tuple[float, float, float, float]
 
 
 def corrected(prediction: Sequence[Mapping[str, Any]], badge: Badge) -> Result:
-    """Return the result that a person submits: regions that fit stay with their id, the rest is drawn anew."""
+    """Return the result that a person submits.
+
+    Of the regions in the place of a value the largest stays, with its id, and is drawn larger where it is only a part;
+    the others of them are deleted. What has none is drawn anew.
+    """
     shapes = {part["id"]: _box(part["value"]) for part in prediction if part["type"] == "rectangle"}
     result: Result = []
     for field, text, box in badge.truth:
-        found = next((name for name, shape in shapes.items() if _overlap(shape, box) > 0.5), None)
-        result += _region(found or uuid.uuid4().hex, shapes.pop(found) if found else box, field, text)
+        there = {name: shapes.pop(name) for name in list(shapes) if _overlap(shapes[name], box) > 0.5}
+        name = max(there, key=lambda each: _area(there[each]), default=uuid.uuid4().hex)
+        whole = name in there and _area(there[name]) > 0.7 * _area(box)
+        result += _region(name, there[name] if whole else box, field, text)
     # Text of no field stays as it was read, but has no label.
     texts = {part["id"]: part["value"]["text"] for part in prediction if part["type"] == "textarea"}
     for name, shape in shapes.items():
@@ -66,8 +72,11 @@ def _overlap(one: Box, other: Box) -> float:
     high = min(one[3], other[3]) - max(one[1], other[1])
     if wide <= 0 or high <= 0:
         return 0.0
-    areas = ((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return wide * high / min(areas)
+    return wide * high / min(_area(one), _area(other))
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _plain(text: str) -> str:
