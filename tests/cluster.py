@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import requests
 from redis import Redis
 from redis.exceptions import RedisError
@@ -118,22 +119,28 @@ class Cluster:
         """Kill a process outright, and all that it has started."""
         if name == "postgres":
             self._database.kill()
-        else:
-            stop(self._processes.pop(name), signal.SIGKILL)
+            return
+        process = self._processes.pop(name)
+        started = _started_by(process)
+        stop(process, signal.SIGKILL)
+        for child in started:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
 
     @contextmanager
     def held(self, names: Sequence[str]) -> Iterator[None]:
         """Hold still those of the processes that run, as machines that hang; let them go on in the end."""
-        held = [process for name in names if (process := self._processes.get(name)) is not None]
+        running = [process for name in names if (process := self._processes.get(name)) is not None]
+        held = [each for process in running for each in (psutil.Process(process.pid), *_started_by(process))]
         try:
-            for process in held:
-                os.killpg(process.pid, signal.SIGSTOP)
+            for each in held:
+                each.suspend()
             yield
         finally:
-            for process in held:
+            for each in held:
                 # It may have been killed meanwhile.
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGCONT)
+                with suppress(psutil.NoSuchProcess):
+                    each.resume()
 
     def again(self, name: str) -> None:
         """Start what was killed, as whatever supervises a machine does."""
@@ -201,6 +208,14 @@ class Cluster:
     def _idle(self, name: str) -> bool:
         ready = "trainer_ready" if name.startswith("trainer") else "worker_ready"
         return ready in self.log(name)[self._written[name] :]
+
+
+def _started_by(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """Return what a process has started: RQ's workers do each job in a session of its own."""
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 @contextmanager
