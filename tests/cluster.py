@@ -134,7 +134,8 @@ class Cluster:
         held = [each for process in running for each in (psutil.Process(process.pid), *_started_by(process))]
         try:
             for each in held:
-                each.suspend()
+                with suppress(psutil.NoSuchProcess):
+                    each.suspend()
             yield
         finally:
             for each in held:
