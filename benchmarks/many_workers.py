@@ -258,6 +258,7 @@ def stage_now(runs: RunStore, memory: RescoringStore) -> str:
 
 
 def kill_and_start(made: Cluster, stage: str, names: tuple[str, ...]) -> None:
+    """Kill processes, and start them again as whatever supervises a machine does, after 3 s."""
     with made.held(("trainer", "trainer-2") if stage in BRIEF_STAGES else ()):
         for name in names:
             say(f"{stage}: {name} is killed")

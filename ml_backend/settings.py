@@ -20,6 +20,8 @@ from model.recognition.charset import charset_of
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SHORTEST_TOKEN = 16
+#: Held-out documents below which a gate would decide by chance.
+LEAST_HELD_OUT = 2
 _DRIVERLESS = re.compile(r"^postgres(ql)?://")
 _WORK = frozenset({"sync", "scoring"})
 
@@ -190,7 +192,7 @@ class Settings(BaseSettings):
         default=0.05, ge=0, le=1, description="Loss of F1 that is allowed on unseen synthetic cards."
     )
     gate_min_documents: int = Field(
-        default=10, ge=2, description="Held-out documents without which nothing is promoted."
+        default=10, ge=LEAST_HELD_OUT, description="Held-out documents without which nothing is promoted."
     )
     recogniser_budget_seconds: float = Field(
         default=30.0,

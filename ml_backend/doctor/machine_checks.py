@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from ml_backend.doctor.findings import Check, Seen, well
 from ml_backend.doctor.patient import System
 from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, WORK, WORKER_QUEUES
+from ml_backend.settings import LEAST_HELD_OUT
 from ml_backend.words import say
 from model.promotion import KEPT_ONE_IN, documents_needed
 
@@ -147,23 +148,26 @@ def look_at_models(system: System) -> Iterator[Seen]:
 def look_at_gate(system: System) -> Iterator[Seen]:
     """Tell whether the first training run can be promoted: it is no use where the gate lacks documents."""
     samples, least = system.settings.min_training_samples, system.settings.gate_min_documents
-    needed = documents_needed(least)
+    needed, possible = documents_needed(least), samples // KEPT_ONE_IN
     if samples >= needed:
         yield well("The first run begins at {samples} documents, enough for the gate.", samples=samples)
-    else:
-        yield Seen(
-            "attention",
-            say(
-                "The first run begins at {samples} documents; below {needed} the gate may have too few to decide.",
-                samples=samples,
-                needed=needed,
-            ),
-            say(
-                "Set MIN_TRAINING_SAMPLES to {needed} or more, or GATE_MIN_DOCUMENTS to {least} or less.",
-                needed=needed,
-                least=max(2, samples // KEPT_ONE_IN),
-            ),
+        return
+    remedy = say("Set MIN_TRAINING_SAMPLES to {needed} or more.", needed=needed)
+    if possible >= LEAST_HELD_OUT:
+        remedy = say(
+            "Set MIN_TRAINING_SAMPLES to {needed} or more, or GATE_MIN_DOCUMENTS to {least} or less.",
+            needed=needed,
+            least=possible,
         )
+    yield Seen(
+        "attention",
+        say(
+            "The first run begins at {samples} documents; below {needed} the gate may have too few to decide.",
+            samples=samples,
+            needed=needed,
+        ),
+        remedy,
+    )
 
 
 MACHINE_CHECKS: tuple[Check[System], ...] = (
