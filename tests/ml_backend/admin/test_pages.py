@@ -1,5 +1,6 @@
 import re
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,10 +9,13 @@ from ml_backend.commands.ordering import ASKED
 from ml_backend.label_suspects import Doubt, LabelErrors, LabelSuspect
 from ml_backend.learning_store import LearningStore
 from ml_backend.run_store import RunStore
+from ml_backend.sample_files import SampleFolder
 from ml_backend.versions import REASON_TAG, Versions
 from ml_backend.words import keep, say
 from model.registry import Registry
 from model.tracking import RUN_TAG, Tracking
+from tests.conftest import card_png
+from tests.ml_backend.backend import RECTANGLES
 from tests.ml_backend.test_learning_store import annotation
 
 OVERVIEW = "/admin/projects/7/"
@@ -174,6 +178,24 @@ def test_documents_of_an_application_are_called_what_it_calls_them(visitor, lear
     page = visitor.get(OVERVIEW + "label-errors").text
     assert sorted(re.findall("<h2>(.*?)</h2>", page)) == ["Imported document", "crm-17", "crm-18"]
     assert page.count("/data?task=") == 1, "there is nothing to open in Label Studio for what was never there"
+
+
+def test_the_place_of_a_doubt_is_shown_on_an_image_that_came_with_feedback(
+    visitor, learning, store, settings, panel, monkeypatch
+):
+    folder = SampleFolder(settings.training_data_dir)
+    address = folder.address(7, folder.keep_image(7, card_png("Maria Petrova")))
+    project = SimpleNamespace(label_config=RECTANGLES)
+    monkeypatch.setattr(panel.desk, "label_studio", SimpleNamespace(project=lambda _: project, projects=list))
+    annotate(learning, 1, id=-1, task_id=-5, source="api", task_data={"image": address, "contact_id": "crm-17"})
+    (stored,) = learning.annotations([-1])
+    doubts = (Doubt("Maria", "", "NAME", 0.9, box=(40, 40, 300, 80)),)
+    suspect = LabelSuspect(stored.task_id, stored.id, stored.digest, "v1", 0.9, doubts, stored.updated_at)
+    LabelErrors(store.engine, learning).save(7, [suspect])
+    (picture,) = re.findall('src="([^"]*/crops/[^"]*)"', visitor.get(OVERVIEW + "label-errors").text)
+    answer = visitor.get(picture)
+    assert (answer.status_code, answer.mimetype) == (200, "image/jpeg")
+    assert visitor.get(picture.replace("/-5/", "/-6/")).status_code == 404
 
 
 def test_corrections_come_a_page_at_a_time(visitor, learning):
