@@ -26,12 +26,7 @@ START_SECONDS = 1500
 COMMAND = (sys.executable, "-m", "ml_backend", "run")
 USER, PASSWORD = "label-studio", "a password of the test"
 #: Few documents are enough for a run, and for the gate.
-QUICK_LEARNING = {
-    "MIN_TRAINING_SAMPLES": 30,
-    "GATE_MIN_DOCUMENTS": 4,
-    "RECOGNISER_BUDGET_SECONDS": 20,
-    "TRAINING_BUDGET_SECONDS": 30,
-}
+QUICK_LEARNING = {"MIN_TRAINING_SAMPLES": 30, "GATE_MIN_DOCUMENTS": 4, "RECOGNISER_BUDGET_SECONDS": 20}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

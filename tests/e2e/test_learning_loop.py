@@ -37,9 +37,12 @@ def test_one_run_learns_from_all_annotations_and_registers_a_version(system: Sys
     assert registry_of(system.run_dir).folder_of(version).is_dir()
 
 
-def test_a_version_that_the_gate_promotes_is_better_on_untouched_badges(played: Played) -> None:
+def test_a_version_that_the_gate_promotes_is_better_on_untouched_badges(system: System, played: Played) -> None:
     if played.after is None:
         pytest.skip(f"the gate kept the champion: {played.run.message}")
+    version = registry_of(system.run_dir).version(played.project_id, played.run.version or 0)
+    if version.tags["extractor"] != "new":
+        pytest.skip(f"the recogniser was promoted alone, which names fields as before: {played.run.message}")
     assert played.after > played.before
 
 
