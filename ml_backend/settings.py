@@ -189,7 +189,10 @@ class Settings(BaseSettings):
         description="Loss of F1 that no field with five true values may suffer, unless chance explains it.",
     )
     gate_forgetting_margin: float = Field(
-        default=0.05, ge=0, le=1, description="Loss of F1 that is allowed on unseen synthetic cards."
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Loss of F1 that is allowed on unseen synthetic cards, in a project of cards.",
     )
     gate_min_documents: int = Field(
         default=10, ge=LEAST_HELD_OUT, description="Held-out documents without which nothing is promoted."

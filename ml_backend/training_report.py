@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ml_backend.recogniser_training import TaughtHead
 from model.bio import field_of, spans
+from model.card_likeness import CardShare
 from model.evaluation import DocumentCounts, count_spans, joined, total
 from model.extraction.calibration import entity_confidences, expected_calibration_error, reliability
 from model.extraction.extractor import Extractor
@@ -20,7 +21,8 @@ from model.promotion import Decision
 from model.recognition.measuring import pooled
 from model.tracking import TrackedRun
 
-_NOTHING = "none"
+#: Stands for no field in a confusion.
+NOTHING = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def evaluate(
         right.extend(hits.tolist())
         guesses = {i: field for (field, start, stop), _ in given for i in range(start, stop)}
         for index, tag in enumerate(example.tags):
-            confusion[(own(field_of(tag)) or _NOTHING, guesses.get(index, _NOTHING))] += 1
+            confusion[(own(field_of(tag)) or NOTHING, guesses.get(index, NOTHING))] += 1
         return count_spans(wanted, [span for span, _ in given], fields=fields, rename=rename)
 
     counts = tuple(joined([look(page) for page in pages]) for pages in documents)
@@ -82,6 +84,7 @@ def note(
     champion: Evaluated,
     challenger: Evaluated,
     forgetting: tuple[Evaluated, Evaluated],
+    cards: CardShare,
     decision: Decision,
 ) -> None:
     """Write all of it into an MLflow run.
@@ -101,6 +104,7 @@ def note(
             numbers[f"{who}_f1_{_plain(field)}"] = score.f1
     for who, found in zip(("champion", "challenger"), forgetting, strict=True):
         numbers[f"{who}_f1_synthetic"] = total(found.counts)["micro"].f1
+    numbers["card_share"] = cards.share
     tracked.metrics(numbers)
     tracked.text(_said(decision), "decision.txt")
     tracked.figure(_learning_curve(tuned), "learning_curve.png")
@@ -159,7 +163,7 @@ def _learning_curve(tuned: FineTuned) -> Figure:
 
 
 def _confusion(confusion: Mapping[tuple[str, str], int]) -> Figure:
-    names = sorted({name for pair in confusion for name in pair}, key=lambda name: (name == _NOTHING, name))
+    names = sorted({name for pair in confusion for name in pair}, key=lambda name: (name == NOTHING, name))
     table = np.array([[confusion.get((truth, guess), 0) for guess in names] for truth in names] or [[0]])
     figure = Figure(figsize=(1.5 + 0.6 * len(names), 1.5 + 0.6 * len(names)), layout="constrained")
     axes = figure.subplots()

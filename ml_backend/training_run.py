@@ -28,17 +28,19 @@ from ml_backend.recogniser_training import LineCollector, RecogniserServices, Ta
 from ml_backend.run_store import Decision as Outcome
 from ml_backend.run_store import Run, RunStore
 from ml_backend.samples import Collected
-from ml_backend.training_report import Evaluated, evaluate, note, note_recogniser
+from ml_backend.training_report import NOTHING, Evaluated, evaluate, note, note_recogniser
 from ml_backend.versions import REASON_TAG, Versions
 from ml_backend.words import Words, keep, said_by, say
+from model.card_likeness import CardShare, count_cards
 from model.errors import ModelError
 from model.evaluation import total
+from model.document import Page
 from model.extraction.extractor import Extractor
 from model.extraction.finetune import FineTuned, FinetunePlan, Progress, fine_tune
 from model.extraction.replay import LEARNING, MEASURING, load_cards
 from model.extraction.training import Example
 from model.page_reading import PageReading
-from model.promotion import Decision, GateSettings, decide, held_out, keeps_up
+from model.promotion import Decision, GateSettings, decide, field_agreement, held_out, keeps_up
 from model.recognition.training import HeadProgress
 from model.registry import Registry, Version
 from model.tracking import RUN_TAG, TrackedRun, Tracking
@@ -257,7 +259,8 @@ class _Attempt:
         if not self._only_recogniser:
             tuned = self._train(base, anew, parts)
             self._report("evaluate")
-            new, decision = self._judge(old, champion, parts, tuned, names, tracked)
+            cards = self._cards(base, old, [by_new[task] for task in same], collected.rename)
+            new, decision = self._judge(old, champion, parts, tuned, names, cards, tracked)
             if decision.promote or recogniser is None:
                 folder = compose(version, extractor=tuned.folder, recogniser=recogniser or base)
                 return _Chosen(folder, decision, True, recogniser is not None, new)
@@ -291,6 +294,20 @@ class _Attempt:
             on_progress=self._progress,
         )
 
+    def _cards(
+        self, base: Path, old: Extractor, documents: Sequence[Sequence[Example]], rename: Mapping[str, str]
+    ) -> CardShare:
+        """Count the project's documents that are cards, as the weights that ship see them."""
+        shipped = old if base == self._services.shipped else Extractor.load(self._services.shipped)
+
+        def named_share(page: Page) -> float:
+            named = sum(entity.stop - entity.start for entity in shipped.extract(page).entities)
+            return named / max(1, len(page.words))
+
+        found = count_cards(documents, rename, named_share)
+        _log.info("cards_counted", project=self._run.project_id, cards=found.cards, documents=found.documents)
+        return found
+
     def _judge(
         self,
         old: Extractor,
@@ -298,20 +315,23 @@ class _Attempt:
         parts: Split,
         tuned: FineTuned,
         names: tuple[Sequence[str], Mapping[str, str]],
+        cards: CardShare,
         tracked: TrackedRun,
     ) -> tuple[Evaluated, Decision]:
         new = Extractor.load(tuned.folder)
         after = evaluate(new, parts.held_out, *names)
-        cards = [[card] for card in load_cards(MEASURING)]
-        forgetting = evaluate(old, cards, *names), evaluate(new, cards, *names)
+        synthetic = [[card] for card in load_cards(MEASURING)]
+        forgetting = evaluate(old, synthetic, *names), evaluate(new, synthetic, *names)
         decision = decide(
             before.counts,
             after.counts,
             (forgetting[0].counts, forgetting[1].counts),
             self._services.gate,
             np.random.default_rng(self._run.id),
+            cards=cards,
+            agreement=field_agreement(after.confusion, NOTHING),
         )
-        note(tracked, tuned, before, after, forgetting, decision)
+        note(tracked, tuned, before, after, forgetting, cards, decision)
         return after, decision
 
     def _register(

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from model.card_likeness import CardShare
 from model.evaluation import Score, total
-from model.promotion import GateSettings, decide, held_out, lower_bound
+from model.promotion import GateSettings, decide, field_agreement, held_out, lower_bound
 
 
 def documents(accuracy, count=40, seed=1, field="NAME"):
@@ -11,8 +12,9 @@ def documents(accuracy, count=40, seed=1, field="NAME"):
     return [{field: Score(int((rng.random(6) < accuracy).sum()), 6, 6)} for _ in range(count)]
 
 
-def gate(champion, challenger, forgetting=((), ()), **settings):
-    return decide(champion, challenger, forgetting, GateSettings(**settings), np.random.default_rng(0))
+def gate(champion, challenger, forgetting=((), ()), cards=None, agreement=None, **settings):
+    rng = np.random.default_rng(0)
+    return decide(champion, challenger, forgetting, GateSettings(**settings), rng, cards=cards, agreement=agreement)
 
 
 def failed(decision):
@@ -97,3 +99,62 @@ def test_a_fields_loss_that_chance_explains_stops_nothing():
     surely = [badge(0, 1)] * 4 + [badge(1, 1)] * 6
     assert gate(champion, by_chance).promote
     assert failed(gate(champion, surely)) == ["fields"]
+
+
+FORGOTTEN = ([{"NAME": Score(93, 100, 100)}] * 40, [{"NAME": Score(86, 100, 100)}] * 40)
+
+
+def test_what_is_forgotten_of_cards_stops_no_project_that_has_none():
+    decision = gate(documents(0.1), documents(0.64), FORGOTTEN, cards=CardShare(0, 55))
+    assert decision.promote
+    assert "synthetic cards do not count: none of the project's 55 documents is like a business card" in decision.reason
+
+
+def test_what_is_forgotten_of_cards_stops_a_project_of_cards_and_the_reason_says_that_it_has_them():
+    decision = gate(documents(0.5), documents(0.8), FORGOTTEN, cards=CardShare(54, 55))
+    assert failed(decision) == ["forgetting"]
+    assert "54 of 55 documents are like business cards" in decision.reason
+
+
+@pytest.mark.parametrize(("cards", "promoted"), [(10, True), (20, True), (50, False)])
+def test_in_a_project_with_both_cards_count_as_far_as_they_are_there(cards, promoted):
+    decision = gate(documents(0.3), documents(0.7), FORGOTTEN, cards=CardShare(cards, 55))
+    assert decision.promote == promoted
+    assert f"{cards} of 55 documents are like business cards" in decision.reason
+
+
+def test_without_a_document_that_could_tell_cards_count_as_ever():
+    assert failed(gate(documents(0.5), documents(0.8), FORGOTTEN, cards=CardShare(0, 0))) == ["forgetting"]
+
+
+def confusion(rng, fields, right):
+    """Return words by annotated and named field: of those that have both, a share is right."""
+    found = {("none", "none"): 5000, ("none", fields[0]): 40, (fields[0], "none"): 40}
+    for _ in range(400):
+        truth = rng.choice(fields)
+        named = truth if rng.random() < right else rng.choice(fields)
+        found[(truth, named)] = found.get((truth, named), 0) + 1
+    return found
+
+
+def test_labels_that_were_given_by_chance_are_never_promoted_whatever_documents_there_are():
+    rng = np.random.default_rng(3)
+    agreement = field_agreement(confusion(rng, ["COMPANY", "TOTAL", "DATE"], 0.0), "none")
+    assert abs(agreement) < 0.15
+    decision = gate(documents(0.1), documents(0.3), FORGOTTEN, cards=CardShare(0, 55), agreement=agreement)
+    assert failed(decision) == ["labels"]
+    assert "given by chance" in decision.reason
+
+
+def test_labels_that_can_be_learned_are_told_from_chance():
+    rng = np.random.default_rng(4)
+    agreement = field_agreement(confusion(rng, ["COMPANY", "TOTAL", "DATE"], 0.5), "none")
+    assert 0.4 < agreement < 0.6
+    assert gate(documents(0.1), documents(0.6), agreement=agreement).promote
+
+
+def test_where_agreement_says_nothing_it_does_not_count():
+    assert field_agreement({("Total", "Total"): 90, ("none", "Total"): 30}, "none") is None
+    assert field_agreement({("A", "A"): 5, ("B", "B"): 5}, "none") is None
+    # Nearly all words are of one field, which chance would name too.
+    assert field_agreement({("ITEM", "ITEM"): 950, ("DATE", "ITEM"): 50}, "none") == 0.95
