@@ -47,6 +47,44 @@ class Reason:
     limit: float | None = None
 
 
+#: How applications know each reason: with what was measured, and alone.
+_CODES: dict[ReasonCode, tuple[str, str]] = {
+    ReasonCode.NOTHING_READ: ("nothing_read", "nothing_read"),
+    ReasonCode.VERY_LOW_CONFIDENCE: ("very_low_avg_confidence", "very_low_confidence"),
+    ReasonCode.LOW_CONFIDENCE: ("low_avg_confidence", "low_confidence"),
+    ReasonCode.MANY_LOW_BLOCKS: ("many_low_confidence_blocks", "low_confidence_blocks"),
+    ReasonCode.AMBIGUOUS_READING: ("ambiguous_blocks", "ambiguous_blocks"),
+    ReasonCode.CRITICAL_MISSING: ("missing_critical_fields", "missing_fields"),
+    ReasonCode.TOO_FEW_BLOCKS: ("too_few_blocks", "too_few_blocks"),
+    ReasonCode.TOO_MANY_BLOCKS: ("too_many_blocks", "too_many_blocks"),
+    ReasonCode.LOW_CLASSIFIER_CONFIDENCE: ("low_classifier_confidence", "low_classifier_confidence"),
+    ReasonCode.DISAGREEMENT: ("model_disagreement", "disagreement"),
+    ReasonCode.USUAL_MISSING: ("missing_usual_fields", "missing_usual_fields"),
+    ReasonCode.CONFUSED_FIELDS: ("confused_fields", "confused_fields"),
+    ReasonCode.UNLIKE_ANNOTATED: ("unlike_annotated", "unlike_annotated"),
+    ReasonCode.CONTROL: ("control", "control"),
+}
+
+
+def coded(reason: Reason) -> str:
+    """Return a reason as a code with its value: ``low_avg_confidence: 0.62``, ``too_few_blocks: 2``.
+
+    Reasons that are about fields name these in lower case, ``missing_critical_fields: phone, email``; what has nothing
+    to measure is the code alone.
+    """
+    code = _CODES[reason.code][0]
+    if reason.fields:
+        return f"{code}: {', '.join(field.lower() for field in reason.fields)}"
+    if reason.value is None:
+        return code
+    return f"{code}: {reason.value:.0f}" if _KINDS.get(reason.code) == _COUNT else f"{code}: {reason.value:.2f}"
+
+
+def short_code(reason: Reason) -> str:
+    """Return a reason as a code without its value: ``low_confidence``, ``missing_fields``."""
+    return _CODES[reason.code][1]
+
+
 _SHARE, _COUNT = "share", "count"
 _KINDS = {
     ReasonCode.TOO_FEW_BLOCKS: _COUNT,

@@ -12,12 +12,14 @@ from typing import Any
 from ml_backend.annotation_records import StoredAnnotation, choose
 from ml_backend.errors import ImageFetchError
 from ml_backend.label_studio.convert import to_parts
+from ml_backend.label_studio.fields import label_of
 from ml_backend.label_studio.label_config import LabelConfig, Target
 from ml_backend.label_studio.records import Task
 from ml_backend.label_studio.regions import Region, read_result
 from ml_backend.learning_store import LearningStore
 from ml_backend.predictor import ImageFetcher, NoImageError, page_urls
 from ml_backend.sample_files import SCHEME, BadLine, Block, Sample, SampleError, SampleFolder, read_samples
+from ml_backend.sample_images import SampleImages
 from ml_backend.syncing import look_at
 from model.document import Box
 from model.errors import ImageError
@@ -57,9 +59,17 @@ class SampleWriter:
         learning: The annotations.
         images: Gets image files.
         folder: Where samples and images go.
+        contacts_of: Asked what an application calls the documents of tasks, by project and tasks.
     """
 
-    def __init__(self, learning: LearningStore, images: ImageFetcher, folder: SampleFolder) -> None:
+    def __init__(
+        self,
+        learning: LearningStore,
+        images: ImageFetcher,
+        folder: SampleFolder,
+        contacts_of: Callable[[int, Sequence[int]], Mapping[int, int | str]] = lambda _project, _tasks: {},
+    ) -> None:
+        self._contacts_of = contacts_of
         self._learning = learning
         self._images = images
         self._folder = folder
@@ -98,6 +108,7 @@ class SampleWriter:
         own = config.for_task(annotation.task_data)
         regions = read_result(annotation.result, own).regions
         task = Task(max(annotation.task_id, 0), annotation.project_id, annotation.task_data, is_labeled=True)
+        contacts = self._contacts_of(annotation.project_id, [annotation.task_id])
         for page, url in page_urls(task, own).items():
             target = own.target(page.image)
             blocks = [block_of(region) for region in regions if region.page == page]
@@ -109,7 +120,8 @@ class SampleWriter:
                 "image": self._folder.keep_image(annotation.project_id, data),
                 "blocks": blocks,
                 "annotated_at": annotation.updated_at.isoformat(),
-                "contact_id": annotation.task_data.get("contact_id"),
+                # Label Studio keeps it as text, whatever the application sent.
+                "contact_id": contacts.get(annotation.task_id, annotation.task_data.get("contact_id")),
                 "task_id": annotation.task_id,
                 "project_id": annotation.project_id,
                 **({"item_index": page.item_index} if target is not None and target.value_list else {}),
@@ -144,7 +156,14 @@ class SampleReader:
         self._limits = limits
 
     def take(
-        self, file: Path, project_id: int, config: LabelConfig, on_progress: Callable[[], None] = lambda: None
+        self,
+        file: Path,
+        project_id: int,
+        config: LabelConfig,
+        on_progress: Callable[[], None] = lambda: None,
+        *,
+        place: str = "",
+        fetch: Callable[[str], bytes] | None = None,
     ) -> Tally:
         """Take every sample of a file; one whose image was taken before replaces that one.
 
@@ -156,6 +175,8 @@ class SampleReader:
             project_id: The project that they are for.
             config: Its labelling configuration.
             on_progress: Called after each line.
+            place: Folder or address of the images; see :class:`ml_backend.sample_images.SampleImages`.
+            fetch: Gets an image by its address; ``None`` where none may be fetched.
 
         Raises:
             SampleError: If the file cannot be read.
@@ -163,6 +184,7 @@ class SampleReader:
         """
         tally = Tally()
         target = config.targets[0]
+        images = SampleImages(file.parent, self._limits.max_bytes, place=place, fetch=fetch)
         annotated = {head.task_id for head in self._learning.heads(project_id)}
         for numbers, entry in _documents(read_samples(file), paged=target.value_list):
             if isinstance(entry, BadLine):
@@ -171,7 +193,7 @@ class SampleReader:
                 tally.present += len(entry)
             else:
                 try:
-                    annotation = self._annotation(entry, file.parent, project_id, target)
+                    annotation = self._annotation(entry, images, project_id, target)
                     self._learning.add_external(*look_at(annotation, config))
                     tally.done += len(entry)
                 except (SampleError, ImageError) as error:
@@ -181,23 +203,25 @@ class SampleReader:
                 on_progress()
         return tally
 
-    def _annotation(self, samples: Sequence[Sample], base: Path, project_id: int, target: Target) -> StoredAnnotation:
+    def _annotation(
+        self, samples: Sequence[Sample], images: SampleImages, project_id: int, target: Target
+    ) -> StoredAnnotation:
         """Return the annotation of a document, a sample a page; its number follows from the first page."""
-        known = {label.value for label in target.labels}
-        blocks = [block for sample in samples for block in sample.blocks]
-        unknown = sorted({block.label for block in blocks if block.label is not None} - known)
-        if unknown:
+        named = {block.label for sample in samples for block in sample.blocks if block.label}
+        labels = {name: label for name in named if (label := label_of(name, target.labels)) is not None}
+        if unknown := sorted(named - set(labels)):
             raise SampleError(f"the project has no label {', '.join(unknown)}")
         urls: list[str] = []
         keys: list[str] = []
         result: list[Mapping[str, Any]] = []
         limits = {"max_bytes": self._limits.max_bytes, "max_pixels": self._limits.max_pixels}
         for item_index, sample in enumerate(samples):
-            data = _read_image(base / sample.image, self._limits.max_bytes)
+            data = images.read(sample.image)
             height, width = load_image(data, **limits).shape[:2]
             urls.append(self._folder.address(project_id, self._folder.keep_image(project_id, data)))
             keys.append(image_key(data))
-            result += _result(sample.blocks, target, width, height, item_index)
+            blocks = [_with_label(block, labels) for block in sample.blocks]
+            result += _result(blocks, target, width, height, item_index)
         first = samples[0]
         moment = first.annotated_at or datetime.now(timezone.utc)
         task_data: dict[str, Any] = {target.value_key: target.value_of(urls)}
@@ -268,10 +292,5 @@ def _result(
         yield from parts
 
 
-def _read_image(path: Path, max_bytes: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            # One byte past the limit is enough to be refused.
-            return file.read(max_bytes + 1)
-    except OSError as error:
-        raise SampleError(f"the image {path.name} cannot be read: {error.strerror}") from error
+def _with_label(block: Block, labels: Mapping[str, str]) -> Block:
+    return block.model_copy(update={"label": labels[block.label] if block.label else None})

@@ -29,7 +29,7 @@ class Recommendation:
     """
 
     task_id: int
-    contact_id: str | None
+    contact_id: int | str | None
     priority: int
     confidence: float
     reasons: tuple[Reason, ...]
@@ -67,7 +67,7 @@ class Recommender:
         scores: TaskScores,
         thresholds: Thresholds,
         *,
-        contact_of: Callable[[int, Sequence[int]], dict[int, str]] = lambda _project, _tasks: {},
+        contact_of: Callable[[int, Sequence[int]], Mapping[int, int | str]] = lambda _project, _tasks: {},
     ) -> None:
         self._source = source
         self._scores = scores
@@ -168,7 +168,7 @@ def _facts(candidates: Candidates, row: int, task: TaskScore) -> DocumentFacts:
     return replace(facts_of(task.signals, candidates.names), novelty=novelty, usual=candidates.history.usual)
 
 
-def _recommendation(verdict: Verdict, cost: float, task: TaskScore, contact: str | None) -> Recommendation:
+def _recommendation(verdict: Verdict, cost: float, task: TaskScore, contact: int | str | None) -> Recommendation:
     reasons = verdict.reasons + ((Reason(ReasonCode.CONTROL),) if task.control else ())
     return Recommendation(
         task.task_id,

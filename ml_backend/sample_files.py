@@ -4,10 +4,12 @@ A project has a folder: ``samples.jsonl``, one sample a line, and ``images/``, w
 its content. A sample is an object:
 
 ``image``
-    Path of the image, from the folder of the file, or absolute.
+    Path of the image, from the folder of the file, or absolute; or its address in the application that wrote it, see
+    :mod:`ml_backend.sample_images`.
 ``blocks``
-    List of ``{"bbox": [x0, y0, x1, y1], "label": …, "text": …}``, in pixels of the upright image; with ``polygon``
-    (``[[x, y], …]``) where the region is no upright rectangle. ``label`` and ``text`` may be null or missing.
+    List of ``{"bbox": [x0, y0, x1, y1], "label": …, "text": …}``, in pixels of the upright image; ``bbox`` may be
+    ``{"x", "y", "width", "height"}`` as well; with ``polygon`` (``[[x, y], …]``) where the region is no upright
+    rectangle. ``label`` and ``text`` may be null or missing.
 ``annotated_at``, ``contact_id``, ``task_id``, ``project_id``
     When it was annotated (ISO 8601), and what it belongs to elsewhere; may be null or missing.
 ``item_index``
@@ -63,6 +65,15 @@ class Block(BaseModel):
     text: str | None = None
     polygon: tuple[tuple[float, float], ...] | None = Field(default=None, min_length=3)
 
+    @field_validator("bbox", mode="before")
+    @classmethod
+    def _of_size(cls, value: object) -> object:
+        """Take a corner with width and height for a box."""
+        if isinstance(value, dict):
+            x, y, width, height = (_plain_number(value.get(key)) for key in ("x", "y", "width", "height"))
+            return (x, y, x + width, y + height)
+        return value
+
     @model_validator(mode="after")
     def _has_extent(self) -> Self:
         x0, y0, x1, y1 = self.bbox
@@ -72,6 +83,12 @@ class Block(BaseModel):
         if x0 >= x1 or y0 >= y1:
             raise ValueError("bbox must be [left, top, right, bottom], with right and bottom the larger")
         return self
+
+
+def _plain_number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("x, y, width and height must be numbers")
+    return float(value)
 
 
 class Sample(BaseModel):

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     DateTime,
     Dialect,
     Double,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -278,7 +280,8 @@ class ContactRow(Base):
     """A contact of an application that owns the documents, and the task that shows its image.
 
     The row is written before the task is made, so that two requests for one contact make one task; ``task_id`` is
-    ``None`` until then.
+    ``None`` until then. ``as_text`` says that the application wrote the contact's name as a text, though it looks like
+    a number.
     """
 
     __tablename__ = "contacts"
@@ -287,6 +290,7 @@ class ContactRow(Base):
     contact_id: Mapped[str] = mapped_column(String(200), primary_key=True)
     task_id: Mapped[int | None] = mapped_column(BigInteger)
     claimed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    as_text: Mapped[bool] = mapped_column(Boolean, server_default=false(), default=False)
 
     __table_args__ = (Index("contacts_by_task", "project_id", "task_id"),)
 
@@ -295,7 +299,8 @@ class FeedbackRow(Base):
     """What an application says of a contact: blocks as they were read and as they should be.
 
     ``corrections`` are the differences. ``image`` is the address of the image that came along; ``annotation_id`` is the
-    annotation that was made of it all, ``problem`` why there is none.
+    annotation that was made of it all, ``problem`` why there is none. ``as_text`` is as in :class:`ContactRow`;
+    ``said_at`` is when the application says that it was given.
     """
 
     __tablename__ = "feedback"
@@ -311,6 +316,8 @@ class FeedbackRow(Base):
     image: Mapped[str | None] = mapped_column(Text)
     annotation_id: Mapped[int | None] = mapped_column(BigInteger)
     problem: Mapped[str | None] = mapped_column(Text)
+    as_text: Mapped[bool] = mapped_column(Boolean, server_default=false(), default=False)
+    said_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (Index("feedback_by_project", "project_id", "id"),)
 

@@ -32,9 +32,9 @@ from ml_backend.training_report import NOTHING, Evaluated, evaluate, note, note_
 from ml_backend.versions import REASON_TAG, Versions
 from ml_backend.words import Words, keep, said_by, say
 from model.card_likeness import CardShare, count_cards
+from model.document import Page
 from model.errors import ModelError
 from model.evaluation import total
-from model.document import Page
 from model.extraction.extractor import Extractor
 from model.extraction.finetune import FineTuned, FinetunePlan, Progress, fine_tune
 from model.extraction.replay import LEARNING, MEASURING, load_cards

@@ -18,6 +18,7 @@ from ml_backend.learning_assembly import build_images
 from ml_backend.learning_store import LearningStore
 from ml_backend.run_store import RunStore
 from ml_backend.sample_files import SampleFolder
+from ml_backend.self_learning.contact_store import ContactStore
 from ml_backend.self_learning.options import ProjectOptions
 from ml_backend.settings import Settings
 from ml_backend.syncing import Synchroniser
@@ -54,6 +55,7 @@ class Deeds:
         synchroniser: ``None`` where no Label Studio is set.
         options: What is set for projects.
         queue: Hands work to the workers.
+        contacts: What applications call documents.
     """
 
     settings: Settings
@@ -66,6 +68,7 @@ class Deeds:
     synchroniser: Synchroniser | None
     options: ProjectOptions
     queue: JobQueue
+    contacts: ContactStore
 
     @property
     def by_name(self) -> Mapping[str, Deed]:
@@ -118,7 +121,10 @@ class Deeds:
         self.sync(project_id, form)
         config = parse_label_config(client.project(project_id).label_config)
         writer = SampleWriter(
-            self.learning, build_images(self.settings, client), SampleFolder(self.settings.training_data_dir)
+            self.learning,
+            build_images(self.settings, client),
+            SampleFolder(self.settings.training_data_dir),
+            self.contacts.contacts_of,
         )
         path, tally = writer.write(project_id, config)
         said = [say("{count} samples are in {path}.", count=tally.done, path=path)]

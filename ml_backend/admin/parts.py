@@ -91,6 +91,7 @@ def build_panel(settings: Settings, store: Store) -> Panel:
         build_synchroniser(settings, store, label_studio) if label_studio else None,
         ProjectOptions(store.engine),
         JobQueue.at(settings.queue_url),
+        ContactStore(store.engine),
     )
     return Panel(
         settings,

@@ -199,9 +199,10 @@ def routes(views: Views) -> Sequence[Route]:
             views.extract,
             {200: m.ContactOut},
             query=m.ExtractQuery,
+            body=m.ExtractIn,
             form=m.ImageForm,
             image=True,
-            errors=(415, 422),
+            errors=(403, 404, 415, 422),
             raw=(VCARD.partition(";")[0], CSV.partition(";")[0]),
         ),
         Route(

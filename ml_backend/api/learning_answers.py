@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timezone
 from typing import Any
 
 from active_learning.criteria import Verdict
-from active_learning.reasons import explain
+from active_learning.reasons import coded, explain, short_code
 from ml_backend.annotation_records import Correction
 from ml_backend.api import learning_schemas as out
 from ml_backend.cards.contact import Contact, Found
 from ml_backend.lineup import SHIPPED
 from ml_backend.run_store import Promotion, Run
+from ml_backend.self_learning.blocks import TextBlock, box_with_size
 from ml_backend.self_learning.feedback import Taken
 from ml_backend.self_learning.patterns import PatternReport, Period
 from ml_backend.self_learning.status import Status, TrainingState, VersionState
@@ -42,7 +44,8 @@ def _training(state: TrainingState) -> out.TrainingOut:
         ready_for_training=state.ready,
         reason=state.reason,
         min_samples_required=state.required,
-        model_versions=list(state.versions),
+        model_versions=len(state.versions),
+        versions=list(state.versions),
         running=state.running,
         run_id=None if state.run is None else state.run.id,
         progress=None if run is None else _progress(run),
@@ -114,27 +117,34 @@ def feedback_out(taken: Taken) -> out.FeedbackOut:
     of_kind: dict[str, list[Correction]] = {}
     for item in feedback.corrections:
         of_kind.setdefault(item.kind, []).append(item)
-    return out.FeedbackOut(
-        feedback_id=feedback.id,
-        contact_id=feedback.contact_id,
-        received_at=feedback.received_at,
-        standing=taken.standing,
-        problem=taken.problem,
-        model_version=feedback.model_version,
-        document=feedback.image,
+    sent = {
+        block.id: block
+        for side in (feedback.original, feedback.corrected)
+        for block in (TextBlock.of_record(record) for record in side)
+    }
+
+    def name(item: Correction) -> int | str:
+        return sent[item.region_id].sent_id if item.region_id in sent else item.region_id
+
+    def box(item: Correction) -> list[float] | out.BoxOut:
+        if item.box is not None and item.region_id in sent and sent[item.region_id].sized:
+            return out.BoxOut(**box_with_size(item.box))
+        return list(item.box or ())
+
+    corrections = out.CorrectionsOut(
         text_corrections=[
             out.TextCorrection(
-                block_id=item.region_id,
+                block_id=name(item),
                 page=item.item_index + 1,
                 original=item.text_before or "",
                 corrected=item.text_after or "",
-                bbox=_box(item),
+                bbox=box(item),
             )
             for item in of_kind.get("text", ())
         ],
         field_corrections=[
             out.FieldCorrection(
-                block_id=item.region_id,
+                block_id=name(item),
                 page=item.item_index + 1,
                 original_field=item.field_before,
                 corrected_field=item.field_after,
@@ -144,33 +154,42 @@ def feedback_out(taken: Taken) -> out.FeedbackOut:
         ],
         deleted_blocks=[
             out.WholeBlock(
-                block_id=item.region_id,
+                block_id=name(item),
                 page=item.item_index + 1,
                 text=item.text_before or "",
                 field=item.field_before,
-                bbox=_box(item),
+                bbox=box(item),
             )
             for item in of_kind.get("deleted", ())
         ],
         added_blocks=[
             out.WholeBlock(
-                block_id=item.region_id,
+                block_id=name(item),
                 page=item.item_index + 1,
                 text=item.text_after or "",
                 field=item.field_after,
-                bbox=_box(item),
+                bbox=box(item),
             )
             for item in of_kind.get("added", ())
         ],
         moved_blocks=[
-            out.MovedBlock(block_id=item.region_id, page=item.item_index + 1, bbox=_box(item))
+            out.MovedBlock(block_id=name(item), page=item.item_index + 1, bbox=box(item))
             for item in of_kind.get("moved", ())
         ],
     )
-
-
-def _box(correction: Correction) -> list[float]:
-    return list(correction.box or ())
+    said_at = (feedback.said_at or feedback.received_at).astimezone(timezone.utc)
+    return out.FeedbackOut(
+        feedback_id=feedback.id,
+        contact_id=feedback.sent_id,
+        received_at=feedback.received_at,
+        timestamp=said_at.replace(tzinfo=None).isoformat(timespec="seconds"),
+        corrections=corrections,
+        standing=taken.standing,
+        problem=taken.problem,
+        model_version=feedback.model_version,
+        document=feedback.image,
+        **{kind: getattr(corrections, kind) for kind in out.CorrectionsOut.model_fields},
+    )
 
 
 def patterns_out(report: PatternReport) -> out.PatternsOut:
@@ -206,14 +225,19 @@ def verdict_out(verdict: Verdict) -> out.VerdictOut:
         should_send=verdict.priority > 0,
         priority=verdict.priority,
         confidence=verdict.confidence,
-        reasons=[explain(reason) for reason in verdict.reasons],
+        reasons=[coded(reason) for reason in verdict.reasons],
+        reason_codes=[short_code(reason) for reason in verdict.reasons],
+        reason_texts=[explain(reason) for reason in verdict.reasons],
     )
 
 
-def contact_out(contact: Contact, verdict: Verdict | None = None) -> out.ContactOut:
+def contact_out(
+    contact: Contact, verdict: Verdict | None = None, contact_id: int | str | None = None
+) -> out.ContactOut:
     """Say what a card says of its owner, and whether a person should look at it."""
     return out.ContactOut(
         annotation=None if verdict is None else verdict_out(verdict),
+        contact_id=contact_id,
         width=contact.width,
         height=contact.height,
         page_sizes=list(contact.sizes),

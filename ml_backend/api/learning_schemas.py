@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 from typing_extensions import Self
+
+from ml_backend.api.sent_values import MOMENT, Number, Tagged, Whole
 
 #: Numbers beyond this fit no database.
 LARGEST_ID = 2**63 - 1
@@ -21,7 +23,15 @@ _TEXT = r"^[^\x00]*$"
 
 Identifier = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Pixel = Annotated[float, Field(ge=-LARGEST_PIXEL, le=LARGEST_PIXEL, allow_inf_nan=False)]
+Pixel = Annotated[float, Number(-LARGEST_PIXEL, LARGEST_PIXEL)]
+SentShare = Annotated[float, Number(0, 1)]
+#: A block's name: a number or a text.
+BlockName = Annotated[
+    Annotated[int, Whole(-LARGEST_ID, LARGEST_ID)] | Annotated[str, Field(min_length=1, max_length=100, pattern=_TEXT)],
+    Tagged(),
+]
+#: A contact's name in a body: it is given back as the type that it was sent as.
+ContactName = Annotated[Annotated[int, Whole(0, LARGEST_ID)] | Annotated[str, Field(pattern=CONTACT_ID)], Tagged()]
 
 
 class Incoming(BaseModel):
@@ -115,26 +125,71 @@ class ExtractQuery(ProjectQuery):
 # What is sent
 
 
+class BoxIn(Incoming):
+    """A box: its upper left corner, width and height in pixels of the upright image."""
+
+    x: Pixel
+    y: Pixel
+    width: Pixel
+    height: Pixel
+
+
+Corners = tuple[Pixel, Pixel, Pixel, Pixel]
+
+
 class BlockIn(Incoming):
     """A piece of text on an image, in pixels of the upright image."""
 
-    block_id: str | None = Field(default=None, min_length=1, max_length=100, pattern=_TEXT)
-    text: str = Field(max_length=10_000, pattern=_TEXT)
-    bbox: tuple[Pixel, Pixel, Pixel, Pixel] = Field(description="Left, top, right, bottom.")
-    field: str | None = Field(default=None, min_length=1, max_length=100, pattern=_TEXT)
-    page: int = Field(default=1, ge=1, le=10_000, description="Which page of the document it is on.")
-    confidence: Share | None = Field(default=None, description="Taken and not used: the models here make their own.")
+    block_id: BlockName | None = None
+    text: Annotated[str, Field(max_length=10_000, pattern=_TEXT)] | None = Field(
+        description="Null where there is none."
+    )
+    bbox: Annotated[Corners | BoxIn, Tagged()] = Field(
+        description="Left, top, right, bottom; or x, y, width and height. Answers have the form that was sent."
+    )
+    field: str | None = Field(
+        default=None,
+        max_length=100,
+        pattern=_TEXT,
+        description="A label of the project, in capitals or not, or a synonym of one. Null or empty for none.",
+    )
+    page: Annotated[int, Whole(1, 10_000)] | None = Field(
+        default=None, description="Which page of the document it is on; without it the first."
+    )
+    confidence: SentShare | None = Field(
+        default=None, description="Taken and not used: the models here make their own."
+    )
+
+    @property
+    def edges(self) -> Corners:
+        """Left, top, right, bottom in pixels."""
+        if isinstance(self.bbox, BoxIn):
+            return self.bbox.x, self.bbox.y, self.bbox.x + self.bbox.width, self.bbox.y + self.bbox.height
+        return self.bbox
 
 
-class SendIn(Incoming):
+class ImageIn(Incoming):
     """An image in one of three ways, and what was read on it."""
 
-    image_base64: str | None = Field(default=None, min_length=1)
+    contact_id: ContactName | None = None
+    image_base64: str | None = Field(
+        default=None,
+        min_length=1,
+        description="In base64, usual or url-safe alphabet, with or without line breaks and padding, or a data URI.",
+    )
     url: str | None = Field(default=None, min_length=1, max_length=2000)
     document: str | None = Field(
         default=None, min_length=1, max_length=300, description="Address of an image that came with feedback."
     )
     blocks: tuple[BlockIn, ...] | None = Field(default=None, max_length=MOST_BLOCKS)
+
+
+class SendIn(ImageIn):
+    """What a contact's task is made of; `contact_id` must be that of the address."""
+
+
+class ExtractIn(ImageIn):
+    """What a contact is read from."""
 
 
 class SendForm(Incoming):
@@ -151,12 +206,19 @@ class ImageForm(Incoming):
 
 
 class FeedbackIn(Incoming):
-    """What was read, and what it should be; without an image that of the contact's task is taken."""
+    """What was read, and what it should be; without an image that of the contact's task is taken.
 
+    `deleted_blocks` and `added_blocks` are taken out of, or added to, what it should be where they are not yet.
+    """
+
+    contact_id: ContactName | None = Field(default=None, description="That of the address.")
+    timestamp: MOMENT | None = Field(default=None, description="When it was given; without a time zone in UTC.")
     original_blocks: tuple[BlockIn, ...] = Field(max_length=MOST_BLOCKS)
     corrected_blocks: tuple[BlockIn, ...] = Field(max_length=MOST_BLOCKS)
+    deleted_blocks: tuple[BlockIn, ...] | None = Field(default=None, max_length=MOST_BLOCKS)
+    added_blocks: tuple[BlockIn, ...] | None = Field(default=None, max_length=MOST_BLOCKS)
     model_version: str | None = Field(default=None, min_length=1, max_length=200, pattern=_TEXT)
-    image_base64: str | None = Field(default=None, min_length=1)
+    image_base64: str | None = Field(default=None, min_length=1, description="As in `ImageIn`.")
 
 
 class InitIn(Incoming):
@@ -168,44 +230,65 @@ class InitIn(Incoming):
 class CollectIn(Incoming):
     """How to collect."""
 
-    write: bool = Field(default=False, description="Write samples and images into TRAINING_DATA_DIR as well.")
+    write: StrictBool | None = Field(
+        default=None, description="Write samples and images into TRAINING_DATA_DIR as well."
+    )
 
 
 class TrainIn(Incoming):
     """How to train."""
 
-    force: bool = Field(default=False, description="Train however few documents there are.")
+    force: StrictBool | None = Field(default=None, description="Train however few documents there are.")
 
 
 class ReasonIn(Incoming):
     """Why."""
 
-    reason: str = Field(default="by hand", max_length=500, pattern=_TEXT)
+    reason: str | None = Field(default=None, max_length=500, pattern=_TEXT)
 
 
 class ShareIn(Incoming):
     """The challenger's share of the tasks; null for that of CHALLENGER_SHARE."""
 
-    share: Share | None
+    share: SentShare | None
 
 
 class FieldIn(Incoming):
     """A field of a project."""
 
     name: str = Field(pattern=_FIELD, max_length=100)
-    aliases: tuple[Annotated[str, Field(pattern=r"^[^\s,]([^,]{0,98}[^\s,])?$")], ...] = Field(
-        default=(), max_length=50
+    aliases: tuple[Annotated[str, Field(pattern=r"^[^\s,]([^,]{0,98}[^\s,])?$")], ...] | None = Field(
+        default=None, max_length=50
     )
-    critical: bool = Field(default=False, description="A document without it is sent to a person.")
+    critical: StrictBool | None = Field(default=None, description="A document without it is sent to a person.")
 
     @model_validator(mode="after")
     def _is_printable(self) -> Self:
-        if not all(name.isprintable() for name in (self.name, *self.aliases)):
+        if not all(name.isprintable() for name in (self.name, *(self.aliases or ()))):
             raise ValueError("a name must be printable")
         return self
 
 
 # What is answered
+
+_REASONS = (
+    "Codes with what was measured, such as `low_avg_confidence: 0.62` or `missing_critical_fields: phone, email`."
+)
+_SHORT_CODES = "The same codes alone, such as `low_confidence` or `missing_fields`."
+_REASON_TEXTS = "The same as English sentences."
+
+
+class BoxOut(Outgoing):
+    """A box: its upper left corner, width and height in pixels of the upright image."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+SentBox = list[float] | BoxOut
+"""A box in the form in which the application sent its block."""
 
 
 class LabelStudioOut(Outgoing):
@@ -236,7 +319,8 @@ class TrainingOut(Outgoing):
     ready_for_training: bool
     reason: str
     min_samples_required: int
-    model_versions: list[str]
+    model_versions: int = Field(description="How many there are.")
+    versions: list[str] = Field(description="Their names, newest first.")
     running: bool
     run_id: int | None
     progress: ProgressOut | None
@@ -289,18 +373,20 @@ class SentOut(Outgoing):
 
     success: bool
     task_id: int
-    contact_id: str
+    contact_id: int | str
     created: bool
 
 
 class RecommendationOut(Outgoing):
     """A document that a person should look at."""
 
-    contact_id: str | None
+    contact_id: int | str | None
     task_id: int
     priority: int
     confidence: float
-    reasons: list[str]
+    reasons: list[str] = Field(description=_REASONS)
+    reason_codes: list[str] = Field(description=_SHORT_CODES)
+    reason_texts: list[str] = Field(description=_REASON_TEXTS)
 
 
 class RecommendationsOut(Outgoing):
@@ -361,17 +447,17 @@ class CollectedOut(Outgoing):
 class TextCorrection(Outgoing):
     """A text that was changed."""
 
-    block_id: str
+    block_id: int | str
     page: int
     original: str
     corrected: str
-    bbox: list[float]
+    bbox: SentBox
 
 
 class FieldCorrection(Outgoing):
     """A field that was changed."""
 
-    block_id: str
+    block_id: int | str
     page: int
     original_field: str | None
     corrected_field: str | None
@@ -381,36 +467,43 @@ class FieldCorrection(Outgoing):
 class MovedBlock(Outgoing):
     """A block that was moved."""
 
-    block_id: str
+    block_id: int | str
     page: int
-    bbox: list[float]
+    bbox: SentBox
 
 
 class WholeBlock(Outgoing):
     """A block that was added or deleted."""
 
-    block_id: str
+    block_id: int | str
     page: int
     text: str
     field: str | None
-    bbox: list[float]
+    bbox: SentBox
 
 
-class FeedbackOut(Outgoing):
-    """What was corrected, and what became of it."""
+class CorrectionsOut(Outgoing):
+    """What was corrected, by kind."""
 
-    feedback_id: int
-    contact_id: str
-    received_at: datetime
-    standing: Literal["training_data", "waiting", "corrections_only"]
-    problem: str
-    model_version: str | None
-    document: str | None
     text_corrections: list[TextCorrection]
     field_corrections: list[FieldCorrection]
     deleted_blocks: list[WholeBlock]
     added_blocks: list[WholeBlock]
     moved_blocks: list[MovedBlock]
+
+
+class FeedbackOut(CorrectionsOut):
+    """What was corrected, and what became of it."""
+
+    feedback_id: int
+    contact_id: int | str
+    received_at: datetime
+    timestamp: str = Field(description="When it was given, or else received, in UTC without a zone.")
+    corrections: CorrectionsOut
+    standing: Literal["training_data", "waiting", "corrections_only"]
+    problem: str
+    model_version: str | None
+    document: str | None
 
 
 class FeedbackPage(Outgoing):
@@ -483,7 +576,9 @@ class VerdictOut(Outgoing):
     should_send: bool
     priority: int
     confidence: float
-    reasons: list[str]
+    reasons: list[str] = Field(description=_REASONS)
+    reason_codes: list[str] = Field(description=_SHORT_CODES)
+    reason_texts: list[str] = Field(description=_REASON_TEXTS)
 
 
 class ContactOut(Outgoing):
@@ -503,6 +598,7 @@ class ContactOut(Outgoing):
     addresses: list[TextOut]
     others: list[TextOut]
     annotation: VerdictOut | None = None
+    contact_id: int | str | None = Field(default=None, description="As the request's body gave it.")
 
 
 class VersionsOut(Outgoing):

@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from active_learning.reasons import coded, short_code
 from ml_backend.api import learning_answers as say
 from ml_backend.api import learning_schemas as out
-from ml_backend.api.learning_requests import Call, blocks_of, blocks_of_text, decoded
+from ml_backend.api.learning_requests import (
+    Call,
+    blocks_of,
+    blocks_of_text,
+    contact_as_text,
+    corrected_blocks,
+    decoded,
+)
 from ml_backend.cards.spreadsheet import to_csv
 from ml_backend.cards.vcard import to_vcard
 from ml_backend.errors import RequestError
@@ -60,14 +68,13 @@ class Views:
         """Make a contact's task."""
         if call.body is not None:
             body: out.SendIn = call.body
-            image = SentImage(decoded(body.image_base64), body.url or "", body.document or "")
-            sent = body.blocks
-            if sum(part is not None for part in (body.image_base64, body.url, body.document)) != 1:
-                raise RequestError("There is no image, or more than one.", "Send image_base64, url or document.")
+            image, sent = _sent_image(body), body.blocks
+            as_text = contact_as_text(call.path.contact_id, body.contact_id)
         else:
-            image, sent = SentImage(call.image), blocks_of_text(call.blocks)
+            image, sent, as_text = SentImage(call.image), blocks_of_text(call.blocks), None
         blocks = None if sent is None else blocks_of(sent, "blocks")
-        done = self._services.sender.send(self._project(call), call.path.contact_id, image, blocks)
+        contact = call.path.contact_id
+        done = self._services.sender.send(self._project(call), contact, image, blocks, as_text=as_text)
         answer = out.SentOut(success=True, task_id=done.task_id, contact_id=done.contact_id, created=done.created)
         return 201 if done.created else 200, answer
 
@@ -85,7 +92,9 @@ class Views:
                     task_id=one.task_id,
                     priority=one.priority,
                     confidence=one.confidence,
-                    reasons=list(one.words),
+                    reasons=[coded(reason) for reason in one.reasons],
+                    reason_codes=[short_code(reason) for reason in one.reasons],
+                    reason_texts=list(one.words),
                 )
                 for one in found.items
             ],
@@ -93,7 +102,7 @@ class Views:
 
     def collect(self, call: Call) -> Answer:
         """Bring annotations and feedback over."""
-        found = self._services.steering.collect(self._project(call), write=call.body.write)
+        found = self._services.steering.collect(self._project(call), write=bool(call.body.write))
         return 200, out.CollectedOut(
             changed=found.changed,
             deleted=found.deleted,
@@ -106,7 +115,7 @@ class Views:
 
     def train(self, call: Call) -> Answer:
         """Have a run made."""
-        run, already = self._services.steering.train(self._project(call), forced=call.body.force)
+        run, already = self._services.steering.train(self._project(call), forced=bool(call.body.force))
         return 202, out.TriggeredOut(run_id=run.id, state=run.state, documents=run.documents, already=already)
 
     def runs(self, call: Call) -> Answer:
@@ -125,9 +134,11 @@ class Views:
             self._project(call),
             call.path.contact_id,
             blocks_of(body.original_blocks, "original_blocks"),
-            blocks_of(body.corrected_blocks, "corrected_blocks"),
+            corrected_blocks(body),
             image=decoded(body.image_base64),
             model_version=body.model_version,
+            as_text=contact_as_text(call.path.contact_id, body.contact_id),
+            said_at=_aware(body.timestamp),
         )
         return 201, say.feedback_out(taken)
 
@@ -159,14 +170,18 @@ class Views:
     def extract(self, call: Call) -> Answer:
         """Make a contact of an image."""
         query: out.ExtractQuery = call.query
-        assert call.image is not None
         project = self._services.projects.find(query.project_id)
-        found = self._services.extraction.extract(call.image, project, country=query.country)
+        body: out.ExtractIn | None = call.body
+        image = SentImage(call.image) if body is None else _sent_image(body)
+        blocks = None if body is None or body.blocks is None else blocks_of(body.blocks, "blocks")
+        data = self._services.sender.file(image)
+        read = None if blocks is None else self._services.sender.name_blocks(project, data, blocks)
+        found = self._services.extraction.extract(data, project, country=query.country, read=read)
         if query.format == "vcard":
             return 200, (VCARD, to_vcard(found.contact))
         if query.format == "csv":
             return 200, (CSV, to_csv([found.contact]))
-        return 200, say.contact_out(found.contact, found.verdict)
+        return 200, say.contact_out(found.contact, found.verdict, None if body is None else body.contact_id)
 
     def versions(self, call: Call) -> Answer:
         """List versions, and how tasks are shared."""
@@ -179,12 +194,14 @@ class Views:
 
     def promote(self, call: Call) -> Answer:
         """Let a version serve."""
-        now = self._services.steering.promote(self._project(call), call.path.version, reason=call.body.reason)
+        now = self._services.steering.promote(
+            self._project(call), call.path.version, reason=call.body.reason or "by hand"
+        )
         return 200, out.ServingOut(version=now.version, previous=now.previous)
 
     def roll_back(self, call: Call) -> Answer:
         """Let the version before serve."""
-        now = self._services.steering.roll_back(self._project(call), reason=call.body.reason)
+        now = self._services.steering.roll_back(self._project(call), reason=call.body.reason or "by hand")
         return 200, out.ServingOut(version=now.version, previous=now.previous)
 
     def share(self, call: Call) -> Answer:
@@ -204,8 +221,8 @@ class Views:
     def add_field(self, call: Call) -> Answer:
         """Give a project a field."""
         body: out.FieldIn = call.body
-        aliases = tuple(dict.fromkeys(body.aliases))
-        done = self._services.fields.add(call.path.project_id, CustomField(body.name, aliases, body.critical))
+        aliases = tuple(dict.fromkeys(body.aliases or ()))
+        done = self._services.fields.add(call.path.project_id, CustomField(body.name, aliases, bool(body.critical)))
         return 200, out.FieldChangeOut(field=_field(done.field), changed=done.changed, labels=list(done.labels))
 
     def fields(self, call: Call) -> Answer:
@@ -218,6 +235,12 @@ class Views:
     def _share_of(self, project_id: int) -> float:
         own = self._services.options.challenger_share(project_id)
         return self._share if own is None else own
+
+
+def _sent_image(body: out.ImageIn) -> SentImage:
+    if sum(part is not None for part in (body.image_base64, body.url, body.document)) != 1:
+        raise RequestError("There is no image, or more than one.", "Send image_base64, url or document.")
+    return SentImage(decoded(body.image_base64), body.url or "", body.document or "")
 
 
 def _field(field: CustomField) -> out.FieldOut:

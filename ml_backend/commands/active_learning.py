@@ -42,7 +42,7 @@ def recommendations(arguments: argparse.Namespace, settings: Settings) -> int:
         found = build_recommender(settings, store).recommendations(arguments.project, arguments.limit)
     for item in found.items:
         said = "; ".join(explain(reason, arguments.language) for reason in item.reasons)
-        contact = f" ({item.contact_id})" if item.contact_id else ""
+        contact = f" ({item.contact_id})" if item.contact_id is not None else ""
         print(f"task {item.task_id}{contact}  priority {item.priority}  reading {item.confidence:.2f}  {said}")
     print(f"{found.total_candidates} documents should be looked at.")
     return 0

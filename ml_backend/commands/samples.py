@@ -34,6 +34,12 @@ def add_commands(add: AddCommand) -> None:
     _with_project(add("collect", collect))
     parser = _with_project(add("import", import_samples))
     parser.add_argument("file", type=Path, metavar="FILE", help="samples, one JSON object a line; see the README")
+    parser.add_argument(
+        "--images",
+        default="",
+        metavar="PLACE",
+        help="folder of the samples' images, or the address of the application that their paths belong to",
+    )
     parser = _with_project(add("export", export))
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write")
 
@@ -59,12 +65,15 @@ def collect(arguments: argparse.Namespace, settings: Settings) -> int:
     from ml_backend.exchange import SampleWriter
     from ml_backend.label_studio.label_config import parse_label_config
     from ml_backend.sample_files import SampleFolder
+    from ml_backend.self_learning.contact_store import ContactStore
 
     with _services(settings) as services, tqdm(unit="annotation", file=sys.stderr) as progress:
         services.synchroniser.sync(arguments.project, compare=True)
         config = parse_label_config(services.label_studio.project(arguments.project).label_config)
         folder = SampleFolder(settings.training_data_dir)
-        writer = SampleWriter(services.learning, _images(services, settings), folder)
+        writer = SampleWriter(
+            services.learning, _images(services, settings), folder, ContactStore(services.store.engine).contacts_of
+        )
         path, tally = writer.write(arguments.project, config, lambda: _step(progress))
     print(f"{tally.done} samples are in {path}.")
     return _report(tally.problems)
@@ -80,7 +89,14 @@ def import_samples(arguments: argparse.Namespace, settings: Settings) -> int:
         config = parse_label_config(services.label_studio.project(arguments.project).label_config)
         limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
         reader = SampleReader(services.learning, SampleFolder(settings.training_data_dir), limits)
-        tally: Tally = reader.take(arguments.file, arguments.project, config, lambda: _step(progress))
+        tally: Tally = reader.take(
+            arguments.file,
+            arguments.project,
+            config,
+            lambda: _step(progress),
+            place=arguments.images,
+            fetch=_images(services, settings).fetch,
+        )
         run = services.due.check(arguments.project)
     print(
         f"{tally.done} samples were taken."

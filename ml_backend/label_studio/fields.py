@@ -69,6 +69,20 @@ def match_labels(fields: Iterable[str], labels: Sequence[Label]) -> dict[str, st
     return matches
 
 
+def label_of(name: str, labels: Sequence[Label]) -> str | None:
+    """Return the label that somebody means by a name, such as ``phone`` where the project says ``TEL``.
+
+    A label of exactly that name comes first, then what :func:`match_labels` finds.
+
+    Args:
+        name: What somebody calls a field.
+        labels: The labels of the project.
+    """
+    if any(name == label.value for label in labels):
+        return name
+    return match_labels([name], labels).get(name)
+
+
 def match_names(fields: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     """Find which of some names each field goes by, as :func:`match_labels` does.
 

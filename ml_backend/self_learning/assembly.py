@@ -90,7 +90,7 @@ def build_self_learning(
         projects,
         build_synchroniser(settings, store, label_studio) if label_studio is not None else None,
         feedback,
-        SampleWriter(learning, images, folder),
+        SampleWriter(learning, images, folder, contacts.contacts_of),
         due,
         runs,
         statuses,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ml_backend.annotation_records import Correction
@@ -24,6 +24,8 @@ class TextBlock:
         box: Where, in pixels of the upright image.
         field: Its field; ``None`` for text of no field.
         page: Which page of the document it is on, from 1.
+        numbered: Whether the application writes its name as a number.
+        sized: Whether it writes the box as a corner with width and height.
     """
 
     id: str
@@ -31,27 +33,55 @@ class TextBlock:
     box: Box
     field: str | None = None
     page: int = 1
+    numbered: bool = False
+    sized: bool = False
+
+    @property
+    def sent_id(self) -> int | str:
+        """Its name as the application writes it."""
+        return int(self.id) if self.numbered else self.id
 
     def record(self) -> dict[str, Any]:
-        """Return the block as JSON."""
-        bbox = [self.box.x0, self.box.y0, self.box.x1, self.box.y1]
-        return {"block_id": self.id, "text": self.text, "bbox": bbox, "field": self.field, "page": self.page}
+        """Return the block as JSON, as the application writes it."""
+        edges = self.box.x0, self.box.y0, self.box.x1, self.box.y1
+        bbox = box_with_size(edges) if self.sized else list(edges)
+        return {"block_id": self.sent_id, "text": self.text, "bbox": bbox, "field": self.field, "page": self.page}
 
     @staticmethod
     def of_record(record: Mapping[str, Any]) -> TextBlock:
         """Return the block that :meth:`record` has described."""
         # Older ones do not say: they are of one page.
-        page = record.get("page", 1)
-        return TextBlock(record["block_id"], record["text"], Box(*record["bbox"]), record["field"], page)
+        page, name, bbox = record.get("page", 1), record["block_id"], record["bbox"]
+        sized = isinstance(bbox, Mapping)
+        edges = (bbox["x"], bbox["y"], bbox["x"] + bbox["width"], bbox["y"] + bbox["height"]) if sized else bbox
+        numbered = isinstance(name, int)
+        return TextBlock(str(name), record["text"], Box(*edges), record["field"], page, numbered=numbered, sized=sized)
+
+
+def box_with_size(edges: Sequence[float]) -> dict[str, float]:
+    """Return a box as a corner with width and height.
+
+    Args:
+        edges: Left, top, right, bottom in pixels.
+    """
+    x0, y0, x1, y1 = edges
+    # Rounded, so that what was sent as a width comes back as the same number.
+    return {"x": x0, "y": y0, "width": round(x1 - x0, 6), "height": round(y1 - y0, 6)}
 
 
 def compare(original: Iterable[TextBlock], corrected: Iterable[TextBlock]) -> tuple[Correction, ...]:
     """Return what was changed, block by block.
 
     Blocks are the same if they have the same name, else if they cover about the same place: see
-    :func:`ml_backend.corrections.diff_regions`.
+    :func:`ml_backend.corrections.diff_regions`. Fields that differ in case alone are the same.
     """
-    return diff_regions([_region(block) for block in original], [_region(block) for block in corrected])
+    original = list(original)
+    spelt = {block.field.casefold(): block.field for block in original if block.field is not None}
+    same = [
+        replace(block, field=None if block.field is None else spelt.get(block.field.casefold(), block.field))
+        for block in corrected
+    ]
+    return diff_regions([_region(block) for block in original], [_region(block) for block in same])
 
 
 def to_result(

@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, Engine, delete, insert, select, update
 
 from ml_backend.database import lock_for_writing, reading, store_time, writing
+from ml_backend.self_learning.contact_ids import ContactId, as_sent
 from ml_backend.tables import ContactRow
 
 #: Whoever has claimed a contact for longer without making its task has died.
@@ -49,22 +50,34 @@ class ContactStore:
         with reading(self._engine) as connection:
             return connection.scalar(select(ContactRow.task_id).where(*_same(project_id, contact_id)))
 
-    def contacts_of(self, project_id: int, task_ids: Iterable[int]) -> dict[int, str]:
+    def as_text(self, project_id: int, contact_id: str) -> bool:
+        """Tell whether the application has sent a contact's name as a text; not so for one that it never sent."""
+        with reading(self._engine) as connection:
+            return bool(connection.scalar(select(ContactRow.as_text).where(*_same(project_id, contact_id))))
+
+    def contacts_of(self, project_id: int, task_ids: Iterable[int]) -> dict[int, ContactId]:
         """Return the contacts that tasks were made for, by task; tasks that nobody sent are missing."""
         wanted = list(task_ids)
-        found: dict[int, str] = {}
+        found: dict[int, ContactId] = {}
         with reading(self._engine) as connection:
             for start in range(0, len(wanted), _CHUNK):
-                chosen = select(ContactRow.task_id, ContactRow.contact_id).where(
+                chosen = select(ContactRow.task_id, ContactRow.contact_id, ContactRow.as_text).where(
                     ContactRow.project_id == project_id, ContactRow.task_id.in_(wanted[start : start + _CHUNK])
                 )
-                found |= {row.task_id: row.contact_id for row in connection.execute(chosen)}
+                found |= {
+                    row.task_id: as_sent(row.contact_id, as_text=row.as_text) for row in connection.execute(chosen)
+                }
         return found
 
-    def claim(self, project_id: int, contact_id: str) -> Claim:
+    def claim(self, project_id: int, contact_id: str, *, as_text: bool | None = None) -> Claim:
         """Ask to make a contact's task; of several that ask at the same time one may.
 
         Whoever may has :data:`CLAIM_SECONDS` for it, and ends it with :meth:`settle` or :meth:`release`.
+
+        Args:
+            project_id: The project.
+            contact_id: The contact.
+            as_text: Whether its name was sent as a text; ``None`` where nobody said, which changes nothing.
         """
         same = _same(project_id, contact_id)
         with writing(self._engine) as connection:
@@ -72,9 +85,16 @@ class ContactStore:
             now = store_time(connection)
             row = connection.execute(select(ContactRow.task_id, ContactRow.claimed_at).where(*same)).one_or_none()
             if row is None:
-                values = {"project_id": project_id, "contact_id": contact_id, "claimed_at": now}
+                values = {
+                    "project_id": project_id,
+                    "contact_id": contact_id,
+                    "claimed_at": now,
+                    "as_text": bool(as_text),
+                }
                 connection.execute(insert(ContactRow).values(values))
                 return Claim(None, mine=True)
+            if as_text is not None:
+                connection.execute(update(ContactRow).where(*same).values(as_text=as_text))
             if row.task_id is not None:
                 return Claim(row.task_id)
             if now - row.claimed_at < timedelta(seconds=CLAIM_SECONDS):

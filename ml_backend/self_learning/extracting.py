@@ -70,7 +70,14 @@ class Extraction:
         self._seconds = seconds
         self._clock = clock
 
-    def extract(self, image: bytes, project_id: int | None = None, *, country: str | None = None) -> Extracted:
+    def extract(
+        self,
+        image: bytes,
+        project_id: int | None = None,
+        *,
+        country: str | None = None,
+        read: Document | None = None,
+    ) -> Extracted:
         """Return what a card says of its owner.
 
         Args:
@@ -79,6 +86,7 @@ class Extraction:
                 weights that ship and the rules of the settings.
             country: Two letters of the country that numbers without a country code belong to; ``None`` to tell it from
                 the card, else from the project's other cards.
+            read: What stands on the image, where another engine has read it; ``None`` to have it read here.
 
         Raises:
             RequestError: If its pages take too long.
@@ -87,8 +95,8 @@ class Extraction:
         """
         lineup = self._models.lineup(project_id)
         deadline = self._clock() + self._seconds
-        documents: list[Document] = []
-        for page in page_files(image, self._limits):
+        documents: list[Document] = [] if read is None else [read]
+        for page in page_files(image, self._limits) if read is None else ():
             if documents and self._clock() >= deadline:
                 raise RequestError(
                     f"There was time for {len(documents)} pages of the document.",

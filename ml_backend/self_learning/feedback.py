@@ -11,13 +11,15 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 
 from ml_backend.annotation_records import Correction, StoredAnnotation
 from ml_backend.due import DueCheck
 from ml_backend.errors import BackendError, ImageRefusedError, LabelConfigError, NotFoundError
 from ml_backend.exchange import ImageLimits
+from ml_backend.label_studio.fields import label_of
 from ml_backend.label_studio.label_config import LabelConfig
 from ml_backend.learning_store import LearningStore
 from ml_backend.logs import get_logger
@@ -115,6 +117,8 @@ class FeedbackService:
         *,
         image: bytes | None = None,
         model_version: str | None = None,
+        as_text: bool | None = None,
+        said_at: datetime | None = None,
     ) -> Taken:
         """Keep a feedback, and make an annotation of it if that can be done within :data:`PATIENCE_SECONDS`.
 
@@ -127,6 +131,8 @@ class FeedbackService:
             corrected: What it should be; blocks of one name only.
             image: Its image file; without it the image of the contact's task is taken.
             model_version: Who had read it.
+            as_text: Whether the contact's name was sent as a text; ``None`` where nobody said.
+            said_at: When it was given, with a time zone, as the application says.
 
         Raises:
             ImageError: If the image cannot be used.
@@ -145,6 +151,8 @@ class FeedbackService:
             compare(original, corrected),
             model_version=model_version,
             image=address,
+            as_text=self._contacts.as_text(project_id, contact_id) if as_text is None else as_text,
+            said_at=said_at,
         )
         _log.info("feedback_taken", project=project_id, feedback=feedback.id, corrections=len(feedback.corrections))
         using: Future[Taken] = Future()
@@ -214,9 +222,14 @@ class FeedbackService:
             raise _WaitingError(str(error)) from error
         target = config.for_task(data).targets[0]
         blocks = [[TextBlock.of_record(each) for each in side] for side in (feedback.original, feedback.corrected)]
-        labels = {label.value for label in target.labels}
-        if unknown := sorted({block.field for block in blocks[1] if block.field is not None} - labels):
+        fields = {block.field for side in blocks for block in side if block.field is not None}
+        labels = {field: label for field in fields if (label := label_of(field, target.labels)) is not None}
+        if unknown := sorted({block.field for block in blocks[1] if block.field is not None} - set(labels)):
             raise _UnusableError(f"The project has no label {', '.join(unknown)}.")
+        blocks = [
+            [replace(b, field=None if b.field is None else labels.get(b.field, b.field)) for b in side]
+            for side in blocks
+        ]
         sizes: dict[int, tuple[int, int]] = {}
         for page in sorted({block.page for side in blocks for block in side} or {1}):
             if page not in urls:
@@ -259,7 +272,7 @@ class FeedbackService:
         """
         if feedback.image is not None:
             target = config.targets[0]
-            data = {target.value_key: target.value_of([feedback.image]), "contact_id": feedback.contact_id}
+            data = {target.value_key: target.value_of([feedback.image]), "contact_id": feedback.sent_id}
         else:
             assert task_id is not None
             data = dict(self._projects.reach().task(task_id).data)

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, RowMapping, func, insert, select, update
 
 from ml_backend.annotation_records import Correction
 from ml_backend.database import reading, writing
+from ml_backend.self_learning.contact_ids import ContactId, as_sent
 from ml_backend.tables import FeedbackRow
 
 
@@ -30,6 +31,8 @@ class Feedback:
         image: Address of the image that came along; ``None`` where none did.
         annotation_id: What was made of it to learn from; ``None`` while it waits, or where nothing can be.
         problem: Why nothing can be made of it.
+        as_text: Whether the application sent the contact's name as a text.
+        said_at: When it says that this was given, in UTC; ``None`` where it does not say.
     """
 
     id: int
@@ -43,6 +46,13 @@ class Feedback:
     image: str | None = None
     annotation_id: int | None = None
     problem: str | None = None
+    as_text: bool = False
+    said_at: datetime | None = None
+
+    @property
+    def sent_id(self) -> ContactId:
+        """The contact as the application writes it."""
+        return as_sent(self.contact_id, as_text=self.as_text)
 
 
 class FeedbackStore:
@@ -67,6 +77,8 @@ class FeedbackStore:
         *,
         model_version: str | None = None,
         image: str | None = None,
+        as_text: bool = False,
+        said_at: datetime | None = None,
     ) -> Feedback:
         """Keep a feedback; when this returns, it survives a crash."""
         values = {
@@ -78,6 +90,8 @@ class FeedbackStore:
             "corrections": [_record(item) for item in corrections],
             "model_version": model_version,
             "image": image,
+            "as_text": as_text,
+            "said_at": said_at,
         }
         with writing(self._engine) as connection:
             row = connection.execute(insert(FeedbackRow).values(values).returning(*_COLUMNS)).mappings().one()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rapidfuzz.distance import Levenshtein
@@ -17,6 +17,7 @@ from ml_backend.annotation_records import Correction
 from ml_backend.learning_store import LearningStore
 from ml_backend.self_learning.feedback_store import FeedbackStore
 from ml_backend.self_learning.scripts import script_of
+from model.bio import FIELDS
 
 #: Texts that have less in common than this were typed anew, not misread: their characters do not pair.
 LEAST_ALIKE = 0.5
@@ -173,7 +174,7 @@ class Patterns:
                 corrections = tuple(self._learning.corrections(annotation.id))
                 yield Reviewed(annotation.model_version or "", annotation.updated_at, corrections)
         for said in self._feedback.latest(project_id):
-            yield Reviewed(said.model_version or "", said.received_at, said.corrections)
+            yield Reviewed(said.model_version or "", said.received_at, tuple(map(_spelt, said.corrections)))
 
 
 def analyse(reviewed: Iterable[Reviewed], *, field: str | None = None, limit: int = 50) -> PatternReport:
@@ -237,6 +238,15 @@ def character_pairs(read: str, meant: str) -> list[tuple[str, str]] | None:
             pairs.append(one)
         ends = (code.src_end, code.dest_end)
     return pairs
+
+
+def _spelt(correction: Correction) -> Correction:
+    """Spell fields as the models do: applications may write them in lower case."""
+
+    def spelt(field: str | None) -> str | None:
+        return field.upper() if field is not None and field.upper() in FIELDS else field
+
+    return replace(correction, field_before=spelt(correction.field_before), field_after=spelt(correction.field_after))
 
 
 def _of_field(corrections: Iterable[Correction], field: str | None) -> Iterator[Correction]:

@@ -17,6 +17,7 @@ from ml_backend.predictor import ImageFetcher, ImageMemory, ModelSource, Reader,
 from ml_backend.rescoring_store import TaskImage
 from ml_backend.sample_files import SampleFolder
 from ml_backend.self_learning.blocks import TextBlock
+from ml_backend.self_learning.contact_ids import ContactId, as_sent
 from ml_backend.self_learning.contact_store import Claim, ContactStore
 from ml_backend.self_learning.paged import need_pages, upload_pages
 from ml_backend.self_learning.projects import Projects
@@ -82,12 +83,12 @@ class Sent:
 
     Attributes:
         task_id: Its number.
-        contact_id: The contact.
+        contact_id: The contact, as the application writes it.
         created: Whether it was made just now.
     """
 
     task_id: int
-    contact_id: str
+    contact_id: ContactId
     created: bool
 
 
@@ -132,7 +133,13 @@ class Sender:
         self._queue = queue
 
     def send(
-        self, project_id: int, contact_id: str, image: SentImage, blocks: Sequence[TextBlock] | None = None
+        self,
+        project_id: int,
+        contact_id: str,
+        image: SentImage,
+        blocks: Sequence[TextBlock] | None = None,
+        *,
+        as_text: bool | None = None,
     ) -> Sent:
         """Make the task of a contact, unless it has one.
 
@@ -141,14 +148,17 @@ class Sender:
             contact_id: The contact.
             image: Its image.
             blocks: What another engine has read; ``None`` to have it read here.
+            as_text: Whether the contact's name was sent as a text; ``None`` where nobody said.
 
         Raises:
             BackendError: If Label Studio or the store does not answer, or the image may not be fetched.
             ModelError: If the image cannot be used.
         """
-        claim = self._claim(project_id, contact_id)
+        claim = self._claim(project_id, contact_id, as_text)
+        text = self._contacts.as_text(project_id, contact_id) if as_text is None else as_text
+        sent_id = as_sent(contact_id, as_text=text)
         if claim.task_id is not None:
-            return Sent(claim.task_id, contact_id, created=False)
+            return Sent(claim.task_id, sent_id, created=False)
         try:
             client = self._projects.reach()
             task_id = find_task(client, project_id, "contact_id", contact_id) if claim.again else None
@@ -161,9 +171,9 @@ class Sender:
             raise
         self._contacts.settle(project_id, contact_id, task_id)
         _log.info("contact_sent", project=project_id, task=task_id, created=created)
-        return Sent(task_id, contact_id, created)
+        return Sent(task_id, sent_id, created)
 
-    def _claim(self, project_id: int, contact_id: str) -> Claim:
+    def _claim(self, project_id: int, contact_id: str, as_text: bool | None) -> Claim:
         """Return the task that the contact has, or the right to make it.
 
         Raises:
@@ -171,7 +181,7 @@ class Sender:
         """
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            claim = self._contacts.claim(project_id, contact_id)
+            claim = self._contacts.claim(project_id, contact_id, as_text=as_text)
             if claim.task_id is not None and not self._exists(claim.task_id):
                 self._contacts.release(project_id, contact_id, claim.task_id)
                 continue
@@ -190,14 +200,15 @@ class Sender:
 
     def _create(self, project_id: int, contact_id: str, image: SentImage, blocks: Sequence[TextBlock] | None) -> int:
         client, config = self._projects.reach(), self._projects.config(project_id)
-        target, data = config.targets[0], self._file(image)
-        if blocks and any(block.page > 1 for block in blocks):
-            raise RequestError("Blocks are of one image, and one names another page.", "Leave out what is not of it.")
+        target, data = config.targets[0], self.file(image)
+        _need_one_page(blocks)
         if is_paged(data):
             if blocks is not None:
-                raise RequestError("Blocks are of one image, and the document has pages.", "Leave the blocks out.")
+                raise _of_one_image()
             return self._create_of_pages(project_id, contact_id, data, config)
-        document, version = self._read(project_id, data, blocks)
+        reader = self._models.lineup(project_id).champion
+        document = reader.predict(data) if blocks is None else self.name_blocks(project_id, data, blocks)
+        version = reader.version
         url = image.url or upload(client, project_id, data)
         images = {PageId(target.image): TaskImage(url, image_key(data))}
         return self._make(project_id, contact_id, images, {PageId(target.image): document}, config, version)
@@ -248,7 +259,12 @@ class Sender:
             _log.warning("sent_task_not_noted", task=task_id, error=str(error))
         return task_id
 
-    def _file(self, image: SentImage) -> bytes:
+    def file(self, image: SentImage) -> bytes:
+        """Return the file of an image that was sent in one of three ways.
+
+        Raises:
+            BackendError: If it may not be fetched, or is not to be had.
+        """
         if image.data is not None:
             return image.data
         if image.stored:
@@ -257,18 +273,36 @@ class Sender:
             return self._images.fetch(image.url)
         raise RequestError("There is no image.", "Send a file, or name a url or a stored document.")
 
-    def _read(self, project_id: int, data: bytes, blocks: Sequence[TextBlock] | None) -> tuple[Document, str]:
-        """Return what an image says, and the version that says so.
+    def name_blocks(self, project_id: int | None, data: bytes, blocks: Sequence[TextBlock]) -> Document:
+        """Return what another engine has read on an image, with the fields that its words are.
 
-        The task has no number yet: where a challenger has a share of the tasks, this one is the champion's, until the
-        worker has scored it.
+        A task that is made of it has no number yet: where a challenger has a share of the tasks, this one is the
+        champion's, until the worker has scored it.
+
+        Args:
+            project_id: Whose champion names the fields; ``None`` for the weights that ship.
+            data: The image file.
+            blocks: What was read.
+
+        Raises:
+            RequestError: If the file or the blocks are of several pages.
+            ModelError: If the image cannot be used.
         """
-        reader = self._models.lineup(project_id).champion
-        if blocks is None:
-            return reader.predict(data), reader.version
+        if is_paged(data):
+            raise _of_one_image()
+        _need_one_page(blocks)
         picture = load_image(data, max_bytes=self._limits.max_bytes, max_pixels=self._limits.max_pixels)
-        namer: PageNamer = reader  # type: ignore[assignment]
-        return namer.extract(page_of(blocks, picture.shape[1], picture.shape[0]), picture), reader.version
+        namer: PageNamer = self._models.lineup(project_id).champion  # type: ignore[assignment]
+        return namer.extract(page_of(blocks, picture.shape[1], picture.shape[0]), picture)
+
+
+def _of_one_image() -> RequestError:
+    return RequestError("Blocks are of one image, and the document has pages.", "Leave the blocks out.")
+
+
+def _need_one_page(blocks: Sequence[TextBlock] | None) -> None:
+    if blocks and any(block.page > 1 for block in blocks):
+        raise RequestError("Blocks are of one image, and one names another page.", "Leave out what is not of it.")
 
 
 def page_of(blocks: Sequence[TextBlock], width: int, height: int) -> Page:

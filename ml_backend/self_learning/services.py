@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from active_learning.criteria import Verdict
+from active_learning.reasons import Reason
 from ml_backend.self_learning.contact_store import ContactStore
 from ml_backend.self_learning.custom_fields import CustomFields
 from ml_backend.self_learning.extracting import Extraction
@@ -27,11 +28,13 @@ class Recommended(Protocol):
     @property
     def task_id(self) -> int: ...  # noqa: D102
     @property
-    def contact_id(self) -> str | None: ...  # noqa: D102
+    def contact_id(self) -> int | str | None: ...  # noqa: D102
     @property
     def priority(self) -> int: ...  # noqa: D102 - 0 to 3, the higher the sooner
     @property
     def confidence(self) -> float: ...  # noqa: D102 - in [0, 1]
+    @property
+    def reasons(self) -> Sequence[Reason]: ...  # noqa: D102 - the most urgent first
     @property
     def words(self) -> Sequence[str]: ...  # noqa: D102 - the reasons, in plain English
 

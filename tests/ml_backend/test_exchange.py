@@ -220,3 +220,86 @@ def test_addresses_lead_nowhere_but_to_imported_images(bench: Bench, address: st
     bench.write()
     with pytest.raises(ImageFetchError, match="not that of an imported image"):
         bench.folder.fetch(address)
+
+
+EXAMPLES = json.loads((Path(__file__).parent / "api" / "application_examples.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("place", ["api/files/card.jpg", "files/card.jpg", "card.jpg"])
+def test_a_sample_of_the_application_is_taken_with_its_image_beside_it(bench: Bench, place: str) -> None:
+    path = bench.inbox / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(picture(7))
+    tally = bench.take(EXAMPLES["training_sample"])
+    assert (tally.done, tally.problems) == (1, [])
+    (head,) = bench.learning.heads(2)
+    (annotation,) = bench.learning.annotations([head.id])
+    assert annotation.task_data["contact_id"] == 123
+    assert annotation.updated_at == datetime(2025, 10, 27, 18, tzinfo=timezone.utc)
+    labels = [part["value"]["rectanglelabels"] for part in annotation.result if part["type"] == "rectanglelabels"]
+    assert labels == [["NAME"], ["COMPANY"]]
+
+
+def test_a_sample_whose_image_is_nowhere_says_where_to_put_it(bench: Bench) -> None:
+    tally = bench.take(EXAMPLES["training_sample"])
+    assert tally.done == 0
+    (problem,) = tally.problems
+    assert "/api/files/card.jpg is an address of the application" in problem
+    assert "--images" in problem
+
+
+def test_images_of_the_application_are_in_a_folder_or_behind_its_address(bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "card.jpg").write_bytes(picture(9))
+    file = bench.inbox / "samples.jsonl"
+    file.write_text(json.dumps(EXAMPLES["training_sample"]), encoding="utf-8")
+    reader = SampleReader(bench.learning, bench.folder, ImageLimits(10_000_000, 10_000_000))
+    assert reader.take(file, 2, bench.config, place=str(folder)).done == 1
+    fetched: list[str] = []
+
+    def fetch(address: str) -> bytes:
+        fetched.append(address)
+        return picture(11)
+
+    assert reader.take(file, 3, bench.config, place="http://crm.example/", fetch=fetch).done == 1
+    assert fetched == ["http://crm.example/api/files/card.jpg"]
+
+    def refuse(address: str) -> bytes:
+        raise ImageFetchError("Images are not read from there.", "Add it to ALLOWED_HOSTS.")
+
+    (problem,) = reader.take(file, 4, bench.config, place="http://crm.example/", fetch=refuse).problems
+    assert "Add it to ALLOWED_HOSTS." in problem
+
+
+def test_one_file_is_not_taken_for_two_images(bench: Bench) -> None:
+    (bench.inbox / "card.jpg").write_bytes(picture(7))
+    first, second = (EXAMPLES["training_sample"] | {"image": f"/api/{name}/card.jpg"} for name in ("a", "b"))
+    tally = bench.take(first, second, first)
+    assert tally.done == 2
+    assert "are both found as card.jpg" in tally.problems[0]
+
+
+def test_boxes_with_a_size_and_labels_in_lower_case_are_taken(bench: Bench) -> None:
+    block = {"bbox": {"x": "98", "y": 48, "width": 227, "height": 34}, "label": "name", "text": "Maria"}
+    assert bench.take(sample(blocks=[block, block | {"label": ""}])).done == 1
+    (head,) = bench.learning.heads(2)
+    (annotation,) = bench.learning.annotations([head.id])
+    drawn = [part["value"] for part in annotation.result if part["type"] == "rectanglelabels"]
+    assert [(each["rectanglelabels"], round(each["width"] * WIDTH / 100)) for each in drawn] == [
+        (["NAME"], 227),
+        ([], 227),
+    ]
+    bad = bench.take(sample(blocks=[block | {"bbox": {"x": 1, "y": 2, "width": 3}}]))
+    assert "bbox" in bad.problems[0]
+
+
+def test_a_path_that_no_image_has_stops_nothing(bench: Bench) -> None:
+    assert bench.take(sample(image="a\0b"), sample(image="."), sample()).done == 1
+
+
+def test_a_contact_is_written_as_the_application_sent_it(bench: Bench) -> None:
+    bench.annotate(5, NAME, contact_id="123")
+    writer = SampleWriter(bench.learning, bench.images, bench.folder, lambda _, tasks: dict.fromkeys(tasks, 123))
+    path, _ = writer.write(1, bench.config)
+    assert json.loads(path.read_text(encoding="utf-8"))["contact_id"] == 123

@@ -131,6 +131,7 @@ def test_a_run_that_makes_a_better_version_promotes_it_and_the_next_one_no_bette
     assert run is not None
     assert (run.state, run.version, run.decision) == ("finished", 1, "promoted")
     assert "entity F1" in (run.message or "")
+    assert "none of the project's 80 documents is like a business card" in (run.message or "")
     assert [each.version for each in bench.runs.promotions(PROJECT)] == [1]
     assert len(bench.runs.learned(PROJECT)) == bench.annotated.count
     client = bench.services.tracking.client()

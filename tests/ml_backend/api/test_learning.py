@@ -75,7 +75,8 @@ def test_status_is_told_while_label_studio_is_down(api):
         "ready_for_training": False,
         "reason": "There are 0 annotated documents of the 50 that the first run needs.",
         "min_samples_required": 50,
-        "model_versions": [],
+        "model_versions": 0,
+        "versions": [],
         "running": False,
         "run_id": None,
         "progress": None,
@@ -333,10 +334,15 @@ def test_an_application_is_told_whether_a_person_should_look_at_a_card(make_sett
         "priority": 0,
         "confidence": pytest.approx(0.9),
         "reasons": [],
+        "reason_codes": [],
+        "reason_texts": [],
     }
     client, _ = build_api(make_settings(api_token=TOKEN, critical_fields="NAME,BIRTHDAY"))
     told = ApiClient(client.test_client()).post("/extract", data=IMAGE, content_type="image/png").json["annotation"]
-    assert (told["should_send"], told["priority"], told["reasons"]) == (True, 2, ["birthday missing"])
+    assert (told["should_send"], told["priority"]) == (True, 2)
+    assert told["reasons"] == ["missing_critical_fields: birthday"]
+    assert told["reason_codes"] == ["missing_fields"]
+    assert told["reason_texts"] == ["birthday missing"]
 
 
 def test_a_card_becomes_a_vcard_and_csv(api):
