@@ -86,6 +86,10 @@ class ImageFetchError(BackendError):
     status = 502
 
 
+class FileTooLargeError(ImageFetchError):
+    """An image file of more bytes than the settings allow."""
+
+
 class ImageRefusedError(ImageFetchError):
     """An image address that the backend does not fetch from: another host, another scheme, outside the folder."""
 

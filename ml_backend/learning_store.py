@@ -34,6 +34,7 @@ class ProjectState:
         pinned_version: The registry's number of the version that it stays with; ``None`` where it follows the champion.
         rescored_version: The model version whose predictions all its open tasks have.
         sync_asked: Whether a person asked for a sync that has not happened yet.
+        predict_at: When its open tasks are next looked at for missing predictions; ``None`` stands for now.
     """
 
     id: int
@@ -43,6 +44,7 @@ class ProjectState:
     pinned_version: int | None = None
     rescored_version: str | None = None
     sync_asked: bool = False
+    predict_at: datetime | None = None
 
 
 class LearningStore:
@@ -100,6 +102,17 @@ class LearningStore:
     def set_rescored(self, project_id: int, version: str | None) -> None:
         """Note that all open tasks of a project have predictions of ``version``."""
         self._change_project(project_id, rescored_version=version)
+
+    def predict_again(self, project_id: int, at: datetime | None = None) -> None:
+        """Have a project's open tasks looked at for missing predictions at a moment; ``None`` stands for now."""
+        self._change_project(project_id, predict_at=at)
+
+    def add(self, project_id: int) -> bool:
+        """Have a project that was never heard of synced and its open tasks predicted; return whether it was new."""
+        if self.project(project_id) is not None:
+            return False
+        self._change_project(project_id, sync_asked=True)
+        return True
 
     # Annotations
 

@@ -236,7 +236,14 @@ class TaskPredictor:
         return predictions
 
     def read_again(
-        self, task: Task, config: LabelConfig, reader: Reader, known: Mapping[PageId, TaskImage], project_id: int
+        self,
+        task: Task,
+        config: LabelConfig,
+        reader: Reader,
+        known: Mapping[PageId, TaskImage],
+        project_id: int,
+        *,
+        fits: Callable[[int], bool] = lambda _left: True,
     ) -> dict[PageId, Document]:
         """Return what the pages of a task say, without fetching and reading those that were read before.
 
@@ -246,29 +253,39 @@ class TaskPredictor:
             reader: Makes the documents.
             known: Which files its images were.
             project_id: Its project.
+            fits: Called before each page that is to be fetched, with how many of those were fetched before, and
+                returns whether there is time for it.
 
         Raises:
             NoImageError: If it has no image.
             TooManyPagesError: If it has more pages than a document may have.
+            TimeUpError: If there is no time for all pages.
             BackendError: If one cannot be fetched, or must not be.
             ModelError: If none can be used, or an engine fails.
         """
         documents: dict[PageId, Document] = {}
         seen: dict[PageId, TaskImage] = {}
         broken: ImageError | None = None
-        for page, url in self.pages(task, config).items():
-            image = known.get(page)
-            document = reader.revisit(image.image_key) if image is not None and image.url == url else None
-            if document is None:
-                data = self.fetch(url, task.id)
-                try:
-                    document = self._read(data, reader)
-                except ImageError as error:
-                    broken = self._broken(error, task, page, config)
-                    continue
-                seen[page] = TaskImage(url, image_key(data))
-            documents[page] = document
-        self._remember(seen, task, project_id)
+        pages = self.pages(task, config)
+        fetched = 0
+        try:
+            for page, url in pages.items():
+                image = known.get(page)
+                document = reader.revisit(image.image_key) if image is not None and image.url == url else None
+                if document is None:
+                    if not fits(fetched):
+                        raise TimeUpError(len(documents), len(pages))
+                    fetched += 1
+                    data = self.fetch(url, task.id)
+                    try:
+                        document = self._read(data, reader)
+                    except ImageError as error:
+                        broken = self._broken(error, task, page, config)
+                        continue
+                    seen[page] = TaskImage(url, image_key(data))
+                documents[page] = document
+        finally:
+            self._remember(seen, task, project_id)
         if broken is not None and not documents:
             raise broken
         return documents

@@ -1,4 +1,4 @@
-"""What rescoring keeps: which file each task's image is, and how far the open tasks were scored."""
+"""What predicting open tasks keeps: which file each task's image is, and how far the tasks are predicted."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, case, select, update
 
 from ml_backend.database import reading, upsert, writing
 from ml_backend.label_studio.label_config import PageId
 from ml_backend.tables import RescoringRow, TaskImageRow
+from ml_backend.words import keep
 
 # SQLite takes no more parameters in one statement than some builds allow (999).
 _CHUNK = 500
@@ -31,13 +32,18 @@ class TaskImage:
 
 @dataclass(frozen=True, slots=True)
 class Rescoring:
-    """How far a project's open tasks were scored with a version.
+    """How far a project's open tasks are predicted by a version.
 
     Attributes:
-        version: The model version, as predictions carry it.
-        started_at: When it began.
-        finished_at: When the last open task was done; ``None`` until then.
-        pushed: How many predictions were pushed.
+        version: The model version, as predictions carry it; empty while it is not known.
+        started_at: When the latest batch of tasks was begun, or since when there is the problem.
+        finished_at: When the last of them was done; ``None`` until then.
+        pushed: How many predictions of the batch were pushed.
+        open_tasks: How many open tasks Label Studio had when it was last asked.
+        lacking: How many of them lacked a prediction of the version, less what was pushed since.
+        checked_at: When it was last asked; ``None`` for never.
+        problem: Why none of them can be predicted, in one word; ``None`` where they can.
+        problem_text: The same in a sentence.
     """
 
     project_id: int
@@ -45,6 +51,11 @@ class Rescoring:
     started_at: datetime
     finished_at: datetime | None
     pushed: int
+    open_tasks: int = 0
+    lacking: int = 0
+    checked_at: datetime | None = None
+    problem: str | None = None
+    problem_text: str | None = None
 
 
 class RescoringStore:
@@ -110,16 +121,64 @@ class RescoringStore:
 
     def rescoring(self, project_id: int) -> Rescoring | None:
         """Return the latest rescoring of a project, ``None`` where there was none."""
+        return self.rescorings(project_id).get(project_id)
+
+    def rescorings(self, project_id: int | None = None) -> dict[int, Rescoring]:
+        """Return the latest rescoring of a project, or of each; projects without one are missing."""
+        chosen = select(*RescoringRow.__table__.columns)
+        if project_id is not None:
+            chosen = chosen.where(RescoringRow.project_id == project_id)
         with reading(self._engine) as connection:
-            chosen = select(*RescoringRow.__table__.columns).where(RescoringRow.project_id == project_id)
-            row = connection.execute(chosen).mappings().one_or_none()
-        if row is None:
-            return None
-        return Rescoring(**row)
+            rows = connection.execute(chosen.order_by(RescoringRow.project_id)).mappings().all()
+        return {row["project_id"]: Rescoring(**row) for row in rows}
+
+    def note_checked(
+        self,
+        project_id: int,
+        version: str,
+        *,
+        open_tasks: int = 0,
+        lacking: int = 0,
+        problem: str | None = None,
+        problem_text: str | None = None,
+    ) -> Rescoring:
+        """Note how many open tasks there are, and how many of them lack a version's prediction, or why none gets one.
+
+        Args:
+            project_id: The project.
+            version: The version that serves; empty where that is not known.
+            open_tasks: How many open tasks there are.
+            lacking: How many of them lack the version's prediction.
+            problem: Why none of them can be predicted, in one word.
+            problem_text: The same in a sentence.
+        """
+        now = datetime.now(timezone.utc)
+        before = self.rescoring(project_id)
+        row: dict[str, object] = {
+            "project_id": project_id,
+            "version": version,
+            "open_tasks": open_tasks,
+            "lacking": lacking,
+            "checked_at": now,
+            "problem": problem,
+            "problem_text": None if problem_text is None else keep(problem_text),
+        }
+        if before is None or before.version != version or before.problem != problem:
+            row |= {"started_at": now, "finished_at": None, "pushed": 0}
+        with writing(self._engine) as connection:
+            if before is None or "pushed" in row:
+                upsert(connection, RescoringRow, [row])
+            else:
+                same = RescoringRow.project_id == project_id
+                connection.execute(update(RescoringRow).where(same).values(**row))
+        found = self.rescoring(project_id)
+        assert found is not None
+        return found
 
     def count_pushed(self, project_id: int, version: str, pushed: int) -> bool:
         """Add to what was pushed; return whether ``version`` is still the one to score with."""
-        return self._change(project_id, version, pushed=RescoringRow.pushed + pushed)
+        left = case((RescoringRow.lacking > pushed, RescoringRow.lacking - pushed), else_=0)
+        return self._change(project_id, version, pushed=RescoringRow.pushed + pushed, lacking=left)
 
     def finish_rescoring(self, project_id: int, version: str) -> bool:
         """Note that all open tasks are scored; return whether ``version`` is still the one to score with."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ml_backend.batch_reading import FETCH_AHEAD, Pace, PageAddress, PagesAhead
-from ml_backend.errors import BackendError, ImageFetchError, ImageRefusedError, LabelConfigError
+from ml_backend.errors import BackendError, FileTooLargeError, ImageFetchError, ImageRefusedError, LabelConfigError
 from ml_backend.interactive import DrawnRegions
 from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
 from ml_backend.label_studio.records import Task
@@ -28,7 +28,7 @@ from ml_backend.predictor import (
 )
 from ml_backend.self_learning.services import SelfLearning
 from ml_backend.store import Store
-from model.errors import EngineError, ImageError, ModelError
+from model.errors import EngineError, ImageError, ImageTooLargeError, ModelError
 
 Answer = JsonObject | list[JsonObject]
 """One element of ``results``: a prediction, a list of two of different versions, or an empty list."""
@@ -37,6 +37,8 @@ _log = get_logger(__name__)
 
 # The most special first.
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (ImageTooLargeError, "too_large"),
+    (FileTooLargeError, "too_large"),
     (ImageError, "image"),
     (EngineError, "engine"),
     (ModelError, "model"),

@@ -89,7 +89,8 @@ class ProjectRow(Base):
 
     ``cursor`` is the latest ``updated_at`` of an annotation seen, as Label Studio wrote it; ``compared_at`` is when all
     numbers of annotations were last compared, which is how deletions are found. ``rescored_version`` is the model
-    version whose predictions all open tasks have.
+    version whose predictions all open tasks had when they were last finished. ``predict_at`` is when the open tasks
+    are next looked at for missing predictions; ``None`` stands for now.
     """
 
     __tablename__ = "projects"
@@ -101,6 +102,7 @@ class ProjectRow(Base):
     pinned_version: Mapped[int | None] = mapped_column(Integer)
     rescored_version: Mapped[str | None] = mapped_column(String(200))
     sync_asked: Mapped[bool] = mapped_column(default=False)
+    predict_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class AnnotationRow(Base):
@@ -249,7 +251,12 @@ class TaskImageRow(Base):
 
 
 class RescoringRow(Base):
-    """How far a project's open tasks were scored with a version."""
+    """How far a project's open tasks were predicted by a version.
+
+    ``started_at``, ``finished_at`` and ``pushed`` are about the latest batch of tasks. ``open_tasks`` and ``lacking``
+    are how many open tasks Label Studio had at ``checked_at`` and how many of these lacked the version's prediction,
+    less what was pushed since. ``problem`` is why none of them can be predicted, in one word.
+    """
 
     __tablename__ = "rescorings"
 
@@ -258,6 +265,25 @@ class RescoringRow(Base):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     pushed: Mapped[int] = mapped_column(Integer)
+    open_tasks: Mapped[int] = mapped_column(Integer, default=0)
+    lacking: Mapped[int] = mapped_column(Integer, default=0)
+    checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    problem: Mapped[str | None] = mapped_column(String(32))
+    problem_text: Mapped[str | None] = mapped_column(Text)
+
+
+class TaskFailureRow(Base):
+    """An open task that could not be predicted, why (``reason`` in one word), and when it is tried again."""
+
+    __tablename__ = "task_failures"
+
+    project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    task_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    reason: Mapped[str] = mapped_column(String(32))
+    message: Mapped[str] = mapped_column(Text)
+    tries: Mapped[int] = mapped_column(Integer)
+    failed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    retry_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class PanelActionRow(Base):

@@ -1,4 +1,4 @@
-"""What rescoring asks of Label Studio."""
+"""What predicting open tasks asks of Label Studio."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from ml_backend.label_studio.client import Sampling
-from ml_backend.label_studio.records import Prediction, Project, Task
+from ml_backend.label_studio.records import MlBackend, Prediction, Project, Task
 
 
 class TaskBoard(Protocol):
-    """What rescoring asks of Label Studio; :class:`ml_backend.label_studio.client.LabelStudio` is one.
+    """What predicting open tasks asks of Label Studio; :class:`ml_backend.label_studio.client.LabelStudio` is one.
 
     Every method raises :class:`ml_backend.errors.BackendError` if Label Studio does not answer or refuses.
     """
@@ -27,6 +27,14 @@ class TaskBoard(Protocol):
 
     def open_ids(self, project_id: int, *, lacking: str | None = None) -> Iterator[int]:
         """Go through the open tasks that lack a version's prediction."""
+        ...
+
+    def open_count(self, project_id: int, *, lacking: str | None = None) -> int:
+        """Return how many open tasks lack a version's prediction."""
+        ...
+
+    def ml_backends(self, project_id: int) -> list[MlBackend]:
+        """Return the backends that a project is connected to."""
         ...
 
     def open_tasks(self, project_id: int, task_ids: Sequence[int], *, lacking: str | None = None) -> Iterator[Task]:

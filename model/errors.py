@@ -15,6 +15,10 @@ class ImageError(ModelError):
     """An image that cannot be used: broken, of an unknown format, too large."""
 
 
+class ImageTooLargeError(ImageError):
+    """An image, or a document, of more bytes, pixels or pages than the settings allow."""
+
+
 class EngineError(ModelError):
     """An OCR engine that cannot be built or run, for example because its model files are missing."""
 

@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ExifTags import Base as ExifTag
 
 from model.document import Polygon
-from model.errors import ImageError
+from model.errors import ImageError, ImageTooLargeError
 from model.words import say
 
 RgbImage: TypeAlias = NDArray[np.uint8]
@@ -71,7 +71,7 @@ def load_image(data: bytes, *, max_bytes: int, max_pixels: int) -> RgbImage:
         ImageError: If the file is too large, of another format, or broken.
     """
     if len(data) > max_bytes:
-        raise ImageError(
+        raise ImageTooLargeError(
             say("The image file has more than {max_bytes} bytes, the limit (MAX_IMAGE_BYTES).", max_bytes=max_bytes)
         )
     with warnings.catch_warnings():
@@ -79,7 +79,7 @@ def load_image(data: bytes, *, max_bytes: int, max_pixels: int) -> RgbImage:
         warnings.simplefilter("ignore")
         image = _open(data)
         if image.width * image.height > max_pixels:
-            raise ImageError(
+            raise ImageTooLargeError(
                 say(
                     "The image has {width} × {height} pixels; the limit is {max_pixels} (MAX_IMAGE_PIXELS).",
                     width=image.width,
@@ -151,7 +151,7 @@ def _open(data: bytes) -> Image.Image:
             raise ImageError(say("The file is a PDF and no image: have it split into pages.")) from error
         raise ImageError(say("The file is no PNG, JPEG, WebP, TIFF or BMP image.")) from error
     except Image.DecompressionBombError as error:
-        raise ImageError(say("The image has far too many pixels to be decoded safely.")) from error
+        raise ImageTooLargeError(say("The image has far too many pixels to be decoded safely.")) from error
     except _DECODER_ERRORS as error:
         raise ImageError(say("The image file is broken: {kind}.", kind=type(error).__name__)) from error
 

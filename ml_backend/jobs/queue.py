@@ -12,7 +12,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry as RedisRetry
-from rq import Queue, Retry
+from rq import Queue, Retry, Worker
 from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.scheduler import RQScheduler
@@ -167,14 +167,32 @@ class JobQueue:
         return self._add(TRAINING_QUEUE, _TRAIN, (run_id,), name, what, timeout=TRAINING_TIMEOUT_SECONDS)
 
     def enqueue_rescoring(self, project_id: int) -> bool:
-        """Have it seen to that a project's open tasks are scored by who serves it; return whether that was added."""
-        name, what = f"rescore-{project_id}", f"rescore project {project_id}"
-        return self._add(RESCORING_QUEUE, _RESCORE, (project_id,), name, what)
+        """Have it seen to that a project's open tasks are predicted; return whether that was added.
 
-    def enqueue_chunk(self, project_id: int, version: str, chunk: str) -> bool:
-        """Have a part of a rescoring done; return whether that was added."""
-        name, what = f"rescore-{project_id}-{chunk}", f"rescore part {chunk} of project {project_id}"
-        return self._add(RESCORING_QUEUE, _RESCORE_CHUNK, (project_id, version, chunk), name, what, retry=True)
+        To look takes a moment, so that it need not wait behind the parts of other projects.
+        """
+        name, what = f"rescore-{project_id}", f"look at the open tasks of project {project_id}"
+        return self._add(RESCORING_QUEUE, _RESCORE, (project_id,), name, what, first=True)
+
+    def enqueue_chunk(self, project_id: int, version: str, chunk: str, *, first: bool = False) -> bool:
+        """Have a part of a project's open tasks predicted; return whether that was added.
+
+        Args:
+            project_id: The project.
+            version: The version that predicts.
+            chunk: The part.
+            first: Whether it goes before the parts of other projects, since it is short.
+        """
+        name, what = f"rescore-{project_id}-{chunk}", f"predict part {chunk} of project {project_id}"
+        job = (project_id, version, chunk)
+        return self._add(RESCORING_QUEUE, _RESCORE_CHUNK, job, name, what, retry=True, first=first)
+
+    def rescoring_workers(self) -> int:
+        """Return how many workers look into the queue of parts."""
+        try:
+            return Worker.count(queue=self._queues[RESCORING_QUEUE])
+        except RedisError as error:
+            raise unreachable(error) from error
 
     def enqueue_finish(self, project_id: int, version: str) -> bool:
         """Have a rescoring ended whose parts are all done; return whether that was added."""
@@ -210,12 +228,14 @@ class JobQueue:
         timeout: int = JOB_TIMEOUT_SECONDS,
         failure_ttl: int = _ASKED_AGAIN_TTL_SECONDS,
         retry: bool = False,
+        first: bool = False,
     ) -> bool:
         def add() -> None:
             self._queues[queue].enqueue_call(
                 function,
                 args=arguments,
                 job_id=job_id,
+                at_front=first,
                 unique=True,
                 timeout=timeout,
                 # Nothing reads the result, and a job that is kept would block its successor.

@@ -131,6 +131,10 @@ class LabelStudio:
         """Go through the numbers of the tasks that nobody has annotated; of those alone that lack a version."""
         return open_tasks.open_ids(self.session, project_id, lacking=lacking)
 
+    def open_count(self, project_id: int, *, lacking: str | None = None) -> int:
+        """Return how many tasks nobody has annotated; of those alone that lack a version's prediction."""
+        return open_tasks.open_count(self.session, project_id, lacking=lacking)
+
     def open_tasks(self, project_id: int, task_ids: Sequence[int], *, lacking: str | None = None) -> Iterator[Task]:
         """Go through those of the given tasks that nobody has annotated, or that lack a version's prediction too."""
         return open_tasks.open_tasks(self.session, project_id, task_ids, lacking=lacking)

@@ -18,7 +18,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from ml_backend.errors import ImageFetchError, ImageRefusedError
+from ml_backend.errors import FileTooLargeError, ImageFetchError, ImageRefusedError
 from model.words import say
 
 
@@ -88,9 +88,9 @@ def _body(chunks: Iterable[bytes], headers: Mapping[str, str], max_bytes: int) -
     return bytes(body)
 
 
-def too_large(max_bytes: int) -> ImageFetchError:
+def too_large(max_bytes: int) -> FileTooLargeError:
     """Return the error for a file above the limit."""
-    return ImageFetchError(
+    return FileTooLargeError(
         say("The image is larger than {max_bytes:,} bytes.", max_bytes=max_bytes),
         say("Raise MAX_IMAGE_BYTES if it is meant to be."),
     )

@@ -38,6 +38,19 @@ def open_ids(session: Session, project_id: int, *, lacking: str | None = None) -
         after = max(int(raw["id"]) for raw in found)
 
 
+def open_count(session: Session, project_id: int, *, lacking: str | None = None) -> int:
+    """Return how many open tasks a project has; of those alone that lack a version's prediction.
+
+    Raises:
+        BackendError: If Label Studio does not answer or refuses.
+    """
+    answer = _asked(session, project_id, _open(lacking), 1, include="id")
+    total = answer.get("total")
+    if not isinstance(total, int):
+        raise LabelStudioError(say("Label Studio did not count the open tasks: its answer is not what it sends."))
+    return total
+
+
 def open_tasks(
     session: Session, project_id: int, task_ids: Sequence[int], *, lacking: str | None = None
 ) -> Iterator[Task]:
@@ -88,6 +101,12 @@ def _open(lacking: str | None) -> list[dict[str, Any]]:
 def _ask(
     session: Session, project_id: int, conditions: list[dict[str, Any]], size: int, *, include: str
 ) -> list[dict[str, Any]]:
+    return [dict(raw) for raw in _asked(session, project_id, conditions, size, include=include)["tasks"]]
+
+
+def _asked(
+    session: Session, project_id: int, conditions: list[dict[str, Any]], size: int, *, include: str
+) -> dict[str, Any]:
     query = json.dumps({"filters": {"conjunction": "and", "items": conditions}, "ordering": ["tasks:id"]})
     # The address of an image is wanted as it was imported, not resolved to one that expires.
     options = {"fields": "task_only", "include": include, "page_size": size, "page": 1, "resolve_uri": "false"}
@@ -95,7 +114,7 @@ def _ask(
     answer = session.read(say("list the open tasks"), lambda: session.request("GET", "api/tasks/", params=asked))
     if not isinstance(answer, dict) or not isinstance(answer.get("tasks"), list):
         raise LabelStudioError(say("Label Studio did not list the open tasks: its answer is not what it sends."))
-    return [dict(raw) for raw in answer["tasks"]]
+    return answer
 
 
 def _condition(column: str, operator: str, kind: str, value: object) -> dict[str, Any]:

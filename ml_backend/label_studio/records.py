@@ -115,6 +115,7 @@ class MlBackend:
 
     Attributes:
         state: ``CO`` connected, ``DI`` disconnected, ``ER`` error, and others.
+        model_version: The version that the backend announced when it was last asked.
     """
 
     id: int
@@ -124,6 +125,7 @@ class MlBackend:
     is_interactive: bool
     state: str
     error: str
+    model_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,7 @@ def ml_backend_of(raw: Mapping[str, Any]) -> MlBackend:
         is_interactive=bool(raw.get("is_interactive")),
         state=str(raw.get("state") or ""),
         error=raw.get("error_message") or "",
+        model_version=str(raw.get("model_version") or ""),
     )
 
 
