@@ -15,11 +15,14 @@ _settings = Settings()
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 workers = _settings.web_workers
 # Threads: predictions take turns at the models, and a webhook or a /health must find a thread free while they wait.
-worker_class = "gthread"
+# A request gets its thread when all of it has come: silent and slow clients hold none.
+worker_class = "ml_backend.buffering_worker.BufferingWorker"
 threads = _settings.web_threads
+# Each is a file descriptor, of which a process has 1,024 by default; models and temporary files need some too.
+worker_connections = 512
 # Each process loads its own models after the fork: ONNX Runtime's and torch's threads do not survive one.
 preload_app = False
-# Label Studio waits 100 s for a prediction. With gthread this limit is for a process that hangs as a whole, and for
+# Label Studio waits 100 s for a prediction. With threads this limit is for a process that hangs as a whole, and for
 # its start, in which the models are loaded.
 timeout = 180
 graceful_timeout = 30

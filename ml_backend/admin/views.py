@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from ml_backend.admin.entrance import Entrance, check_form, form_secret, prepare, seal
 from ml_backend.admin.language import LANGUAGE_COOKIE, LANGUAGES, Speaker, speaker_of
 from ml_backend.admin.parts import Panel
+from ml_backend.api.limits import MAX_FORM_BYTES
 from ml_backend.errors import BackendError
 from ml_backend.logs import get_logger
 from ml_backend.words import say
@@ -20,8 +21,6 @@ from model.errors import ModelError
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "panel-theme"
-#: Forms of the panel are small; the largest holds a reason for a promotion.
-MAX_FORM_BYTES = 64 * 1024
 
 _FOLDER = Path(__file__).parent
 _OPEN = frozenset({"panel.login", "panel.log_in", "panel.static", "panel.set_language", "panel.set_theme"})

@@ -8,6 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from ml_backend.api.events import write_down
+from ml_backend.api.limits import MAX_EVENT_BYTES, MAX_HINT_BYTES
 from ml_backend.api.schemas import parse_batch, parse_event, project_number, read_json
 from ml_backend.auth import WEBHOOK_SECRET_HEADER, Credentials
 from ml_backend.errors import CredentialsError, LabelConfigError, RequestError
@@ -15,12 +16,6 @@ from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.logs import get_logger
 from ml_backend.services import Services
 from ml_backend.store import START_TRAINING, HintOutcome
-
-#: Label Studio sends all selected tasks in one request, about a kilobyte each.
-MAX_REQUEST_BYTES = 64 * 1024 * 1024
-MAX_EVENT_BYTES = 16 * 1024 * 1024
-#: «Start training» brings the project along, but no annotation.
-MAX_HINT_BYTES = 1024 * 1024
 
 _log = get_logger(__name__)
 

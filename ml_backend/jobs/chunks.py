@@ -15,9 +15,10 @@ from functools import partial
 
 from redis.exceptions import RedisError
 from rq.exceptions import NoSuchJobError
-from rq.job import Job, JobStatus
+from rq.job import JobStatus
 
-from ml_backend.jobs.queue import SERIALIZER, JobQueue, unreachable
+from ml_backend.jobs.queue import JobQueue, unreachable
+from ml_backend.jobs.registered import RegisteredJob
 
 #: A part whose worker has given no sign of life for so long is given to another. Longer than one task may take.
 LEASE_SECONDS = 60
@@ -161,7 +162,7 @@ class Chunks:
 
     def _waits(self, project_id: int, name: str) -> bool:
         try:
-            job = Job.fetch(f"rescore-{project_id}-{name}", connection=self._redis, serializer=SERIALIZER)
+            job = RegisteredJob.fetch(f"rescore-{project_id}-{name}", connection=self._redis)
         except NoSuchJobError:
             return False
         status = job.get_status()

@@ -26,7 +26,9 @@ class LivelyWorker(Traced, SimpleWorker):  # type: ignore[misc]
     """
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Do a job, and give signs of life until it is done."""
+        """Do a job, and give signs of life until it is done; one that is none of ours is refused."""
+        if self.refused(job, queue):
+            return
         execution = self.prepare_execution(job)
         done = threading.Event()
         beats = threading.Thread(target=self._beat, args=(job, execution, done), name="job-heartbeat", daemon=True)

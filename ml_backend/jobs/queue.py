@@ -12,26 +12,28 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry as RedisRetry
-from rq import Queue, Retry, Worker
+from rq import Retry, Worker
 from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.job import Job, JobStatus
-from rq.scheduler import RQScheduler
-from rq.serializers import JSONSerializer
 from structlog.contextvars import get_contextvars
 
 from ml_backend.errors import BackendError
+from ml_backend.jobs.registered import (
+    QUEUE_NAME,
+    RESCORING_QUEUE,
+    SERIALIZER,
+    SYNC_QUEUE,
+    TRAINING_QUEUE,
+    RegisteredJob,
+    RegisteredScheduler,
+    registered_queue,
+)
 from ml_backend.words import say
 
-QUEUE_NAME = "scoring"
-SYNC_QUEUE = "sync"
-RESCORING_QUEUE = "rescoring"
-TRAINING_QUEUE = "training"
 #: The queues of each kind of work, the most urgent first. Only scoring needs models.
 WORK = {"sync": (SYNC_QUEUE,), "scoring": (QUEUE_NAME, RESCORING_QUEUE)}
 #: What a worker looks into that does all of it.
 WORKER_QUEUES = tuple(name for names in WORK.values() for name in names)
-#: RQ's default is pickle, with which whoever may write to Redis may run any code in the worker.
-SERIALIZER = JSONSerializer
 
 #: Label Studio or an image host that is down for a while is worth waiting for; seconds between the tries.
 RETRY_SECONDS = (10, 60, 300)
@@ -46,8 +48,8 @@ SEARCH_TIMEOUT_SECONDS = 3600
 FAILURE_TTL_SECONDS = 600
 #: A job that is said to wait, and is found in no queue for so long, went down with the worker that had just taken it.
 _LOST_SECONDS = 30
-#: So often, at most, all workers together look for jobs whose worker has died.
-_RECOVERY_SECONDS = 10
+#: So often, at most, all workers together look for jobs whose worker has died, or whose time has come.
+_RECOVERY_SECONDS = 5
 #: The ticker asks again for what the store says is due: no need to remember long that it failed.
 _ASKED_AGAIN_TTL_SECONDS = 10
 
@@ -82,20 +84,19 @@ class JobQueue:
     def __init__(self, connection: Redis) -> None:
         self.connection = connection
         names = (*WORKER_QUEUES, TRAINING_QUEUE)
-        self._queues = {name: Queue(name, connection=connection, serializer=SERIALIZER) for name in names}
+        self._queues = {name: registered_queue(name, connection) for name in names}
 
     def recover(self) -> None:
         """Free the jobs of workers that died: those that may be tried again are, the others may be added anew.
 
-        RQ's scheduler dies with the worker that has forked it, and another worker may not look for ten minutes: what it
-        would have put into queues is put there.
+        What RQ's scheduler would put into queues is put there: no process of its own is needed for that.
         """
         try:
             if not self.connection.set("recovery", 1, nx=True, ex=_RECOVERY_SECONDS):
                 return
             for queue in self._queues.values():
                 queue.started_job_registry.cleanup()
-            scheduler = RQScheduler(self._queues.values(), connection=self.connection, serializer=SERIALIZER)
+            scheduler = RegisteredScheduler(self._queues.values(), connection=self.connection, serializer=SERIALIZER)
             if scheduler.acquire_locks():
                 scheduler.enqueue_scheduled_jobs()
                 scheduler.release_locks()
@@ -262,10 +263,14 @@ class JobQueue:
     def _forget_lost(self, queue: str, job_id: str) -> bool:
         """Remove a job that says it waits, although a worker that was killed at once had taken it out of its queue."""
         try:
-            job = Job.fetch(job_id, connection=self.connection, serializer=SERIALIZER)
+            job = RegisteredJob.fetch(job_id, connection=self.connection)
         except NoSuchJobError:
             # A sign of life that came after its end may have left its key.
             self.connection.delete(Job.key_for(job_id))
+            return True
+        if job.refusal(queue) is not None:
+            # None of ours: it must not keep the real job of that name from its queue.
+            job.discard(queue)
             return True
         waited = (datetime.now(timezone.utc) - job.enqueued_at).total_seconds() if job.enqueued_at else 0.0
         if waited < _LOST_SECONDS or job.get_status() != JobStatus.QUEUED:
@@ -277,7 +282,7 @@ class JobQueue:
 
 
 def kind_of(job: Job) -> str:
-    """Return what a job does, in one word: the name of its function."""
+    """Return what a registered job does, in one word: the name of its function."""
     return str(job.func_name).rpartition(".")[2]
 
 

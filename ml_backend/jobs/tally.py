@@ -61,6 +61,10 @@ class JobTally:
         seconds: Mapping[bytes, bytes] = self._redis.hgetall(_SECONDS)  # type: ignore[assignment]
         found = {}
         for name, count in counts.items():
-            kind, _, outcome = name.decode().partition(" ")
-            found[kind, outcome] = JobCount(int(count), float(seconds.get(name, 0)))
+            try:
+                kind, _, outcome = name.decode().partition(" ")
+                found[kind, outcome] = JobCount(int(count), float(seconds.get(name, 0)))
+            except ValueError:
+                # Written by somebody else: it must not keep the other numbers from Prometheus.
+                _log.warning("job_count_unreadable", name=repr(name)[:100])
         return found

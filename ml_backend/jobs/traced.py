@@ -10,11 +10,14 @@ from rq import Worker
 from structlog.contextvars import bound_contextvars
 
 from ml_backend.jobs.queue import kind_of
+from ml_backend.jobs.registered import RegisteredJob, RegisteredOnly
 from ml_backend.jobs.tally import JobTally
 
 
-class Traced:
+class Traced(RegisteredOnly):
     """What workers of every kind do around a job."""
+
+    job_class = RegisteredJob
 
     connection: Redis
 
@@ -34,3 +37,8 @@ class Traced:
 
 class TracedWorker(Traced, Worker):  # type: ignore[misc]
     """RQ's worker that forks for each job."""
+
+    def execute_job(self, job: Any, queue: Any) -> None:
+        """Do a job in a process of its own; one that is none of ours is refused before that."""
+        if not self.refused(job, queue):
+            super().execute_job(job, queue)

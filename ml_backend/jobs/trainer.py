@@ -12,9 +12,10 @@ import sys
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue, Worker
+from rq import Worker
 
 from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, QueueError
+from ml_backend.jobs.registered import registered_queue
 from ml_backend.jobs.traced import TracedWorker
 from ml_backend.logs import configure_logging, get_logger
 from ml_backend.settings import Settings
@@ -31,7 +32,7 @@ def build_trainer(connection: Redis) -> Worker:
     Args:
         connection: Redis; without a limit on waiting, since the trainer waits for runs.
     """
-    queue = Queue(TRAINING_QUEUE, connection=connection, serializer=SERIALIZER)
+    queue = registered_queue(TRAINING_QUEUE, connection)
     return TracedWorker([queue], connection=connection, serializer=SERIALIZER)
 
 

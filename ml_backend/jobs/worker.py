@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue
 
 from ml_backend.assembly import build_sync_services, build_worker_services
 from ml_backend.errors import BackendError
 from ml_backend.jobs import label_errors, rescoring, scoring, sync, tidying
 from ml_backend.jobs.lively_worker import LivelyWorker
 from ml_backend.jobs.queue import SERIALIZER, WORK, WORKER_QUEUES, QueueError
+from ml_backend.jobs.registered import registered_queue
 from ml_backend.logs import configure_logging, get_logger
 from ml_backend.settings import Settings
 from model.errors import ModelError
@@ -32,14 +32,13 @@ def build_worker(connection: Redis, queues: Sequence[str] = WORKER_QUEUES) -> Li
     """Return a worker that runs jobs in this very process.
 
     RQ's usual worker forks for every job. ONNX Runtime's and torch's threads do not survive a fork, so each job would
-    have to load the models again; here they are loaded once. RQ's scheduler, which brings back jobs to be tried again,
-    is a fork too, but never touches a model.
+    have to load the models again; here they are loaded once. Jobs to be tried again are brought back by the ticker.
 
     Args:
         connection: Redis; without a limit on waiting, since the worker waits for jobs.
         queues: What it looks into, the most urgent first.
     """
-    found = [Queue(name, connection=connection, serializer=SERIALIZER) for name in queues]
+    found = [registered_queue(name, connection) for name in queues]
     return LivelyWorker(found, connection=connection, serializer=SERIALIZER)
 
 
@@ -80,7 +79,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     services.ticker.start()
     queues = [name for kind in settings.work for name in WORK[kind]]
     _log.info("worker_ready", queues=queues)
-    build_worker(connection, queues).work(with_scheduler=True, logging_level=settings.log_level)
+    build_worker(connection, queues).work(logging_level=settings.log_level)
     return 0
 
 
