@@ -78,8 +78,8 @@ format: $(DEV_STAMP)
 	$(VENV)/bin/ruff format .
 
 weights: $(DEV_STAMP)
-	$(PY) -m model.recognition.make_weights
-	$(PY) -m model.extraction.make_weights
+	$(PY) -m model.weights.make_recogniser
+	$(PY) -m model.weights.make_extractor
 
 # Pins for every supported Python. torch names its CUDA packages itself where its build needs them: they are left out
 # here, so that a CPU build of the same version installs without them.

@@ -30,21 +30,21 @@ from tqdm import tqdm
 from transformers import LayoutLMv3ForTokenClassification
 
 from benchmarks.finetune import read_pages
-from model.bio import FIELDS, spans
-from model.document import Document
+from model.document.codec import decode_page, encode_page
+from model.document.images import load_image
+from model.document.types import Document
+from model.document.values import field_values
 from model.errors import SyntheticError
-from model.evaluation import score_fields
+from model.evaluation.entity_metrics import score_fields
 from model.extraction.alignment import align, segment_truth
-from model.extraction.body import TorchBody
+from model.extraction.bio import FIELDS, spans
+from model.extraction.encoder import TorchBody
 from model.extraction.extractor import Extractor
 from model.extraction.initialise import initialise
-from model.extraction.make_weights import cyrillic_texts
+from model.extraction.segmentation import segment
 from model.extraction.training import Example, PageDataset, Plan, train
-from model.images import load_image
-from model.page_codec import decode_page, encode_page
-from model.segmentation import segment
 from model.synthetic import FontSet, make_card, simulate_reading
-from model.values import field_values
+from model.weights.make_extractor import cyrillic_texts
 
 #: Edge of the page image that is kept and looked at, in pixels: LayoutLMv3 sees 7 × 7 patches.
 EDGE = 112

@@ -34,7 +34,7 @@ from schemathesis.checks import load_all_checks
 from schemathesis.core.failures import FailureGroup
 from schemathesis.generation import GenerationMode
 
-from ml_backend.logs import configure_logging
+from ml_backend.observability.logs import configure_logging
 
 LEARNING = "/api/self-learning"
 #: What is looked at in every answer.

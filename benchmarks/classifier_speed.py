@@ -23,19 +23,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.extraction.body import Runtime
 from model.extraction.checkpoint import read_config, read_tokenizer
-from model.extraction.encoding import Window
+from model.extraction.encoder import Runtime
 from model.extraction.extractor import Extractor, build_encoder
 from model.extraction.graph import INPUTS
-from model.extraction.make_weights import simulated_card
+from model.extraction.inputs import Window
 from model.extraction.training import collate
 from model.pipeline import SHIPPED_WEIGHTS
+from model.weights.make_extractor import simulated_card
 
 # What a new process prints: seconds for loading, and its resident and largest memory in MiB, one page named.
 _START = """
 import json, resource, sys, time
-from model.document import Box, Line, Page, Word
+from model.document.types import Box, Line, Page, Word
 from model.extraction.extractor import Extractor
 from model.pipeline import SHIPPED_WEIGHTS
 before = time.perf_counter()

@@ -28,9 +28,9 @@ from PIL import Image
 
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.records import Prediction
-from ml_backend.lineup import number_of
-from ml_backend.run_store import RunStore
-from ml_backend.store import Store
+from ml_backend.predict.serving_models import number_of
+from ml_backend.store.events import Store
+from ml_backend.store.runs import RunStore
 from tests.e2e.annotator import corrected, entity_f1
 from tests.e2e.badges import LABELS, Badge, draw_badges
 from tests.e2e.projects import new_title

@@ -21,16 +21,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ml_backend.cards.contact import Contact, Found
-from ml_backend.cards.spreadsheet import to_csv
-from ml_backend.cards.vcard import to_vcard
-from ml_backend.cli import write_json
-from ml_backend.document_files import find_images
-from ml_backend.lineup import SoleModel
+from ml_backend.cli.document_files import find_images
+from ml_backend.cli.main import write_json
+from ml_backend.contacts.contact import Contact, Found
+from ml_backend.contacts.extracting import Extraction
+from ml_backend.contacts.spreadsheet import to_csv
+from ml_backend.contacts.vcard import to_vcard
 from ml_backend.page_limits import page_limits
-from ml_backend.self_learning.extracting import Extraction
+from ml_backend.predict.serving_models import SoleModel
 from ml_backend.settings import Settings
-from ml_backend.store import Store
+from ml_backend.store.events import Store
 from model.errors import ModelError
 from model.pipeline import build_pipeline
 

@@ -23,18 +23,18 @@ import torch
 from rapidfuzz.distance import Indel
 from tqdm import tqdm
 
-from model.document import Document, Page
-from model.evaluation import Score, score_fields
+from model.document.codec import decode_page, encode_page
+from model.document.images import load_image
+from model.document.types import Document, Page
+from model.document.values import field_values
+from model.evaluation.entity_metrics import Score, score_fields
 from model.extraction.extractor import Extractor
 from model.extraction.finetune import FinetunePlan, fine_tune
-from model.extraction.make_weights import simulated_card
+from model.extraction.segmentation import segment
 from model.extraction.training import Example
-from model.images import load_image
 from model.ocr import build_engine
-from model.page_codec import decode_page, encode_page
 from model.pipeline import SHIPPED_WEIGHTS
-from model.segmentation import segment
-from model.values import field_values
+from model.weights.make_extractor import simulated_card
 
 FieldTexts = Sequence[tuple[str, str]]
 

@@ -31,15 +31,15 @@ from active_learning.strategies import DEFAULT_STRATEGY, find_strategy
 from benchmarks.active_learning import TEST, interval, split
 from benchmarks.finetune import VALID, find, read_pages
 from benchmarks.simulation import skewed_documents
-from ml_backend.signals import signals_of
-from model.bio import OUTSIDE, field_of, spans
-from model.document import Document
+from ml_backend.predict.uncertainty import signals_of
+from model.document.codec import decode_page, encode_page
+from model.document.types import Document
+from model.extraction.bio import OUTSIDE, field_of, spans
 from model.extraction.extractor import Extractor
 from model.extraction.finetune import FinetunePlan, fine_tune
-from model.extraction.make_weights import simulated_card
 from model.extraction.training import Example
-from model.page_codec import decode_page, encode_page
 from model.pipeline import SHIPPED_WEIGHTS
+from model.weights.make_extractor import simulated_card
 
 SIZES = (20, 40, 80)
 #: Documents that are annotated before the order is made anew.

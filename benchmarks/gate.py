@@ -14,12 +14,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.bio import FIELDS, spans
-from model.evaluation import DocumentCounts, count_spans, total
+from model.evaluation.entity_metrics import DocumentCounts, count_spans, total
+from model.evaluation.extractor_gate import GateSettings, decide
+from model.extraction.bio import FIELDS, spans
 from model.extraction.extractor import Extractor
 from model.extraction.replay import MEASURING, load_cards
 from model.pipeline import SHIPPED_WEIGHTS
-from model.promotion import GateSettings, decide
 
 Spans = list[tuple[str, int, int]]
 

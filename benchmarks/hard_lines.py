@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
+from model.document.images import RgbImage
 from model.errors import SyntheticError
-from model.images import RgbImage
 from model.recognition.augmentation import augment_crop
 from model.recognition.charset import DEFAULT_LANGUAGES, charset_of
 from model.synthetic.chance import Chance

@@ -26,15 +26,15 @@ from pathlib import Path
 
 from benchmarks.rescoring import prepare
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.learning_store import LearningStore
-from ml_backend.lineup import number_of
-from ml_backend.logs import configure_logging
-from ml_backend.rescoring_store import RescoringStore
-from ml_backend.run_store import RunStore
-from ml_backend.store import Store
-from ml_backend.versions import Versions
-from model.registry import Registry
-from model.tracking import RUN_TAG, Tracking
+from ml_backend.learn.promotion import Versions
+from ml_backend.observability.logs import configure_logging
+from ml_backend.predict.serving_models import number_of
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.events import Store
+from ml_backend.store.rescorings import RescoringStore
+from ml_backend.store.runs import RunStore
+from model.registry.tracking import RUN_TAG, Tracking
+from model.registry.versions import Registry
 from tests.cluster import API, TRAINER, WORKER, Cluster, cluster, label_studio
 from tests.e2e.loop import Played, play
 from tests.e2e.versions import changed_weights

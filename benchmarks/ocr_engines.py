@@ -25,8 +25,8 @@ from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
 
-from model.document import Box, Page
-from model.images import load_image
+from model.document.images import load_image
+from model.document.types import Box, Page
 from model.ocr import ENGINES, build_engine
 
 TrueLine = tuple[Box, str]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from model.document import Page
+from model.document.types import Page
 from model.ocr import build_engine
 from model.ocr.files import recogniser_file
 from model.synthetic import Card, FontSet, make_card

@@ -22,14 +22,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.hard_lines import DOMAINS
-from ml_backend.recogniser_training import forgetting_of
-from model.images import RgbImage
-from model.line_learning import Lesson, learn
-from model.line_promotion import upper_bound
+from ml_backend.learn.recogniser_training import forgetting_of
+from model.document.images import RgbImage
+from model.evaluation.recogniser_gate import upper_bound
 from model.ocr.files import recogniser_file
 from model.recognition.augmentation import augment_crop
 from model.recognition.backbone import Backbone, Sight
 from model.recognition.charset import DEFAULT_LANGUAGES, charset_of
+from model.recognition.finetune import Lesson, learn
 from model.recognition.head import Head
 from model.recognition.lines import FeatureLine
 from model.recognition.lower import Lower

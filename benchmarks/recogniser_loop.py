@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.label_studio.setup import BackendAddress
+from ml_backend.projects.setup import BackendAddress
 from tests.e2e.loop import play, signs_read
 
 

@@ -20,19 +20,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from model.images import RgbImage, crop, load_image
+from model.document.images import RgbImage, crop, load_image
 from model.ocr import OcrEngine, build_engine
 from model.ocr.files import recogniser_file
 from model.recognition.backbone import Backbone
 from model.recognition.charset import charset_of
 from model.recognition.head import Head
 from model.recognition.lines import FeatureLine
-from model.recognition.make_weights import by_language
 from model.recognition.measuring import LineScore, compare, measure, pooled
 from model.recognition.rendered import rendered_crop
 from model.recognition.scripts import is_latin, settled
 from model.recognition.shipped import shipped_head
 from model.synthetic.fonts import FontSet
+from model.weights.make_recogniser import by_language
 
 FIRST_SEED = 5_000_000
 """Beyond all seeds that training or its validation saw."""

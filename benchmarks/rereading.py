@@ -18,21 +18,21 @@ from pathlib import Path
 
 import numpy as np
 
-from ml_backend.recogniser_training import all_of, read_twice
-from model.document import Page
-from model.images import RgbImage, crop, load_image
-from model.line_learning import Lesson, learn
-from model.line_promotion import LineGate
+from ml_backend.learn.recogniser_training import all_of, read_twice
+from model.document.images import RgbImage, crop, load_image
+from model.document.types import Page
+from model.evaluation.recogniser_gate import LineGate
 from model.ocr import build_engine
 from model.ocr.files import recogniser_file
+from model.ocr.incremental_reread import Step, learn_step
 from model.recognition.backbone import Backbone
 from model.recognition.charset import charset_of, readable
+from model.recognition.finetune import Lesson, learn
 from model.recognition.head import Head
 from model.recognition.lines import FeatureLine
 from model.recognition.replay import RenderedLines
 from model.recognition.shipped import shipped_head
 from model.recognition.training import HeadPlan
-from model.rereading import Step, learn_step
 
 
 def main() -> None:

@@ -20,21 +20,21 @@ import tempfile
 import time
 from pathlib import Path
 
-from ml_backend.assembly import build_parts
+from ml_backend.container import build_parts
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import Prediction, Task
-from ml_backend.launch.label_configs import business_cards_config
-from ml_backend.learning_store import LearningStore
-from ml_backend.logs import configure_logging
-from ml_backend.predictor import page_urls
-from ml_backend.rescoring_store import RescoringStore, TaskImage
+from ml_backend.label_studio.templates import business_cards_config
+from ml_backend.observability.logs import configure_logging
+from ml_backend.predict.task_predictor import page_urls
 from ml_backend.settings import Settings
-from ml_backend.store import Store
-from model.images import image_key
-from model.registry import Registry
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.events import Store
+from ml_backend.store.rescorings import RescoringStore, TaskImage
+from model.document.images import image_key
+from model.registry.tracking import RUN_TAG, Tracking
+from model.registry.versions import Registry
 from model.synthetic.demo import __file__ as demo
-from model.tracking import RUN_TAG, Tracking
 from tests.e2e.versions import changed_weights
 
 CARDS = sorted(Path(demo).parent.glob("*.jpg"))

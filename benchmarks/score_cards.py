@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from model.evaluation import match_texts, score_fields
+from model.evaluation.entity_metrics import match_texts, score_fields
 from model.extraction.calibration import expected_calibration_error, reliability
 
 

@@ -27,15 +27,15 @@ from active_learning.missing import UsualFields
 from active_learning.pool import FloatArray, Pool
 from active_learning.uncertainty import Aggregate, entropy, least_confidence, margin
 from benchmarks.finetune import find, read_pages
-from model.bio import field_of, spans, tags_of
-from model.document import Page
+from model.document.types import Page
 from model.extraction.alignment import align, segment_truth
+from model.extraction.bio import field_of, spans, tags_of
 from model.extraction.checkpoint import load_checkpoint
-from model.extraction.encoding import merge
 from model.extraction.extractor import build_encoder
+from model.extraction.inputs import merge
+from model.extraction.segmentation import segment
 from model.extraction.training import Example
 from model.pipeline import SHIPPED_WEIGHTS
-from model.segmentation import segment
 from model.synthetic import FontSet, layout_card, simulate_reading
 from model.synthetic.locales import LOCALES, is_cyrillic
 

@@ -41,8 +41,8 @@ import requests
 
 from benchmarks.predict_latency import cards
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.label_studio.setup import BackendAddress, ProjectPlan, ensure_project
-from ml_backend.launch.run_folder import MARK
+from ml_backend.ops.run_folder import MARK
+from ml_backend.projects.setup import BackendAddress, ProjectPlan, ensure_project
 from tests.e2e.annotator import corrected
 from tests.e2e.badges import LABEL_CONFIG, Badge, draw_badges
 from tests.e2e.projects import new_title

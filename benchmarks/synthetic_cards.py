@@ -16,18 +16,18 @@ from pathlib import Path
 
 import numpy as np
 
-from model.bio import spans
-from model.document import Document
+from model.document.types import Document
+from model.document.values import NUMBERS, field_values
 from model.errors import SyntheticError
-from model.evaluation import Score, score_fields
+from model.evaluation.entity_metrics import Score, score_fields
 from model.extraction.alignment import align, segment_truth
+from model.extraction.bio import spans
 from model.extraction.extractor import Extractor
+from model.extraction.segmentation import segment
 from model.ocr import build_engine
 from model.pipeline import SHIPPED_WEIGHTS
-from model.segmentation import segment
 from model.synthetic import Card, FontSet, make_card, simulate_reading
 from model.synthetic.locales import LOCALES, is_cyrillic
-from model.values import NUMBERS, field_values
 
 
 def main() -> None:

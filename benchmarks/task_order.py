@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from active_learning.criteria import Thresholds
-from ml_backend.candidates import CandidateSource
-from ml_backend.learning_store import LearningStore
-from ml_backend.ordering import arrange
-from ml_backend.recommending import Recommender
-from ml_backend.signals import Signals, Spread
-from ml_backend.store import Store
-from ml_backend.task_scores import Scored, TaskOrder, TaskScores
+from ml_backend.order.candidates import CandidateSource
+from ml_backend.order.recommendations import Recommender
+from ml_backend.order.task_order import arrange
+from ml_backend.predict.uncertainty import Signals, Spread
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.events import Store
+from ml_backend.store.task_scores import Scored, TaskOrder, TaskScores
 
 PROJECT, HIDDEN, BATCH = 1, 384, 500
 

@@ -30,13 +30,13 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from benchmarks.concurrency import backend
-from ml_backend.due import DueCheck
 from ml_backend.label_studio.records import Annotation, Project, Task
-from ml_backend.launch.label_configs import business_cards_config
-from ml_backend.learning_store import LearningStore
-from ml_backend.run_store import RunStore
-from ml_backend.store import Store
-from ml_backend.syncing import Synchroniser
+from ml_backend.label_studio.templates import business_cards_config
+from ml_backend.learn.annotation_sync import Synchroniser
+from ml_backend.learn.training_trigger import DueCheck
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.events import Store
+from ml_backend.store.runs import RunStore
 
 PROJECT = 1
 LABELS = ("NAME", "POSITION", "COMPANY", "PHONE", "EMAIL", "WEBSITE", "ADDRESS", None)

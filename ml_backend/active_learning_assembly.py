@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from ml_backend.advice import Adviser, learning_curve
-from ml_backend.candidates import CandidateSource
-from ml_backend.label_studio.kept_labels import KeptLabels
-from ml_backend.learning_store import LearningStore
-from ml_backend.recommending import Recommender, thresholds_of
-from ml_backend.self_learning.contact_store import ContactStore
+from ml_backend.order.candidates import CandidateSource
+from ml_backend.order.recommendations import Recommender, thresholds_of
+from ml_backend.order.stopping_advice import Adviser, learning_curve
 from ml_backend.settings import Settings
-from ml_backend.store import Store
-from ml_backend.task_scores import TaskScores
-from model.registry import Registry
-from model.tracking import Tracking
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.contacts import ContactStore
+from ml_backend.store.events import Store
+from ml_backend.store.kept_labels import KeptLabels
+from ml_backend.store.task_scores import TaskScores
+from model.registry.tracking import Tracking
+from model.registry.versions import Registry
 
 
 def build_source(store: Store) -> CandidateSource:

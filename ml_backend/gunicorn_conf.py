@@ -7,7 +7,7 @@ import os
 import shutil
 from typing import Any
 
-from ml_backend.logs import logging_config
+from ml_backend.observability.logs import logging_config
 from ml_backend.settings import Settings
 
 _settings = Settings()
@@ -16,7 +16,7 @@ bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_
 workers = _settings.web_workers
 # Threads: predictions take turns at the models, and a webhook or a /health must find a thread free while they wait.
 # A request gets its thread when all of it has come: silent and slow clients hold none.
-worker_class = "ml_backend.buffering_worker.BufferingWorker"
+worker_class = "ml_backend.api.buffering_worker.BufferingWorker"
 threads = _settings.web_threads
 # Each is a file descriptor, of which a process has 1,024 by default; models and temporary files need some too.
 worker_connections = 512

@@ -1,7 +1,7 @@
 """The same backend under the label-studio-ml 2.x server: an adapter for those who run that one.
 
 The server makes one object of a :class:`LabelStudioMLBase` a request. Ours hold nothing: all of a process share the
-services of :mod:`ml_backend.assembly`, so that models, time budget, cache and store are those of our own server. A
+services of :mod:`ml_backend.container`, so that models, time budget, cache and store are those of our own server. A
 webhook is written down and answered; the worker and the trainer, which run as ever, learn from it.
 
 This module needs the extra ``label-studio-ml``, and nothing else imports it.
@@ -22,12 +22,12 @@ from label_studio_ml.model import LabelStudioMLBase
 from label_studio_ml.response import ModelResponse
 from werkzeug.wrappers import Request
 
+from ml_backend.api.auth import Credentials
 from ml_backend.api.events import write_down
 from ml_backend.api.schemas import parse_batch, parse_event, project_number
-from ml_backend.assembly import build_services
-from ml_backend.auth import Credentials
-from ml_backend.logs import configure_logging, get_logger
-from ml_backend.services import Services
+from ml_backend.container import build_services
+from ml_backend.observability.logs import configure_logging, get_logger
+from ml_backend.predict.service import Services
 from ml_backend.settings import Settings
 
 if TYPE_CHECKING:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ml_backend.due import DueCheck
 from ml_backend.errors import LabelStudioError
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.images import ImageSource
-from ml_backend.learning_store import LearningStore
-from ml_backend.page_source import PageReader, PageSource
-from ml_backend.rescoring_store import RescoringStore
-from ml_backend.run_store import RunStore
-from ml_backend.sample_files import SampleFolder
-from ml_backend.samples import Collector
+from ml_backend.learn.annotation_sync import Synchroniser
+from ml_backend.learn.dataset import Collector
+from ml_backend.learn.page_source import PageReader, PageSource
+from ml_backend.learn.sample_files import SampleFolder
+from ml_backend.learn.training_trigger import DueCheck
 from ml_backend.settings import Settings
-from ml_backend.store import Store
-from ml_backend.syncing import Synchroniser
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.events import Store
+from ml_backend.store.rescorings import RescoringStore
+from ml_backend.store.runs import RunStore
 
 
 @dataclass(frozen=True, slots=True)

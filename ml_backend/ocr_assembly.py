@@ -5,22 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml_backend.joint_version import recogniser_of
+from ml_backend.learn.line_crops import LineCrops
+from ml_backend.learn.recogniser_training import RecogniserServices
+from ml_backend.learn.sample_files import SampleFolder
 from ml_backend.learning_assembly import LearningServices, build_collector, build_images
-from ml_backend.line_crops import LineCrops
-from ml_backend.recogniser_training import RecogniserServices
-from ml_backend.sample_files import SampleFolder
 from ml_backend.settings import Settings
 from model.errors import EngineError
-from model.line_promotion import LineGate
+from model.evaluation.recogniser_gate import LineGate
 from model.ocr import OcrEngine, build_engine
+from model.ocr.cached_reader import PageReading
 from model.ocr.files import find_models
-from model.page_reading import PageReading
+from model.ocr.incremental_reread import load_steps
 from model.recognition.backbone import Backbone
 from model.recognition.replay import RenderedLines
 from model.recognition.shipped import head_for
 from model.recognition.training import HeadPlan
-from model.rereading import load_steps
+from model.registry.version_files import recogniser_of
 
 if TYPE_CHECKING:
     from model.recognition.lower import Lower

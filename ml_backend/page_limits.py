@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ml_backend.settings import Settings
-from model.page_splitting import PageLimits
+from model.document.page_files import PageLimits
 
 
 def page_limits(settings: Settings) -> PageLimits:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from ml_backend.learn.promotion import Versions
+from ml_backend.learn.training_run import TrainingServices
 from ml_backend.learning_assembly import build_collector, build_due, build_learning
 from ml_backend.ocr_assembly import build_reading, build_recogniser
-from ml_backend.run_store import RunStore
 from ml_backend.settings import Settings
-from ml_backend.store import Store
-from ml_backend.training_run import TrainingServices
-from ml_backend.versions import Versions
+from ml_backend.store.events import Store
+from ml_backend.store.runs import RunStore
+from model.evaluation.extractor_gate import GateSettings
 from model.extraction.finetune import FinetunePlan
 from model.pipeline import SHIPPED_WEIGHTS
-from model.promotion import GateSettings
-from model.registry import Registry
-from model.tracking import Tracking
+from model.registry.tracking import Tracking
+from model.registry.versions import Registry
 
 
 def build_training(settings: Settings) -> TrainingServices:

@@ -8,9 +8,9 @@ from flask import Flask
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 
 from ml_backend.app import create_app
-from ml_backend.assembly import build_services
+from ml_backend.container import build_services
 from ml_backend.errors import BackendError
-from ml_backend.logs import configure_logging, get_logger
+from ml_backend.observability.logs import configure_logging, get_logger
 from ml_backend.settings import Settings
 from model.errors import ModelError
 

@@ -6,16 +6,16 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from model.document import Box, Document, Page
-from model.extraction.body import Runtime
+from model.document.images import RgbImage, image_key
+from model.document.types import Box, Document, Page
+from model.extraction.encoder import Runtime
 from model.extraction.extractor import Extraction, Extractor
-from model.images import RgbImage, image_key
+from model.extraction.segmentation import segment
 from model.ocr import OcrEngine, build_engine
-from model.page_reading import PageCache, PageReading
+from model.ocr.cached_reader import PageCache, PageReading
+from model.ocr.incremental_reread import Step
 from model.recognition.charset import DEFAULT_LANGUAGES
 from model.recognition.head import FILE
-from model.rereading import Step
-from model.segmentation import segment
 
 __all__ = ["SHIPPED_WEIGHTS", "PageCache", "Pipeline", "build_pipeline"]
 
@@ -112,7 +112,7 @@ class Pipeline:
         """Return what an image says that was read before, without its file.
 
         Args:
-            key: The image's :func:`model.images.image_key`.
+            key: The image's :func:`model.document.images.image_key`.
 
         Returns:
             None if its reading is not kept, or the extractor must see the image.

@@ -20,7 +20,7 @@ import requests
 from redis import Redis
 from redis.exceptions import RedisError
 
-from ml_backend.label_studio.setup import BackendAddress
+from ml_backend.projects.setup import BackendAddress
 from ml_backend.settings import Settings
 from tests.conftest import free_port
 from tests.mlflow_server import start_mlflow, stop, wait_for_mlflow

@@ -18,9 +18,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 from xdist.scheduler import LoadScopeScheduling
 
-from ml_backend.database import open_engine
 from ml_backend.settings import Settings
-from ml_backend.tables import Base
+from ml_backend.store.engine import open_engine
+from ml_backend.store.tables import Base
 from model.extraction.extractor import Extractor
 from model.ocr import OcrEngine, build_engine
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model

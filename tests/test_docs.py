@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from ml_backend.cli import _parser
+from ml_backend.cli.main import _parser
 from ml_backend.settings import Settings
-from ml_backend.store import Store
+from ml_backend.store.events import Store
 from tests.ml_backend.backend import ImageTable, build_backend
-from tests.ml_backend.test_monitoring import everything, sample_names
-from tests.ml_backend.test_services import TextReader
+from tests.ml_backend.observability.test_monitoring import everything, sample_names
+from tests.ml_backend.predict.test_service import TextReader
 
 ROOT = Path(__file__).parents[1]
 DOCS = {path.relative_to(ROOT / "docs").as_posix(): path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md")}

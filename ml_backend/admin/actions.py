@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from ml_backend.admin.action_store import ActionStore
 from ml_backend.errors import BackendError
-from ml_backend.logs import get_logger
-from ml_backend.words import Words, said_by, say
+from ml_backend.i18n import Words, said_by, say
+from ml_backend.observability.logs import get_logger
+from ml_backend.store.panel_actions import ActionStore
 from model.errors import ModelError
 
 #: A page waits so long for an action, so that quick ones show their outcome at once.

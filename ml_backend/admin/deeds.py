@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ml_backend.commands.ordering import ASKED
-from ml_backend.due import DueCheck
+from ml_backend.cli.rescoring import ASKED
 from ml_backend.errors import BackendError, LabelStudioError, RequestError
-from ml_backend.exchange import SampleWriter
+from ml_backend.i18n import Words, say
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import parse_label_config
-from ml_backend.label_studio.setup import BackendAddress, ProjectPlan, ensure_project
-from ml_backend.launch.label_configs import business_cards_config
+from ml_backend.label_studio.templates import business_cards_config
+from ml_backend.learn.annotation_sync import Synchroniser
+from ml_backend.learn.promotion import BY_HAND, ROLLED_BACK, Versions
+from ml_backend.learn.sample_files import SampleFolder
+from ml_backend.learn.sample_io import SampleWriter
+from ml_backend.learn.training_trigger import DueCheck
 from ml_backend.learning_assembly import build_images
-from ml_backend.learning_store import LearningStore
-from ml_backend.run_store import RunStore
-from ml_backend.sample_files import SampleFolder
-from ml_backend.self_learning.contact_store import ContactStore
-from ml_backend.self_learning.options import ProjectOptions
+from ml_backend.projects.setup import BackendAddress, ProjectPlan, ensure_project
 from ml_backend.settings import Settings
-from ml_backend.syncing import Synchroniser
-from ml_backend.versions import BY_HAND, ROLLED_BACK, Versions
-from ml_backend.words import Words, say
-from model.registry import Registry
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.contacts import ContactStore
+from ml_backend.store.options import ProjectOptions
+from ml_backend.store.runs import RunStore
+from model.registry.versions import Registry
 
 Deed = Callable[[int, Mapping[str, str]], "Sequence[Words] | None"]
 """Takes the project and the form; ``None`` where a worker goes on with it."""

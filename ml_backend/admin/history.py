@@ -8,11 +8,11 @@ from datetime import datetime
 
 import numpy as np
 
-from ml_backend.comparison import Outcome
-from ml_backend.learning_store import LearningStore
-from ml_backend.lineup import number_made
-from model.registry import Version
-from model.tracking import Tracking, telling
+from ml_backend.predict.serving_models import number_made
+from ml_backend.quality.live_metrics import Outcome
+from ml_backend.store.annotations import LearningStore
+from model.registry.tracking import Tracking, telling
+from model.registry.versions import Version
 
 #: Documents that one point of the cost's course averages over.
 WINDOW = 10

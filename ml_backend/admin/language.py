@@ -20,7 +20,7 @@ from babel.support import NullTranslations, Translations
 from flask import Request
 
 from active_learning.reasons import Language
-from ml_backend.words import Words
+from ml_backend.i18n import Words
 
 #: Languages by code, as they call themselves. English is what the sentences are written in.
 LANGUAGES: Mapping[str, str] = {"en": "English", "ru": "Русский"}

@@ -11,9 +11,9 @@ from ml_backend.admin.parts import Panel
 from ml_backend.admin.plots import draw, draw_weeks, queue_of_reasons
 from ml_backend.admin.progress import progress_of
 from ml_backend.admin.version_table import compare_versions
-from ml_backend.doctor.examination import Examined, examine_everything
+from ml_backend.i18n import say
 from ml_backend.label_studio.label_config import parse_label_config
-from ml_backend.words import say
+from ml_backend.ops.doctor.examination import Examined, examine_everything
 from model.errors import ModelError
 
 #: The pages of a project, in the order of the menu.

@@ -6,34 +6,34 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from ml_backend.admin.action_store import ActionStore
 from ml_backend.admin.actions import Actions
 from ml_backend.admin.deeds import Deeds
-from ml_backend.admin.desk import Desk
-from ml_backend.admin.pictures import Pictures
-from ml_backend.advice import Adviser, learning_curve
-from ml_backend.candidates import CandidateSource
+from ml_backend.admin.queries import Desk
+from ml_backend.admin.thumbnails import Pictures
 from ml_backend.errors import BackendError
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.label_studio.kept_labels import KeptLabels
-from ml_backend.label_suspects import LabelErrors
+from ml_backend.learn.promotion import Versions
+from ml_backend.learn.sample_files import SampleFolder
 from ml_backend.learning_assembly import build_due, build_images, build_synchroniser
-from ml_backend.learning_store import LearningStore
-from ml_backend.logs import get_logger
-from ml_backend.recommending import Recommender, thresholds_of
-from ml_backend.run_store import RunStore
-from ml_backend.sample_files import SampleFolder
-from ml_backend.self_learning.contact_store import ContactStore
-from ml_backend.self_learning.feedback_store import FeedbackStore
-from ml_backend.self_learning.options import ProjectOptions
-from ml_backend.self_learning.patterns import Patterns
+from ml_backend.observability.logs import get_logger
+from ml_backend.order.candidates import CandidateSource
+from ml_backend.order.recommendations import Recommender, thresholds_of
+from ml_backend.order.stopping_advice import Adviser, learning_curve
+from ml_backend.quality.patterns import Patterns
 from ml_backend.settings import Settings
-from ml_backend.store import Store
-from ml_backend.task_scores import TaskScores
-from ml_backend.versions import Versions
-from model.registry import Registry
-from model.tracking import Tracking
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.contacts import ContactStore
+from ml_backend.store.events import Store
+from ml_backend.store.feedback import FeedbackStore
+from ml_backend.store.kept_labels import KeptLabels
+from ml_backend.store.label_errors import LabelErrors
+from ml_backend.store.options import ProjectOptions
+from ml_backend.store.panel_actions import ActionStore
+from ml_backend.store.runs import RunStore
+from ml_backend.store.task_scores import TaskScores
+from model.registry.tracking import Tracking
+from model.registry.versions import Registry
 
 #: Initialising waits for documents to be read, a few at a time.
 _REQUEST_SECONDS = 120.0

@@ -12,17 +12,17 @@ from markupsafe import Markup
 
 from active_learning.reasons import ReasonCode
 from active_learning.stopping import LEAST_POINTS, CurvePoint, fit_curve
-from ml_backend.admin.charts import Point, Series, bars, plot
-from ml_backend.admin.desk import Desk
 from ml_backend.admin.history import Bin, Cost, LiveScore, costs, live_scores, moving_average, reliability
 from ml_backend.admin.language import Speaker
-from ml_backend.advice import AHEAD
-from ml_backend.lineup import SHIPPED
-from ml_backend.recommending import Recommender
-from ml_backend.self_learning.patterns import Period
-from ml_backend.words import Words, say
+from ml_backend.admin.queries import Desk
+from ml_backend.admin.svg import Point, Series, bars, plot
+from ml_backend.i18n import Words, say
+from ml_backend.order.recommendations import Recommender
+from ml_backend.order.stopping_advice import AHEAD
+from ml_backend.predict.serving_models import SHIPPED
+from ml_backend.quality.patterns import Period
 from model.errors import ModelError
-from model.registry import Version
+from model.registry.versions import Version
 
 #: Points that a curve is drawn through.
 _STEPS = 40

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ml_backend.admin.language import Speaker
-from ml_backend.run_store import Run
-from ml_backend.words import Words, say
+from ml_backend.i18n import Words, say
+from ml_backend.store.runs import Run
 
 _STAGES = {
     None: say("It waits for the trainer."),

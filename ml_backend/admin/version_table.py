@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml_backend.admin.desk import Desk
 from ml_backend.admin.history import field_scores
-from ml_backend.comparison import Difference, VersionScore, compare, score
-from ml_backend.lineup import SHIPPED
-from ml_backend.run_store import Promotion
-from ml_backend.versions import cer_of, reason_of
-from model.registry import Version
+from ml_backend.admin.queries import Desk
+from ml_backend.learn.promotion import cer_of, reason_of
+from ml_backend.predict.serving_models import SHIPPED
+from ml_backend.quality.live_metrics import Difference, VersionScore, compare, score
+from ml_backend.store.runs import Promotion
+from model.registry.versions import Version
 
 #: Versions that are compared a field unless others are asked for.
 COMPARED = 3

@@ -10,13 +10,13 @@ from flask import Blueprint, Flask, Response, abort, g, make_response, redirect,
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from ml_backend.admin.entrance import Entrance, check_form, form_secret, prepare, seal
 from ml_backend.admin.language import LANGUAGE_COOKIE, LANGUAGES, Speaker, speaker_of
 from ml_backend.admin.parts import Panel
+from ml_backend.admin.session import Entrance, check_form, form_secret, prepare, seal
 from ml_backend.api.limits import MAX_FORM_BYTES
 from ml_backend.errors import BackendError
-from ml_backend.logs import get_logger
-from ml_backend.words import say
+from ml_backend.i18n import say
+from ml_backend.observability.logs import get_logger
 from model.errors import ModelError
 
 THEMES = ("auto", "light", "dark")

@@ -8,8 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 from werkzeug.wrappers import Request
 
+from ml_backend.api.auth import BearerToken, Credentials
 from ml_backend.api.limits import MAX_EVENT_BYTES, MAX_FORM_BYTES, MAX_HINT_BYTES, MAX_REQUEST_BYTES
-from ml_backend.auth import BearerToken, Credentials
 from ml_backend.settings import Settings
 
 _API, _PANEL = "/api/self-learning/", "/admin/"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ml_backend.api.schemas import IncomingEvent
-from ml_backend.logs import get_logger
-from ml_backend.services import Services
-from ml_backend.store import Event
+from ml_backend.observability.logs import get_logger
+from ml_backend.predict.service import Services
+from ml_backend.store.events import Event
 
 _log = get_logger(__name__)
 

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
 from ml_backend.errors import BackendError, CredentialsError
-from ml_backend.logs import get_logger
+from ml_backend.observability.logs import get_logger
 from model.errors import ImageError, ModelError, TrackingError, UnknownVersionError, VersionError
 
 _log = get_logger(__name__)

@@ -8,15 +8,15 @@ from typing import Any
 
 from active_learning.criteria import Verdict
 from active_learning.reasons import coded, explain, short_code
-from ml_backend.annotation_records import Correction
 from ml_backend.api import learning_schemas as out
-from ml_backend.cards.contact import Contact, Found
-from ml_backend.lineup import SHIPPED
-from ml_backend.run_store import Promotion, Run
-from ml_backend.self_learning.blocks import TextBlock, box_with_size
-from ml_backend.self_learning.feedback import Taken
-from ml_backend.self_learning.patterns import PatternReport, Period
-from ml_backend.self_learning.status import Status, TrainingState, VersionState
+from ml_backend.contacts.contact import Contact, Found
+from ml_backend.learn.blocks import TextBlock, box_with_size
+from ml_backend.learn.feedback import Taken
+from ml_backend.learn.status import Status, TrainingState, VersionState
+from ml_backend.predict.serving_models import SHIPPED
+from ml_backend.quality.patterns import PatternReport, Period
+from ml_backend.store.records import Correction
+from ml_backend.store.runs import Promotion, Run
 
 
 def status_out(found: Status) -> out.StatusOut:

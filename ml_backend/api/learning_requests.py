@@ -18,8 +18,8 @@ from ml_backend.api.learning_schemas import MOST_BLOCKS, BlockIn, BoxIn, Feedbac
 from ml_backend.api.openapi import Route
 from ml_backend.api.sent_values import FIRST, SECOND
 from ml_backend.errors import BackendError, RequestError
-from ml_backend.self_learning.blocks import TextBlock
-from model.document import Box
+from ml_backend.learn.blocks import TextBlock
+from model.document.types import Box
 
 Model = TypeVar("Model", bound=BaseModel)
 

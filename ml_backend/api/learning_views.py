@@ -18,12 +18,12 @@ from ml_backend.api.learning_requests import (
     corrected_blocks,
     decoded,
 )
-from ml_backend.cards.spreadsheet import to_csv
-from ml_backend.cards.vcard import to_vcard
+from ml_backend.api.self_learning_services import SelfLearning
+from ml_backend.contacts.sending import SentImage
+from ml_backend.contacts.spreadsheet import to_csv
+from ml_backend.contacts.vcard import to_vcard
 from ml_backend.errors import RequestError
-from ml_backend.self_learning.options import CustomField
-from ml_backend.self_learning.sending import SentImage
-from ml_backend.self_learning.services import SelfLearning
+from ml_backend.store.options import CustomField
 
 if TYPE_CHECKING:
     from datetime import datetime

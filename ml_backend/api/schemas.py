@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ml_backend.errors import RequestError
 from ml_backend.label_studio.records import Task
-from ml_backend.services import Batch
+from ml_backend.predict.service import Batch
 
 #: Numbers beyond this fit no database, and come from no Label Studio.
 _LARGEST_ID = 2**63 - 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ml_backend.admin.action_store import ActionStore
 from ml_backend.admin.actions import finish
+from ml_backend.i18n import Words, say
 from ml_backend.jobs.scoring import WorkerNotReadyError
-from ml_backend.label_suspects import LabelSuspect
-from ml_backend.words import Words, say
+from ml_backend.store.label_errors import LabelSuspect
+from ml_backend.store.panel_actions import ActionStore
 
 ACTION = "label_errors"
 

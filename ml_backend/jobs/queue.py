@@ -18,6 +18,7 @@ from rq.job import Job, JobStatus
 from structlog.contextvars import get_contextvars
 
 from ml_backend.errors import BackendError
+from ml_backend.i18n import say
 from ml_backend.jobs.registered import (
     QUEUE_NAME,
     RESCORING_QUEUE,
@@ -28,7 +29,6 @@ from ml_backend.jobs.registered import (
     RegisteredScheduler,
     registered_queue,
 )
-from ml_backend.words import say
 
 #: The queues of each kind of work, the most urgent first. Only scoring needs models.
 WORK = {"sync": (SYNC_QUEUE,), "scoring": (QUEUE_NAME, RESCORING_QUEUE)}

@@ -10,9 +10,9 @@ from redis.exceptions import RedisError
 from rq import Queue, Worker
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 
+from ml_backend.jobs.job_counts import JobTally
 from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, WORKER_QUEUES, JobQueue, unreachable
-from ml_backend.jobs.tally import JobTally
-from ml_backend.occasional import Occasional
+from ml_backend.observability.cached_collector import Occasional
 
 _SECONDS = 5.0
 _STATES = {"started": StartedJobRegistry, "scheduled": ScheduledJobRegistry, "failed": FailedJobRegistry}

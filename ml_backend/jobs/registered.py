@@ -23,7 +23,7 @@ from rq.job import Job
 from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
 
-from ml_backend.logs import get_logger
+from ml_backend.observability.logs import get_logger
 
 QUEUE_NAME = "scoring"
 SYNC_QUEUE = "sync"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ml_backend.jobs.scoring import WorkerNotReadyError
-from ml_backend.rescoring import Rescorer
+from ml_backend.order.rescoring import Rescorer
 
 _rescorer: Rescorer | None = None
 
@@ -15,22 +15,22 @@ def provide(rescorer: Rescorer | None) -> None:
 
 
 def rescore_project(project_id: int) -> str:
-    """Run :meth:`ml_backend.rescoring.Rescorer.rescore` with the worker's services."""
+    """Run :meth:`ml_backend.order.rescoring.Rescorer.rescore` with the worker's services."""
     return _ready().rescore(project_id)
 
 
 def rescore_chunk(project_id: int, version: str, chunk: str) -> str:
-    """Run :meth:`ml_backend.rescoring.Rescorer.rescore_chunk` with the worker's services."""
+    """Run :meth:`ml_backend.order.rescoring.Rescorer.rescore_chunk` with the worker's services."""
     return _ready().rescore_chunk(project_id, version, chunk)
 
 
 def finish_rescoring(project_id: int, version: str) -> str:
-    """Run :meth:`ml_backend.rescoring.Rescorer.finish` with the worker's services."""
+    """Run :meth:`ml_backend.order.rescoring.Rescorer.finish` with the worker's services."""
     return _ready().finish(project_id, version)
 
 
 def order_project(project_id: int) -> str:
-    """Run :meth:`ml_backend.ordering.Orderer.order` with the worker's services."""
+    """Run :meth:`ml_backend.order.task_order.Orderer.order` with the worker's services."""
     orderer = _ready().orderer
     order = None if orderer is None else orderer.order(project_id)
     return "nothing to order" if order is None else f"{order.tasks} in order, {order.moved} moved"

@@ -13,9 +13,9 @@ from typing import Protocol
 from ml_backend.errors import BackendError, ImageRefusedError, LabelConfigError, NotFoundError
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import Prediction, Project, Task
-from ml_backend.logs import get_logger
-from ml_backend.predictor import ModelSource, NoImageError, TaskPredictor, TimeUpError, TooManyPagesError
-from ml_backend.services import reason_of
+from ml_backend.observability.logs import get_logger
+from ml_backend.predict.service import reason_of
+from ml_backend.predict.task_predictor import ModelSource, NoImageError, TaskPredictor, TimeUpError, TooManyPagesError
 from model.errors import ImageError
 
 _log = get_logger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ml_backend.errors import BackendError
-from ml_backend.syncing import Synchroniser
+from ml_backend.learn.annotation_sync import Synchroniser
 
 
 class SyncNotReadyError(BackendError):

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
 from ml_backend.errors import BackendError
-from ml_backend.event_times import Waiting
-from ml_backend.learning_store import ProjectState
-from ml_backend.logs import get_logger
-from ml_backend.run_store import Run
+from ml_backend.observability.logs import get_logger
+from ml_backend.store.annotations import ProjectState
+from ml_backend.store.event_times import Waiting
+from ml_backend.store.runs import Run
 
 #: A sync waits until a burst of webhooks is over, but not for ever.
 QUIET = timedelta(seconds=2)
@@ -32,7 +32,7 @@ _log = get_logger(__name__)
 
 
 class Runs(Protocol):
-    """Where runs are kept; :class:`ml_backend.run_store.RunStore` is one."""
+    """Where runs are kept; :class:`ml_backend.store.runs.RunStore` is one."""
 
     def due_runs(self) -> list[Run]:
         """Return the runs that may start now."""

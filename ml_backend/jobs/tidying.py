@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ml_backend.jobs.sync import SyncNotReadyError
-from ml_backend.tidying import Tidier
+from ml_backend.ops.retention import Tidier
 
 _tidier: Tidier | None = None
 
@@ -15,7 +15,7 @@ def provide(tidier: Tidier | None) -> None:
 
 
 def tidy() -> str:
-    """Run :meth:`ml_backend.tidying.Tidier.tidy` with the worker's services: what RQ calls. Safe to repeat.
+    """Run :meth:`ml_backend.ops.retention.Tidier.tidy` with the worker's services: what RQ calls. Safe to repeat.
 
     Raises:
         BackendError: If the store cannot be read or written, or the worker was started wrongly.

@@ -9,9 +9,9 @@ from redis import Redis
 from rq import Worker
 from structlog.contextvars import bound_contextvars
 
+from ml_backend.jobs.job_counts import JobTally
 from ml_backend.jobs.queue import kind_of
 from ml_backend.jobs.registered import RegisteredJob, RegisteredOnly
-from ml_backend.jobs.tally import JobTally
 
 
 class Traced(RegisteredOnly):

@@ -17,7 +17,7 @@ from rq import Worker
 from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, QueueError
 from ml_backend.jobs.registered import registered_queue
 from ml_backend.jobs.traced import TracedWorker
-from ml_backend.logs import configure_logging, get_logger
+from ml_backend.observability.logs import configure_logging, get_logger
 from ml_backend.settings import Settings
 
 #: How far a run stands back for whatever else wants the processor; 19 would be the most.

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from ml_backend import training_run
 from ml_backend.errors import BackendError
-from ml_backend.label_error_queue import renew_queue
-from ml_backend.logs import get_logger
+from ml_backend.learn import training_run
+from ml_backend.learn.training_run import TrainingServices
+from ml_backend.observability.logs import get_logger
+from ml_backend.quality.label_error_queue import renew_queue
 from ml_backend.settings import Settings
-from ml_backend.store import Store
+from ml_backend.store.events import Store
 from ml_backend.training_assembly import build_training
-from ml_backend.training_run import TrainingServices
 from model.errors import ModelError
 
 _log = get_logger(__name__)
 
 
 def train(run_id: int) -> str:
-    """Do a training run that is due: what RQ calls. Safe to repeat; see :func:`ml_backend.training_run.train`.
+    """Do a training run that is due: what RQ calls. Safe to repeat; see :func:`ml_backend.learn.training_run.train`.
 
     After a run that has ended well, the labels that it learned from are searched for wrong ones.
 

@@ -12,7 +12,7 @@ from ml_backend.label_studio.fields import match_labels
 from ml_backend.label_studio.geometry import Frame
 from ml_backend.label_studio.label_config import LabelConfig, PageId, Target
 from ml_backend.label_studio.regions import Region, Skipped, from_result, read_result
-from model.document import Document, Line, Polygon, Word, score_of_pages
+from model.document.types import Document, Line, Polygon, Word, score_of_pages
 
 __all__ = ["Region", "Skipped", "from_result", "match_labels", "read_result", "to_parts", "to_prediction", "to_regions"]
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.document import Box, Point, Polygon
+from model.document.types import Box, Point, Polygon
 
 #: Below this, in degrees, a line counts as level: an annotator would rather adjust an upright rectangle.
 LEVEL_DEGREES = 1.0

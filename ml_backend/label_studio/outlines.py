@@ -8,7 +8,7 @@ from shapely import Polygon as Shape
 from shapely import box, make_valid
 from shapely.geometry.base import BaseGeometry
 
-from model.document import Box, Polygon
+from model.document.types import Box, Polygon
 
 
 def shape_of(polygon: Polygon) -> BaseGeometry:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ml_backend.label_studio import geometry
 from ml_backend.label_studio.label_config import LabelConfig, PageId, Target
-from model.document import Polygon
+from model.document.types import Polygon
 
 _SHAPES = frozenset({"rectangle", "rectanglelabels", "polygon", "polygonlabels"})
 _LABELS = frozenset({"labels", "rectanglelabels", "polygonlabels"})

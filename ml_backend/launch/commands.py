@@ -8,10 +8,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from ml_backend.cli.running import SERVER
 from ml_backend.launch.credentials import Credentials
 from ml_backend.launch.redis_server import find_redis, write_redis_config
 from ml_backend.launch.supervisor import Service
-from ml_backend.roles.running import SERVER
 from ml_backend.settings import Settings
 
 

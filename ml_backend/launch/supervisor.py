@@ -17,7 +17,7 @@ from honcho.manager import Manager
 
 from ml_backend.errors import BackendError
 from ml_backend.launch.console import Console
-from ml_backend.launch.run_folder import MARK, stop_leftovers
+from ml_backend.ops.run_folder import MARK, stop_leftovers
 
 _INTERRUPTED = 130
 

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from ml_backend.exchange import ImageLimits, SampleWriter
+from ml_backend.api.self_learning_services import RecommendationSource, SelfLearning
+from ml_backend.contacts.extracting import Extraction
+from ml_backend.contacts.sending import ScoringQueue, Sender
+from ml_backend.contacts.usual_country import UsualCountry
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.label_studio.client import LabelStudio
+from ml_backend.learn.feedback import FeedbackService
+from ml_backend.learn.promotion import Versions
+from ml_backend.learn.sample_files import SampleFolder
+from ml_backend.learn.sample_io import ImageLimits, SampleWriter
+from ml_backend.learn.service import Steering
+from ml_backend.learn.status import Statuses
 from ml_backend.learning_assembly import build_due, build_synchroniser
-from ml_backend.learning_store import LearningStore
 from ml_backend.page_limits import page_limits
-from ml_backend.predictor import ImageFetcher, ModelSource
-from ml_backend.rescoring_store import RescoringStore
-from ml_backend.run_store import RunStore
-from ml_backend.sample_files import SampleFolder
-from ml_backend.self_learning.contact_store import ContactStore
-from ml_backend.self_learning.custom_fields import CustomFields
-from ml_backend.self_learning.extracting import Extraction
-from ml_backend.self_learning.feedback import FeedbackService
-from ml_backend.self_learning.feedback_store import FeedbackStore
-from ml_backend.self_learning.initialising import Initialiser
-from ml_backend.self_learning.options import ProjectOptions
-from ml_backend.self_learning.patterns import Patterns
-from ml_backend.self_learning.projects import Projects
-from ml_backend.self_learning.sending import ScoringQueue, Sender
-from ml_backend.self_learning.services import RecommendationSource, SelfLearning
-from ml_backend.self_learning.status import Statuses
-from ml_backend.self_learning.steering import Steering
-from ml_backend.self_learning.usual_country import UsualCountry
+from ml_backend.predict.task_predictor import ImageFetcher, ModelSource
+from ml_backend.projects.custom_fields import CustomFields
+from ml_backend.projects.initialising import Initialiser
+from ml_backend.projects.projects import Projects
+from ml_backend.quality.patterns import Patterns
 from ml_backend.settings import Settings
-from ml_backend.store import Store
-from ml_backend.task_scores import TaskScores
-from ml_backend.versions import Versions
-from model.registry import Registry
-from model.tracking import Tracking
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.contacts import ContactStore
+from ml_backend.store.events import Store
+from ml_backend.store.feedback import FeedbackStore
+from ml_backend.store.options import ProjectOptions
+from ml_backend.store.rescorings import RescoringStore
+from ml_backend.store.runs import RunStore
+from ml_backend.store.task_scores import TaskScores
+from model.registry.tracking import Tracking
+from model.registry.versions import Registry
 
 
 def build_projects(settings: Settings, store: Store, label_studio: LabelStudio | None) -> Projects:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.bio import CONTINUOUS, OUTSIDE, field_of
-from model.document import Line, Page, Word
-from model.segmentation import split_word
+from model.document.types import Line, Page, Word
+from model.extraction.bio import CONTINUOUS, OUTSIDE, field_of
+from model.extraction.segmentation import split_word
 
 # A read word that truth covers by less than this share of its width belongs to no field.
 _LEAST_COVER = 0.25
@@ -49,7 +49,7 @@ def align(read: Page, truth: Page, tags: Sequence[str]) -> tuple[str, ...]:
 
 
 def segment_truth(truth: Page, tags: Sequence[str]) -> tuple[Page, tuple[str, ...]]:
-    """Cut printed words as read words are cut (:mod:`model.segmentation`), and give each piece its own tag.
+    """Cut printed words as read words are cut (:mod:`model.extraction.segmentation`), and give each piece its own tag.
 
     A label that is printed without a space before its value («Tel:+49…») carries the value's tag, or, where it is the
     longer part, takes the value's away; after the cut the label is outside and the value begins the entity.

@@ -2,7 +2,7 @@
 
 For every field a logistic regression tells how likely a value is right, given how probable the classifier finds it and
 which pattern it fits (Platt, «Probabilistic Outputs for Support Vector Machines», 1999, with a term a pattern). The
-patterns' terms also weigh in while values are cut out of a line, as log odds (:func:`model.bio.decode`).
+patterns' terms also weigh in while values are cut out of a line, as log odds (:func:`model.extraction.bio.decode`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Proposal:
     Attributes:
         field: Its field.
         probability: The classifier's, in ``[0, 1]``.
-        outcome: What the patterns say, as :func:`model.patterns.outcome` gives it.
+        outcome: What the patterns say, as :func:`model.extraction.patterns.outcome` gives it.
         right: Whether the truth has it.
     """
 

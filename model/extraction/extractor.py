@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import LayoutLMv3Config
 
-from model.bio import field_of
-from model.document import Box, Doubts, Entity, Page
+from model.document.types import Box, Doubts, Entity, Page
 from model.errors import WeightsError
-from model.extraction.body import Body, Runtime, load_split
+from model.extraction.bio import field_of
 from model.extraction.checkpoint import checkpoint_version
 from model.extraction.committee import Committee
-from model.extraction.deciding import Decider
+from model.extraction.decoding import Decider
 from model.extraction.doubts import doubts_of, dropped_passes, no_doubts
-from model.extraction.encoding import Encoder, Window, merge, pixel_values
+from model.extraction.encoder import Body, Runtime, load_split
+from model.extraction.inputs import Encoder, Window, merge, pixel_values
 
 #: Where a checkpoint's configuration keeps what logits are divided by; ``temperature`` would be dropped on loading, as
 #: a parameter of text generation.
@@ -97,7 +97,7 @@ class Extractor:
         """Name the fields of ``page``.
 
         Args:
-            page: Segmented words (see :mod:`model.segmentation`).
+            page: Segmented words (see :mod:`model.extraction.segmentation`).
             image: The upright page, shape ``(height, width, 3)``; needed only by checkpoints that look at it.
 
         Raises:

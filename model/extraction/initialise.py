@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import LayoutLMv3Config, LayoutLMv3ForTokenClassification
 
-from model.bio import tags_of
-from model.extraction.encoding import SHAPES
+from model.extraction.bio import tags_of
+from model.extraction.inputs import SHAPES
 
 _UNKNOWN = "[UNK]"
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

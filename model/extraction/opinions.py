@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from model.bio import spans
+from model.extraction.bio import spans
 from model.extraction.committee import Committee, Proposal
-from model.extraction.deciding import Decider
+from model.extraction.decoding import Decider
 from model.extraction.extractor import Extractor
 from model.extraction.training import Example
 

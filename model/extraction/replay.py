@@ -11,9 +11,9 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from model.document.codec import PageCodecError, decode_page, encode_page
 from model.errors import WeightsError
 from model.extraction.training import Example
-from model.page_codec import PageCodecError, decode_page, encode_page
 
 _FOLDER = Path(__file__).parent.parent / "weights" / "replay"
 
@@ -49,7 +49,7 @@ def save_cards(examples: Iterable[Example], path: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the cards that ship."""
     # What makes cards, and its fonts, is needed here and nowhere else.
-    from model.extraction.make_weights import simulated_card
+    from model.weights.make_extractor import simulated_card
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=_FOLDER, help="folder of the files")

@@ -13,9 +13,9 @@ from tokenizers import Tokenizer
 from torch.utils.data import Dataset
 from transformers import LayoutLMv3ForTokenClassification, Trainer, TrainerCallback, TrainingArguments
 
-from model.document import Page
-from model.extraction.encoding import NO_WORD, Window, pixel_values
+from model.document.types import Page
 from model.extraction.extractor import build_encoder
+from model.extraction.inputs import NO_WORD, Window, pixel_values
 
 IGNORED = -100
 

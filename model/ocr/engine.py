@@ -11,9 +11,9 @@ from typing import Protocol
 
 import numpy as np
 
-from model.document import Line, Page, Polygon
+from model.document.images import RgbImage, crop
+from model.document.types import Line, Page, Polygon
 from model.errors import EngineError
-from model.images import RgbImage, crop
 from model.ocr.layout import in_reading_order, reading_directions
 from model.ocr.scale import back_to_page, scale_for_detection
 from model.ocr.words import place_words, split_line
@@ -38,7 +38,7 @@ class Reading:
     Attributes:
         text: Empty for a blank crop.
         score: The engine's confidence, in ``[0, 1]``.
-        margin: As :class:`model.document.Line` has it; None for a blank crop, and where the engine cannot tell.
+        margin: As :class:`model.document.types.Line` has it; None for a blank crop, and where the engine cannot tell.
     """
 
     text: str

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model.images import RgbImage
+from model.document.images import RgbImage
 
 INK_SHARE = 0.45
 """A column is inked where some pixel differs from the background by this share of what the strongest ink does."""

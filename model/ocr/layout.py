@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from statistics import median
 
-from model.document import Line, Polygon
+from model.document.types import Line, Polygon
 
 TALL_RATIO = 1.5
 """A line this many times as tall as wide may run downwards or upwards. PP-OCR's own pipelines read it downwards."""

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from model.document import Polygon
+from model.document.images import RgbImage
+from model.document.types import Polygon
 from model.errors import EngineError
-from model.images import RgbImage
 from model.ocr.characters import character_centres
 from model.ocr.engine import BATCH_SIZE, CROP_SHAPE, Recognised, TwoStageEngine
 from model.ocr.files import HeadChoice, find_models, package_version, with_head

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from model.document import Polygon
-from model.images import RgbImage
+from model.document.images import RgbImage
+from model.document.types import Polygon
 
 SHORT_SIDE = 736
 """Smaller pages are enlarged until their shorter side has so many pixels: small print is found only then."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from model.document import Box, Point, Polygon, Word
-from model.images import RgbImage
+from model.document.images import RgbImage
+from model.document.types import Box, Point, Polygon, Word
 from model.ocr.ink import Gap, gaps_around
 
 SPACE_WIDTH = 0.4

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model.images import RgbImage
+from model.document.images import RgbImage
 
 _Float = NDArray[np.float32]
 

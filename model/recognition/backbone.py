@@ -16,8 +16,8 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
+from model.document.images import RgbImage
 from model.errors import RecogniserError
-from model.images import RgbImage
 from model.recognition.graph import FloatArray, alphabet_of, with_numbers, without_head
 from model.recognition.head import Head
 

@@ -13,8 +13,8 @@ import onnx
 import onnxruntime
 import torch
 
+from model.document.images import RgbImage
 from model.errors import RecogniserError
-from model.images import RgbImage
 from model.recognition.backbone import HEIGHT, Backbone, Sight, prepare
 from model.recognition.graph import FloatArray
 from model.recognition.head import Head

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from model.document.images import RgbImage
 from model.errors import RecogniserError, SyntheticError
-from model.images import RgbImage
 from model.recognition.augmentation import augment_crop
 from model.recognition.backbone import HEIGHT, Sight
 from model.recognition.charset import DEFAULT_LANGUAGES, charset_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.images import RgbImage
+from model.document.images import RgbImage
 from model.recognition.augmentation import augment_crop
 from model.recognition.backbone import Backbone
 from model.recognition.charset import DEFAULT_LANGUAGES, charset_of

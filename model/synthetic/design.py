@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model.document import Box
+from model.document.types import Box
 from model.synthetic.content import Token
 from model.synthetic.faces import Face
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from model.document import Box
+from model.document.types import Box
 from model.synthetic.palette import Colour
 
 _Draw = ImageDraw.ImageDraw

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from model.document import Box
-from model.images import RgbImage
+from model.document.images import RgbImage
+from model.document.types import Box
 from model.synthetic.design import Design, Ornament, SetLine
 from model.synthetic.faces import needs_shaping
 from model.synthetic.ornaments import draw_code, draw_icon, draw_mark, draw_photo

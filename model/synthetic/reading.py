@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from model.document import Box, Line, Page, Word
+from model.document.types import Box, Line, Page, Word
 from model.synthetic.lookalikes import misread, misread_foreign
 from model.synthetic.reading_noise import ReadingNoise
 

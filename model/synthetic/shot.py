@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from model.document import Point
+from model.document.types import Point
 from model.synthetic.chance import Chance
 
 ShotKind = Literal["flat", "scan", "photo"]

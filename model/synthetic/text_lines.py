@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from model.document.images import RgbImage
 from model.errors import SyntheticError
-from model.images import RgbImage
 from model.synthetic.chance import Chance
 from model.synthetic.compose import compose
 from model.synthetic.faces import Face, Use

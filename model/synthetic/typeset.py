@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from model.document import Box
+from model.document.types import Box
 from model.synthetic.chance import Chance
 from model.synthetic.content import Content, Span, TextLine, Token
 from model.synthetic.design import Design, Ornament, SetLine, SetWord

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ml_backend.cli import _parser
+from ml_backend.cli.main import _parser
 from ml_backend.launch.env_file import SECRETS, write_env_file
 from ml_backend.launch.environment import LABEL_STUDIO_VERSION
 from ml_backend.settings import Settings

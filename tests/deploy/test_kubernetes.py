@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from ml_backend.cli import _parser
+from ml_backend.cli.main import _parser
 from ml_backend.launch.env_file import SECRETS
 from ml_backend.settings import Settings
 from tests.deploy.files import ROOT, image, tool

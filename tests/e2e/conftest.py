@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.label_studio.setup import BackendAddress
-from ml_backend.launch.run_folder import MARK
+from ml_backend.ops.run_folder import MARK
+from ml_backend.projects.setup import BackendAddress
 from ml_backend.settings import Settings
 from tests.conftest import free_port
 

@@ -12,10 +12,10 @@ from typing import TypeVar
 from ml_backend.errors import BackendError
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.records import Prediction
-from ml_backend.label_studio.setup import BackendAddress, ProjectPlan, ensure_project
-from ml_backend.lineup import number_of
-from ml_backend.run_store import Run, RunStore
-from ml_backend.store import Store
+from ml_backend.predict.serving_models import number_of
+from ml_backend.projects.setup import BackendAddress, ProjectPlan, ensure_project
+from ml_backend.store.events import Store
+from ml_backend.store.runs import Run, RunStore
 from tests.e2e.annotator import corrected, entity_f1
 from tests.e2e.badges import LABEL_CONFIG, SIGN, Badge, draw_badges
 from tests.e2e.projects import new_title

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.launch.label_configs import business_cards_config
+from ml_backend.label_studio.templates import business_cards_config
 from tests.conftest import print_card
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import requests
 
-from ml_backend.doctor.patient import ProjectLink
-from ml_backend.doctor.project_checks import look_at_flags
 from ml_backend.errors import LabelStudioError, TokenRefusedError
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.label_studio.setup import ProjectPlan, ensure_project
+from ml_backend.label_studio.templates import business_cards_config
 from ml_backend.launch.environment import DEFAULT_FOLDER
-from ml_backend.launch.label_configs import business_cards_config
+from ml_backend.ops.doctor.project_checks import look_at_flags
+from ml_backend.ops.doctor.targets import ProjectLink
+from ml_backend.projects.setup import ProjectPlan, ensure_project
 from ml_backend.settings import Settings
 from tests.conftest import free_port
 from tests.e2e.conftest import PASSWORD, USER, System, clean_environment

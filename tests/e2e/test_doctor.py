@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from ml_backend.connection import launched
-from ml_backend.database import open_engine
-from ml_backend.doctor.connection_checks import CONNECTION_CHECKS
-from ml_backend.doctor.examination import count_events
-from ml_backend.doctor.findings import Check, Finding, examine
-from ml_backend.doctor.machine_checks import MACHINE_CHECKS
-from ml_backend.doctor.patient import Connection, ProjectLink
-from ml_backend.doctor.patient import System as Machine
-from ml_backend.doctor.project_checks import PROJECT_CHECKS
+from ml_backend.cli.connection import launched
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.records import Prediction
-from ml_backend.label_studio.setup import ProjectPlan, ensure_project
+from ml_backend.ops.doctor.connection_checks import CONNECTION_CHECKS
+from ml_backend.ops.doctor.examination import count_events
+from ml_backend.ops.doctor.machine_checks import MACHINE_CHECKS
+from ml_backend.ops.doctor.project_checks import PROJECT_CHECKS
+from ml_backend.ops.doctor.results import Check, Finding, examine
+from ml_backend.ops.doctor.targets import Connection, ProjectLink
+from ml_backend.ops.doctor.targets import System as Machine
+from ml_backend.projects.setup import ProjectPlan, ensure_project
 from ml_backend.settings import Settings
+from ml_backend.store.engine import open_engine
 from model.pipeline import SHIPPED_WEIGHTS
 from tests.e2e.conftest import PASSWORD, USER, System
 from tests.e2e.projects import new_project, printed_cards
@@ -177,7 +177,7 @@ def test_weights_that_are_damaged_are_named(settings: Settings, tmp_path: Path) 
 def test_the_command_finds_a_running_system_well_and_says_so_to_programs(
     system: System, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from ml_backend.cli import main
+    from ml_backend.cli.main import main
 
     for name in ("run_dir", "redis_port", "basic_auth_user"):
         monkeypatch.setenv(name.upper(), str(getattr(settings, name)))

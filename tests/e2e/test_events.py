@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from ml_backend.label_studio.setup import ProjectPlan, ensure_project
-from ml_backend.store import Event, Store
+from ml_backend.projects.setup import ProjectPlan, ensure_project
+from ml_backend.store.events import Event, Store
 from tests.e2e.conftest import System
 from tests.e2e.projects import a_region, new_project, printed_cards
 

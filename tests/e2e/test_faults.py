@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from ml_backend.label_studio.setup import ProjectPlan, ensure_project
-from ml_backend.learning_store import LearningStore
-from ml_backend.store import Store
+from ml_backend.projects.setup import ProjectPlan, ensure_project
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.events import Store
 from tests.conftest import free_port
 from tests.e2e.conftest import System, clean_environment
 from tests.e2e.projects import a_region, new_project, printed_cards

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ml_backend.label_studio.setup import UNCERTAINTY
-from ml_backend.lineup import number_of
-from ml_backend.run_store import RunStore
-from ml_backend.store import Store
-from ml_backend.versions import Versions
+from ml_backend.learn.promotion import Versions
+from ml_backend.predict.serving_models import number_of
+from ml_backend.projects.setup import UNCERTAINTY
+from ml_backend.store.events import Store
+from ml_backend.store.runs import RunStore
 from tests.e2e.conftest import System
 from tests.e2e.loop import Played, play, signs_read
 from tests.e2e.versions import registry_of

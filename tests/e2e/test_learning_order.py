@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from active_learning.strategies import DEFAULT_STRATEGY
-from ml_backend.candidates import CandidateSource
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.label_studio.kept_labels import KeptLabels
-from ml_backend.label_studio.setup import ProjectPlan, ensure_project
-from ml_backend.learning_store import LearningStore
-from ml_backend.ordering import REORDER_AFTER, arrange
-from ml_backend.store import Store
-from ml_backend.task_scores import TaskOrder, TaskScores
+from ml_backend.order.candidates import CandidateSource
+from ml_backend.order.task_order import REORDER_AFTER, arrange
+from ml_backend.projects.setup import ProjectPlan, ensure_project
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.events import Store
+from ml_backend.store.kept_labels import KeptLabels
+from ml_backend.store.task_scores import TaskOrder, TaskScores
 from tests.e2e.badges import LABEL_CONFIG, draw_badges
 from tests.e2e.conftest import System
 from tests.e2e.people import another_annotator

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from ml_backend.label_studio.setup import ProjectPlan, ensure_project
-from ml_backend.learning_store import LearningStore
-from ml_backend.store import Store
-from model.registry import Registry
-from model.tracking import RUN_TAG, Tracking
+from ml_backend.projects.setup import ProjectPlan, ensure_project
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.events import Store
+from model.registry.tracking import RUN_TAG, Tracking
+from model.registry.versions import Registry
 from tests.cluster import API, WORKER, Cluster, cluster
 from tests.e2e.conftest import System
 from tests.e2e.projects import a_region, new_project, printed_cards

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_backend.label_studio.setup import UNCERTAINTY
+from ml_backend.projects.setup import UNCERTAINTY
 from tests.e2e.conftest import System, launched, left_running, output_of, wait_until_ready
 from tests.e2e.projects import new_title, printed_cards
 

@@ -21,8 +21,8 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
 
 from ml_backend.label_studio.records import Prediction
-from ml_backend.learning_store import LearningStore
-from ml_backend.store import Store
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.events import Store
 from tests.conftest import print_card
 from tests.e2e.browser import WAIT_SECONDS, logged_in
 from tests.e2e.conftest import PASSWORD, USER, System, clean_environment

@@ -9,7 +9,7 @@ import requests
 from PIL import Image
 
 from ml_backend.label_studio.records import Prediction
-from ml_backend.label_studio.setup import ProjectPlan, ensure_project
+from ml_backend.projects.setup import ProjectPlan, ensure_project
 from tests.conftest import print_card
 from tests.e2e.conftest import System
 from tests.e2e.projects import a_region, empty_tasks, new_project, printed_cards

@@ -3,8 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
-from ml_backend.label_studio.setup import ProjectPlan, ensure_project
-from ml_backend.launch.label_configs import business_cards_config
+from ml_backend.label_studio.templates import business_cards_config
+from ml_backend.projects.setup import ProjectPlan, ensure_project
 from tests.e2e.conftest import System
 from tests.e2e.projects import new_title, printed_cards
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from ml_backend.annotation_records import choose
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import Prediction
 from ml_backend.learning_assembly import LearningServices, build_collector, build_learning
 from ml_backend.settings import Settings
-from model.bio import FIELDS
+from ml_backend.store.records import choose
+from model.extraction.bio import FIELDS
 from model.ocr import build_engine
-from model.page_reading import PageReading
+from model.ocr.cached_reader import PageReading
 from tests.e2e.conftest import System
 from tests.e2e.projects import a_region, new_project, printed_cards
 

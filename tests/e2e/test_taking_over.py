@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from ml_backend.label_studio.setup import UNCERTAINTY, ProjectPlan, ensure_project
-from ml_backend.lineup import number_of
+from ml_backend.predict.serving_models import number_of
+from ml_backend.projects.setup import UNCERTAINTY, ProjectPlan, ensure_project
 from tests.e2e.conftest import System
 from tests.e2e.projects import a_region, new_project, printed_cards
 from tests.e2e.versions import move_alias, register, registry_of

@@ -7,7 +7,7 @@ import pytest
 
 from ml_backend.errors import LabelStudioError
 from ml_backend.label_studio.records import Prediction
-from ml_backend.label_studio.setup import UNCERTAINTY, ProjectPlan, ensure_project
+from ml_backend.projects.setup import UNCERTAINTY, ProjectPlan, ensure_project
 from tests.e2e.conftest import System
 from tests.e2e.people import another_annotator
 from tests.e2e.projects import a_region, empty_tasks, new_project

@@ -4,7 +4,7 @@ import pytest
 
 from ml_backend.errors import LabelStudioError
 from ml_backend.label_studio.records import Prediction
-from ml_backend.label_studio.setup import UNCERTAINTY
+from ml_backend.projects.setup import UNCERTAINTY
 from tests.e2e.conftest import System
 from tests.e2e.projects import a_region, empty_tasks, new_project
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from safetensors.numpy import load_file, save_file
 
 from model.pipeline import SHIPPED_WEIGHTS
-from model.registry import CHAMPION, Registry, Version
-from model.tracking import RUN_TAG, Tracking
+from model.registry.tracking import RUN_TAG, Tracking
+from model.registry.versions import CHAMPION, Registry, Version
 
 
 def registry_of(run_dir: Path) -> Registry:

@@ -7,13 +7,13 @@ from flask.testing import FlaskClient
 from ml_backend.active_learning_assembly import build_recommender
 from ml_backend.app import create_app
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.lineup import SoleModel
+from ml_backend.predict.service import Services
+from ml_backend.predict.serving_models import SoleModel
 from ml_backend.self_learning.assembly import build_self_learning
-from ml_backend.self_learning.options import ProjectOptions
-from ml_backend.services import Services
 from ml_backend.settings import Settings
-from model.document import Box, Document, Entity, Line, Page, Word
-from model.images import load_image
+from ml_backend.store.options import ProjectOptions
+from model.document.images import load_image
+from model.document.types import Box, Document, Entity, Line, Page, Word
 from tests.ml_backend.backend import RECTANGLES, ImageTable, build_backend
 
 TOKEN = "a token of the tests"

@@ -10,14 +10,14 @@ from prometheus_client import CollectorRegistry
 
 from ml_backend.app import create_app
 from ml_backend.errors import ImageFetchError
-from ml_backend.interactive import DrawnRegions
 from ml_backend.jobs.queue import QueueError
-from ml_backend.lineup import SoleModel
-from ml_backend.metrics import Metrics
-from ml_backend.predictor import ModelSource, TaskPredictor
-from ml_backend.services import PredictionService, Services
+from ml_backend.observability.metrics import Metrics
+from ml_backend.predict.interactive import DrawnRegions
+from ml_backend.predict.service import PredictionService, Services
+from ml_backend.predict.serving_models import SoleModel
+from ml_backend.predict.task_predictor import ModelSource, TaskPredictor
 from ml_backend.settings import Settings
-from ml_backend.store import Store
+from ml_backend.store.events import Store
 
 RECTANGLES = """<View><Image name="image" value="$image"/>
 <RectangleLabels name="label" toName="image"><Label value="NAME"/><Label value="COMPANY"/><Label value="EMAIL"/>

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model.document import Box, Document, Line, Page, Word
+from model.document.types import Box, Document, Line, Page, Word
 from tests.ml_backend import label_studio_ml_contract
 from tests.ml_backend.backend import RECTANGLES, ImageTable, batch, build_backend, task
 

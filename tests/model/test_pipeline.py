@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.document import Box, Line, Page, Word
+from model.document.images import image_key
+from model.document.types import Box, Line, Page, Word
 from model.errors import ImageError
 from model.extraction.extractor import Extractor
-from model.images import image_key
 from model.pipeline import Pipeline
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
 

@@ -9,9 +9,9 @@ from flask import Flask
 from ml_backend.admin.parts import build_panel
 from ml_backend.admin.views import add_panel
 from ml_backend.api.failures import register_error_handlers
-from ml_backend.store import Store
-from model.registry import Registry
-from model.tracking import Tracking
+from ml_backend.store.events import Store
+from model.registry.tracking import Tracking
+from model.registry.versions import Registry
 
 TOKEN = "a token of the tests"
 

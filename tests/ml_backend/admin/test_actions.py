@@ -2,12 +2,12 @@ import threading
 
 import pytest
 
-from ml_backend.admin.action_store import ActionStore
 from ml_backend.admin.actions import Actions, finish
-from ml_backend.database import open_engine
 from ml_backend.errors import LabelStudioError
+from ml_backend.i18n import say
 from ml_backend.jobs.label_errors import LabelSearch
-from ml_backend.words import say
+from ml_backend.store.engine import open_engine
+from ml_backend.store.panel_actions import ActionStore
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from babel.messages.pofile import read_po
 
 from ml_backend.admin import language
 from ml_backend.admin.language import speaker
-from ml_backend.words import listed, say
+from ml_backend.i18n import listed, say
 from tests.ml_backend.admin.messages import messages
 
 CATALOGUE = Path(language.__file__).parent / "translations" / "ru.po"

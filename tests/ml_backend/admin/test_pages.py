@@ -4,19 +4,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from ml_backend.annotation_records import Correction, StoredAnnotation
-from ml_backend.commands.ordering import ASKED
-from ml_backend.label_suspects import Doubt, LabelErrors, LabelSuspect
-from ml_backend.learning_store import LearningStore
-from ml_backend.run_store import RunStore
-from ml_backend.sample_files import SampleFolder
-from ml_backend.versions import REASON_TAG, Versions
-from ml_backend.words import keep, say
-from model.registry import Registry
-from model.tracking import RUN_TAG, Tracking
+from ml_backend.cli.rescoring import ASKED
+from ml_backend.i18n import keep, say
+from ml_backend.learn.promotion import REASON_TAG, Versions
+from ml_backend.learn.sample_files import SampleFolder
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.label_errors import Doubt, LabelErrors, LabelSuspect
+from ml_backend.store.records import Correction, StoredAnnotation
+from ml_backend.store.runs import RunStore
+from model.registry.tracking import RUN_TAG, Tracking
+from model.registry.versions import Registry
 from tests.conftest import card_png
 from tests.ml_backend.backend import RECTANGLES
-from tests.ml_backend.test_learning_store import annotation
+from tests.ml_backend.store.test_annotations import annotation
 
 OVERVIEW = "/admin/projects/7/"
 PREDICTION = {"result": [], "model_version": "cards-241df1e8.f52e5d", "score": 0.8}

@@ -3,7 +3,7 @@ import re
 import pytest
 from flask import Flask
 
-from ml_backend.admin.entrance import MOST_TRIES
+from ml_backend.admin.session import MOST_TRIES
 from ml_backend.admin.views import add_panel
 from tests.ml_backend.admin.conftest import TOKEN
 

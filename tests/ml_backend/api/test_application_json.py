@@ -14,14 +14,14 @@ import pytest
 from active_learning.criteria import DocumentFacts, should_send_for_annotation
 from active_learning.reasons import coded, short_code
 from ml_backend.api.learning_requests import decoded
-from ml_backend.learning_store import LearningStore
-from ml_backend.self_learning.contact_ids import as_sent
-from ml_backend.task_scores import Scored, TaskScores
+from ml_backend.contacts.contact_ids import as_sent
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.task_scores import Scored, TaskScores
 from tests.conftest import card_png
 from tests.ml_backend.api_backend import PROJECT, TOKEN, ApiClient, build_api
 from tests.ml_backend.backend import RECTANGLES
-from tests.ml_backend.self_learning.test_sending import Studio
-from tests.ml_backend.test_recommending import FINE
+from tests.ml_backend.contacts.test_sending import Studio
+from tests.ml_backend.order.test_recommendations import FINE
 
 EXAMPLES = json.loads((Path(__file__).parent / "application_examples.json").read_text(encoding="utf-8"))
 IMAGE = card_png("Иван Иванов", size=(640, 400))

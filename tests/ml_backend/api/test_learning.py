@@ -8,9 +8,9 @@ import time
 import pytest
 
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.learning_store import LearningStore
-from ml_backend.self_learning import feedback as feedback_module
-from ml_backend.self_learning import projects as projects_module
+from ml_backend.learn import feedback as feedback_module
+from ml_backend.projects import projects as projects_module
+from ml_backend.store.annotations import LearningStore
 from tests.conftest import card_png, print_card
 from tests.ml_backend.api_backend import PROJECT, TOKEN, ApiClient, build_api
 from tests.ml_backend.backend import RECTANGLES

@@ -10,28 +10,28 @@ from prometheus_client import CollectorRegistry
 from redis import Redis
 from rq.job import Job
 
-from ml_backend.annotation_records import StoredAnnotation
-from ml_backend.candidates import CandidateSource
 from ml_backend.errors import ImageFetchError, LabelStudioUnreachableError
-from ml_backend.former_opinion import Votes
-from ml_backend.jobs.chunks import Chunks
+from ml_backend.jobs.leases import Chunks
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.jobs.rescoring import provide
 from ml_backend.jobs.worker import build_worker
 from ml_backend.label_studio.records import Prediction, Project, Task
-from ml_backend.learning_store import LearningStore
-from ml_backend.lineup import Lineup
-from ml_backend.looking_again import LookingAgain
-from ml_backend.metrics import Metrics
-from ml_backend.ordering import Orderer, Policy
-from ml_backend.predictor import TaskPredictor
-from ml_backend.pushing import READ_HERE, Pusher
-from ml_backend.rescoring import CHUNK, UNCERTAINTY, Rescorer
-from ml_backend.rescoring_store import RescoringStore
-from ml_backend.store import Store
-from ml_backend.task_scores import NOT_SHOWN, TaskScores
-from model.document import Box, Document, Entity, Line, Page, Word
-from model.images import image_key
+from ml_backend.observability.metrics import Metrics
+from ml_backend.order.candidates import CandidateSource
+from ml_backend.order.embedding_refresh import LookingAgain
+from ml_backend.order.pushing import READ_HERE, Pusher
+from ml_backend.order.rescoring import CHUNK, UNCERTAINTY, Rescorer
+from ml_backend.order.task_order import Orderer, Policy
+from ml_backend.predict.previous_opinion import Votes
+from ml_backend.predict.serving_models import Lineup
+from ml_backend.predict.task_predictor import TaskPredictor
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.events import Store
+from ml_backend.store.records import StoredAnnotation
+from ml_backend.store.rescorings import RescoringStore
+from ml_backend.store.task_scores import NOT_SHOWN, TaskScores
+from model.document.images import image_key
+from model.document.types import Box, Document, Entity, Line, Page, Word
 from tests.ml_backend.backend import RECTANGLES, ImageTable
 
 OLD, NEW = "cards-12345678.aaaaaa", "p3-v1-00000001.aaaaaa"

@@ -6,13 +6,13 @@ from prometheus_client import CollectorRegistry
 from ml_backend.errors import ImageFetchError, ImageRefusedError, LabelStudioUnreachableError
 from ml_backend.jobs.scoring import ScoringServices, WorkerNotReadyError, provide, score, score_task
 from ml_backend.label_studio.records import Prediction, Task
-from ml_backend.lineup import SoleModel
-from ml_backend.metrics import Metrics
-from ml_backend.predictor import TaskPredictor
+from ml_backend.observability.metrics import Metrics
+from ml_backend.predict.serving_models import SoleModel
+from ml_backend.predict.task_predictor import TaskPredictor
 from model.errors import EngineError
 from tests.ml_backend.backend import ImageTable
 from tests.ml_backend.jobs.label_studio import MemoryLabelStudio
-from tests.ml_backend.test_services import TextReader
+from tests.ml_backend.predict.test_service import TextReader
 
 
 def task_at(url, number=8, **more):

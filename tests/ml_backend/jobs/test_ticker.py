@@ -5,12 +5,12 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from ml_backend.errors import BackendError
-from ml_backend.event_times import Waiting
 from ml_backend.jobs.queue import QueueError
 from ml_backend.jobs.ticker import Ticker
-from ml_backend.learning_store import ProjectState
-from ml_backend.run_store import RunStore
-from ml_backend.store import Store
+from ml_backend.store.annotations import ProjectState
+from ml_backend.store.event_times import Waiting
+from ml_backend.store.events import Store
+from ml_backend.store.runs import RunStore
 
 START = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 SHIPPED = "cards-12345678.aaaaaa"
@@ -128,7 +128,9 @@ def test_a_run_whose_trainer_was_killed_is_repeated(world, monkeypatch):
     assert world.runs.claim_run(run.id)
     world.ticker.tick()
     assert world.queue.trainings == []
-    monkeypatch.setattr("ml_backend.run_store.store_time", lambda _: datetime.now(timezone.utc) + timedelta(seconds=31))
+    monkeypatch.setattr(
+        "ml_backend.store.runs.store_time", lambda _: datetime.now(timezone.utc) + timedelta(seconds=31)
+    )
     world.ticker.tick()
     (again, before) = world.runs.runs(3)
     assert (before.state, again.state, again.attempt) == ("interrupted", "due", 2)

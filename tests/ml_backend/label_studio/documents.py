@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from ml_backend.label_studio.geometry import Frame, directions
-from model.document import Box, Document, Entity, Line, Page, Word
+from model.document.types import Box, Document, Entity, Line, Page, Word
 
 FIELDS = ("NAME", "PHONE", "EMAIL")
 WIDTH, HEIGHT = 1500, 1100

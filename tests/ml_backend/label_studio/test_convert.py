@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_studio_sdk.label_interface import LabelInterface
 
-from ml_backend.corrections import diff
 from ml_backend.label_studio.convert import from_result, read_result, to_prediction, to_regions
 from ml_backend.label_studio.geometry import Frame
 from ml_backend.label_studio.label_config import PageId, parse_label_config
-from model.document import Box, Document, Entity, Line, Page, Word
+from ml_backend.learn.annotation_diff import diff
+from model.document.types import Box, Document, Entity, Line, Page, Word
 from tests.ml_backend.label_studio.documents import (
     CONFIGS,
     FIELDS,

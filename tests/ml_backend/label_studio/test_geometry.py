@@ -20,7 +20,7 @@ from ml_backend.label_studio.geometry import (
     polygon_from_percent,
     polygon_to_percent,
 )
-from model.document import Box
+from model.document.types import Box
 
 SIDES = st.floats(2, 3000)
 PLACES = st.floats(-500, 5000)

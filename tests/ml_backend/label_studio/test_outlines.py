@@ -3,7 +3,7 @@
 import pytest
 
 from ml_backend.label_studio.outlines import covered, iou, pairs_by_iou, shape_of, shape_of_box
-from model.document import Box
+from model.document.types import Box
 
 SQUARE = shape_of_box(Box(0, 0, 10, 10))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_backend.launch.run_folder import stop_leftovers
+from ml_backend.ops.run_folder import stop_leftovers
 from tests.e2e.conftest import left_running
 
 Start = Callable[[str], "subprocess.Popen[str]"]

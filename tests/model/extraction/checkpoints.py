@@ -6,9 +6,9 @@ import torch
 from safetensors.torch import save_file
 from transformers import LayoutLMv3Config, LayoutLMv3ForTokenClassification
 
-from model.bio import tags_of
-from model.extraction.encoding import SHAPES
+from model.extraction.bio import tags_of
 from model.extraction.initialise import build_tokenizer
+from model.extraction.inputs import SHAPES
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzабвгдежзиклмнопрстуфхцчшщъыьэюя0123456789@.:+-,()/"
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *(f"##{letter}" for letter in LETTERS)]

@@ -1,6 +1,6 @@
 import pytest
 
-from model.document import Box, Line, Page, Word
+from model.document.types import Box, Line, Page, Word
 from model.extraction.alignment import align, segment_truth
 
 

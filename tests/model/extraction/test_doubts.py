@@ -3,7 +3,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from model.document import Box, Entity, Line, Page, Word
+from model.document.types import Box, Entity, Line, Page, Word
 from model.extraction.doubts import doubts_of, dropped_passes, no_doubts
 
 TAGS = ("O", "B-NAME", "I-NAME", "B-EMAIL", "I-EMAIL")

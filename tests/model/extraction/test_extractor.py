@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.document import Box, Line, Page, Word
+from model.document.types import Box, Line, Page, Word
 from model.errors import WeightsError
 from model.extraction.checkpoint import load_checkpoint
 from model.extraction.extractor import Extractor, entity_text

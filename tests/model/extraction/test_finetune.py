@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.document import Box, Line, Page, Word
+from model.document.types import Box, Line, Page, Word
 from model.errors import WeightsError
 from model.extraction.augment import Augmentation
 from model.extraction.checkpoint import load_checkpoint

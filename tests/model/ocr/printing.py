@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from model.document import Box
+from model.document.types import Box
 
 
 @dataclass

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from model.document import Box
+from model.document.types import Box
 from tests.model.ocr.printing import Print, card
 
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.document import Box, Line, Word
+from model.document.types import Box, Line, Word
 from model.ocr.layout import in_reading_order, reading_directions
 
 

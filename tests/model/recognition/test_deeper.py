@@ -13,10 +13,10 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from model.errors import RecogniserError
-from model.line_learning import Lesson, learn
 from model.ocr import build_engine
 from model.recognition.backbone import Backbone, prepare
 from model.recognition.deep_training import settle_below, train_below
+from model.recognition.finetune import Lesson, learn
 from model.recognition.graft import graft
 from model.recognition.graph import with_numbers
 from model.recognition.head import Head

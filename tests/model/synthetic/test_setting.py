@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.document import Box
+from model.document.types import Box
 from model.synthetic.camera import take
 from model.synthetic.chance import Chance
 from model.synthetic.content import Span, TextLine, Token, outside

@@ -1,0 +1,65 @@
+"""``doctor``: what is broken between the parts, and how to mend it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from ml_backend.cli import AddCommand
+from ml_backend.cli.connection import launched
+from ml_backend.settings import Settings
+
+_SIGNS = {"well": "✔", "attention": "!", "broken": "✘", "skipped": "-"}
+
+
+def add_commands(add: AddCommand) -> None:
+    """Add the command to the command line."""
+    parser = add("doctor", doctor)
+    parser.add_argument(
+        "--project", type=int, action="append", metavar="PROJECT", help="number of a project; all known ones otherwise"
+    )
+    parser.add_argument("--json", action="store_true", help="write one JSON object a finding, for programs")
+
+
+def doctor(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Look at every link between Label Studio, the backend and its parts, and say what to do about broken ones."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    from ml_backend.ops.doctor.examination import examine_everything
+    from ml_backend.store.engine import StoreError
+
+    settings = launched(settings)
+    try:
+        engine = create_engine(settings.store_url)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise StoreError("DATABASE_URL cannot be used.", "Check address and driver.") from error
+    broken, heading = 0, ""
+    for examined in examine_everything(settings, engine, arguments.project):
+        finding = examined.finding
+        broken += finding.state == "broken"
+        if arguments.json:
+            print(
+                json.dumps(
+                    {
+                        "project": examined.project_id,
+                        "check": finding.check,
+                        "state": finding.state,
+                        "found": str(finding.found),
+                        "remedy": str(finding.remedy) if finding.remedy else "",
+                    },
+                    ensure_ascii=False,
+                ),
+                flush=True,
+            )
+            continue
+        if str(examined.group) != heading:
+            heading = str(examined.group)
+            print(f"\n{heading}")
+        print(f"  {_SIGNS[finding.state]} {finding.title}: {finding.found}", flush=True)
+        if finding.remedy:
+            print(f"    → {finding.remedy}")
+    engine.dispose()
+    if not arguments.json:
+        print(f"\n{broken} broken." if broken else "\nAll links hold.")
+    return 1 if broken else 0

@@ -1,0 +1,1 @@
+"""Annotations and feedback in; training runs, evaluation and promotion out."""

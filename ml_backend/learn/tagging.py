@@ -1,0 +1,185 @@
+"""Annotated regions to what models learn from: a BIO tag a word, and transcripts of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from shapely import Point, STRtree
+from shapely.geometry.base import BaseGeometry
+
+from ml_backend.label_studio import geometry
+from ml_backend.label_studio.fields import match_labels
+from ml_backend.label_studio.label_config import Label
+from ml_backend.label_studio.outlines import covered, shape_of
+from ml_backend.label_studio.regions import Region
+from model.document.types import Line, Page, Polygon, Word
+from model.extraction.bio import CONTINUOUS, OUTSIDE
+from model.extraction.segmentation import segment
+
+#: A word whose middle lies outside a region still belongs to it from this share of its area on.
+LEAST_COVER = 0.5
+#: By how much the shapes of two images may differ that are taken for one in two sizes.
+_ASPECT = 0.02
+# Shares that differ by less are equal: then the smaller region has it.
+_DIGITS = 2
+
+
+class PageMismatchError(ValueError):
+    """Regions that were drawn on another image than the page that was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedPage:
+    """A page with a BIO tag a word.
+
+    Attributes:
+        page: The words as the extractor sees them, segmented.
+        tags: One for each of ``page.words``.
+    """
+
+    page: Page
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineSample:
+    """What a person says that stands in a part of the page: one line of print.
+
+    Attributes:
+        polygon: Where, in pixels of the upright page, clockwise from the corner where reading starts.
+        text: What it says.
+    """
+
+    polygon: Polygon
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldNames:
+    """Which field of the model each label of a project stands for.
+
+    Attributes:
+        of_labels: Field by label. A label that fits no field of the model is a new field, named like the label.
+        rename: Fields of the model that a project has no label of their own for, and the field that they are part of
+            there: a fax number is filed under the label for telephone numbers.
+    """
+
+    of_labels: Mapping[str, str]
+    rename: Mapping[str, str]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of the project, in the order of its labels."""
+        return tuple(dict.fromkeys(self.of_labels.values()))
+
+
+def name_fields(fields: Sequence[str], labels: Sequence[Label]) -> FieldNames:
+    """Find the field that each label of a project stands for: what pre-labels do, backwards.
+
+    Args:
+        fields: Fields of the model; of several that fit a label the first is taken.
+        labels: Labels of the project.
+    """
+    matches = match_labels(fields, labels)
+    of_labels: dict[str, str] = {}
+    for field in fields:
+        if field in matches:
+            of_labels.setdefault(matches[field], field)
+    ordered = {label.value: of_labels.get(label.value, label.value) for label in labels}
+    rename = {field: of_labels[label] for field, label in matches.items() if of_labels[label] != field}
+    return FieldNames(ordered, rename)
+
+
+def fit_to_page(regions: Iterable[Region], page: Page) -> list[Region]:
+    """Return regions with outlines in pixels of ``page``, which may be the image in another size.
+
+    Raises:
+        PageMismatchError: If a region was drawn on an image of another shape.
+    """
+    fitted = []
+    for region in regions:
+        x, y = page.width / region.original_width, page.height / region.original_height
+        if abs(x / y - 1) > _ASPECT:
+            raise PageMismatchError(
+                f"It was drawn on an image of {region.original_width} × {region.original_height} pixels, "
+                f"but the image has {page.width} × {page.height} now."
+            )
+        outline = tuple((px * x, py * y) for px, py in region.polygon)
+        fitted.append(replace(region, polygon=outline, original_width=page.width, original_height=page.height))
+    return fitted
+
+
+def tag_page(page: Page, regions: Sequence[Region], names: Mapping[str, str]) -> TaggedPage:
+    """Give each word of a page the field of the region that covers most of it.
+
+    A word belongs to a region that its middle lies in, or that covers half of it; where several do, to the one that
+    covers most, and of equal ones to the smallest. Each line, each field and each region begins a value anew, except
+    for fields whose values go on from region to region (:data:`model.extraction.bio.CONTINUOUS`). Words of no region, or of one
+    without label, are outside.
+
+    Args:
+        page: What the engine read, not segmented yet.
+        regions: On this page, in its pixels (:func:`fit_to_page`).
+        names: Field by label.
+    """
+    segmented = segment(page)
+    shapes = [shape_of(region.polygon) for region in regions]
+    tree = STRtree(shapes)
+    tags: list[str] = []
+    for line in segmented.lines:
+        before: tuple[str, str] | None = None
+        for word in line.words:
+            owner = _owner(_outline(word, line), shapes, tree)
+            region = regions[owner] if owner is not None else None
+            field = names.get(region.label) if region is not None and region.label is not None else None
+            if region is None or field is None:
+                tags.append(OUTSIDE)
+                before = None
+                continue
+            goes_on = before is not None and before[0] == field and (before[1] == region.id or field in CONTINUOUS)
+            tags.append(f"{'I' if goes_on else 'B'}-{field}")
+            before = (field, region.id)
+    return TaggedPage(segmented, tuple(tags))
+
+
+def line_samples(page: Page, regions: Sequence[Region]) -> tuple[LineSample, ...]:
+    """Return what people say that stands in single lines of print.
+
+    Whoever submits an annotation has confirmed its texts or corrected them. Regions over several lines are left out,
+    since their text does not say where one ends, and those without text.
+
+    Args:
+        page: What the engine read.
+        regions: On this page, in its pixels.
+    """
+    shapes = [shape_of(line.polygon) for line in page.lines]
+    samples = []
+    for region in regions:
+        text = " ".join((region.text or "").split())
+        if not text or "\n" in (region.text or "").strip():
+            continue
+        shape = shape_of(region.polygon)
+        touched = [
+            line for line in shapes if covered(line, shape) >= LEAST_COVER or covered(shape, line) >= LEAST_COVER
+        ]
+        if len(touched) <= 1:
+            samples.append(LineSample(region.polygon, text))
+    return tuple(samples)
+
+
+def _owner(word: BaseGeometry, shapes: Sequence[BaseGeometry], tree: STRtree) -> int | None:
+    """Return the index of the shape that a word belongs to, ``None`` where there is none."""
+    middle: Point = word.centroid
+    claims = []
+    for index in tree.query(word):
+        share = covered(word, shapes[index])
+        if share >= LEAST_COVER or (share > 0 and shapes[index].covers(middle)):
+            claims.append((-round(share, _DIGITS), shapes[index].area, int(index)))
+    return min(claims)[2] if claims else None
+
+
+def _outline(word: Word, line: Line) -> BaseGeometry:
+    """Return where a word stands: its box, or its part of a slanted line, of which the box shows too much."""
+    frame = geometry.frame_of_polygon(line.polygon)
+    return shape_of(geometry.part_of_frame(frame, [word.box]).polygon)

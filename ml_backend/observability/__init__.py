@@ -1,0 +1,1 @@
+"""What the backend tells of itself: logs without secrets, and metrics."""

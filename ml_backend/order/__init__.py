@@ -1,0 +1,1 @@
+"""Which task a person sees next, and why."""

@@ -1,0 +1,152 @@
+"""Interactive pre-annotation: a region that a person has just drawn comes back with its text and its field.
+
+Label Studio's editor sends the parts of the regions that were drawn with a smart tool, and takes the answer's regions
+as suggestions. A suggestion with the id of a region on the page replaces that region when it is accepted, so the
+answer keeps the id and the outline as drawn; one with an id of its own would lie on top of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ml_backend.label_studio.convert import match_labels
+from ml_backend.label_studio.label_config import LabelConfig, Target
+from ml_backend.label_studio.records import Task
+from ml_backend.label_studio.regions import Region, from_result
+from ml_backend.predict.task_predictor import ImageFetcher, JsonObject, Reader
+from model.document.images import RgbImage, crop
+from model.document.types import Box, Document, Line, Polygon
+from model.ocr import OcrEngine, Reading
+
+#: Detectors want to see the background around a line: this share of the crop's height is added on each side.
+_MARGIN = 0.25
+
+
+class DrawnRegions:
+    """Reads what people draw.
+
+    Args:
+        decode: Makes an upright image of an image file.
+        engine_of: Which engine reads what lies inside the outline: that of the model that reads the page.
+        images: Gets the image files.
+    """
+
+    def __init__(
+        self, decode: Callable[[bytes], RgbImage], engine_of: Callable[[Reader], OcrEngine], images: ImageFetcher
+    ) -> None:
+        self._decode = decode
+        self._engine_of = engine_of
+        self._images = images
+
+    def predict(
+        self, task: Task, config: LabelConfig, drawn: Sequence[Mapping[str, Any]], reader: Reader, version: str
+    ) -> JsonObject:
+        """Return a prediction that holds the drawn regions, each with its text and, if it is known, its label.
+
+        A label that a person chose already stays.
+
+        Args:
+            task: The task that was drawn on.
+            config: The project's labelling configuration.
+            drawn: The parts of the new regions, as Label Studio sends them.
+            reader: Reads the whole page, for the fields.
+            version: The model version that the answer carries.
+
+        Raises:
+            BackendError: If the image cannot be fetched, or must not be.
+            ModelError: If it cannot be used, or an engine fails.
+        """
+        own = config.for_task(task.data)
+        results: list[JsonObject] = []
+        scores: list[float] = []
+        shapes = {part["id"]: part for part in reversed(drawn) if "id" in part and _is_outline(part.get("value"))}
+        files: dict[str, bytes] = {}
+        for region in from_result(drawn, own):
+            target = own.target(region.image)
+            url = target.pages(task.data).get(region.page) if target else None
+            if target is None or url is None or region.id not in shapes:
+                continue
+            if url not in files:
+                files[url] = self._images.fetch(url, task.id or None)
+            image = self._decode(files[url])
+            outline = _scaled(region, image)
+            if not _is_near(outline, image):
+                continue
+            reading = _read(self._engine_of(reader), image, outline)
+            label = region.label or _label(reader.predict(files[url]), outline, target)
+            results += _parts(shapes[region.id], target, label, reading)
+            scores.append(reading.score)
+        return {"result": results, "score": min(scores, default=0.0), "model_version": version}
+
+
+def _read(engine: OcrEngine, image: RgbImage, outline: Polygon) -> Reading:
+    """Read what lies inside the outline: line by line if there are several, else as one line."""
+    cut = crop(image, outline)
+    margin = max(4, round(cut.shape[0] * _MARGIN))
+    framed = cv2.copyMakeBorder(cut, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    lines = _whole_lines(engine.read(np.asarray(framed, dtype=np.uint8)).lines)
+    if len(lines) > 1:
+        return Reading(" ".join(line.text for line in lines), min(line.score for line in lines))
+    reading = engine.recognise([cut])[0]
+    if lines and not reading.text:
+        return Reading(lines[0].text, lines[0].score)
+    return reading
+
+
+def _whole_lines(lines: Sequence[Line]) -> list[Line]:
+    """Leave out slices of neighbouring lines that a generous outline has cut off."""
+    tallest = max((line.box.height for line in lines), default=0.0)
+    return [line for line in lines if line.box.height >= tallest / 2]
+
+
+def _scaled(region: Region, image: RgbImage) -> Polygon:
+    """Return the outline in pixels of ``image``, with four corners or more."""
+    height, width = image.shape[:2]
+    across, down = width / region.original_width, height / region.original_height
+    points = tuple((x * across, y * down) for x, y in region.polygon)
+    return points if len(points) >= 4 else Box.of_polygon(points).polygon()
+
+
+def _is_near(outline: Polygon, image: RgbImage) -> bool:
+    """Tell whether an outline stays within one image size of the image: beyond, cutting it out only costs memory."""
+    height, width = image.shape[:2]
+    return all(-width <= x <= 2 * width and -height <= y <= 2 * height for x, y in outline)
+
+
+def _label(document: Document, outline: Polygon, target: Target) -> str | None:
+    """Return the label of the field that most of the words inside the outline belong to, by area."""
+    contour = np.array(outline, dtype=np.float32)
+    areas: Counter[str] = Counter()
+    words = document.page.words
+    for entity in document.entities:
+        for word in words[entity.start : entity.stop]:
+            if cv2.pointPolygonTest(contour, word.box.center, False) >= 0:
+                areas[entity.field] += round(word.box.area)
+    if not areas:
+        return None
+    field = areas.most_common(1)[0][0]
+    return match_labels([field], target.labels).get(field)
+
+
+def _is_outline(value: object) -> bool:
+    return isinstance(value, Mapping) and ("points" in value or {"x", "y", "width", "height"} <= value.keys())
+
+
+def _parts(drawn: Mapping[str, Any], target: Target, label: str | None, reading: Reading) -> Iterator[JsonObject]:
+    """Return the results of one region: its outline as drawn, its label and its text, all with the drawn id."""
+    kept = ("id", "to_name", "original_width", "original_height", "image_rotation", "item_index")
+    common = {key: drawn[key] for key in kept if key in drawn} | {"score": round(reading.score, 4)}
+    geometry = ("x", "y", "width", "height", "rotation", "points", "closed")
+    outline = {key: value for key, value in drawn["value"].items() if key in geometry}
+    if target.kind == "labels":
+        yield common | {"from_name": target.shape, "type": target.outline, "value": outline}
+    if target.label is not None and (label or target.kind != "labels"):
+        named = {target.kind: [label] if label else []}
+        yield common | {"from_name": target.label, "type": target.kind, "value": outline | named}
+    if target.text is not None:
+        yield common | {"from_name": target.text, "type": "textarea", "value": outline | {"text": [reading.text]}}

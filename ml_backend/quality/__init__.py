@@ -1,0 +1,1 @@
+"""Label errors, correction patterns, and how versions do in use."""

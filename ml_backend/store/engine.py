@@ -1,0 +1,208 @@
+"""The database's engine and its schema."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+
+from ml_backend.errors import BackendError
+from ml_backend.observability.logs import get_logger
+from ml_backend.store.postgres import open_postgres
+from model.words import say
+
+BUSY_SECONDS = 30.0
+
+# Any number will do, as long as nothing else in the same PostgreSQL database uses it.
+_MIGRATION_LOCK = 7_233_906_401
+
+_log = get_logger(__name__)
+
+_turns: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
+_turns_lock = threading.Lock()
+
+
+class StoreError(BackendError):
+    """The store cannot be opened, read or written."""
+
+    status = 503
+
+
+def open_engine(url: str) -> Engine:
+    """Open the database and bring its schema up to date; safe when several processes do so at once.
+
+    Args:
+        url: SQLAlchemy address, SQLite or PostgreSQL. The folder of an SQLite file is made where it is missing.
+
+    Raises:
+        StoreError: If the address is wrong, the driver missing, or the database unreachable.
+    """
+    try:
+        engine = _engine(make_url(url))
+        _migrate(engine)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise StoreError(
+            say("DATABASE_URL cannot be used."), say("{kind}: check address and driver.", kind=type(error).__name__)
+        ) from error
+    except (SQLAlchemyError, OSError) as error:
+        raise StoreError(
+            say("The store cannot be opened."), say("Check DATABASE_URL, and that RUN_DIR can be written.")
+        ) from error
+    return engine
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        return open_postgres(url)
+    if url.get_backend_name() != "sqlite":
+        raise ArgumentError(f"{url.get_backend_name()} is neither sqlite nor postgresql")
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    _prepare_sqlite(engine)
+    return engine
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        # Transactions begin where SQLAlchemy says, DDL included, not where the driver thinks fit.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        # FULL and not NORMAL: with WAL, NORMAL may lose the last transactions when the machine loses power, and Label
+        # Studio never repeats an event. It costs one fsync an event, milliseconds against a limit of one second.
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and then writes cannot wait for another writer: SQLite refuses it at once.
+        # Writers therefore take the lock at their beginning, and wait for it there.
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def tell_failures(engine: Engine, told: Callable[[str], None]) -> None:
+    """Have it told whenever the database fails, by the name of the driver's error.
+
+    Rows that are there already do not count: two processes that write the same at once are no failure.
+    """
+
+    @event.listens_for(engine, "handle_error")
+    def tell(context: ExceptionContext) -> None:
+        if not isinstance(context.sqlalchemy_exception, IntegrityError):
+            told(type(context.original_exception).__name__)
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give a connection to read with.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        _log.error("store_not_read", error=type(error).__name__, cause=type(error.__cause__).__name__)
+        raise StoreError(say("The store cannot be read."), say("See the log, and check DATABASE_URL.")) from error
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Give a connection whose changes are kept, all or none, when the block ends.
+
+    Raises:
+        StoreError: If the store cannot be written.
+    """
+    try:
+        with _turn(engine), engine.execution_options(writes=True).begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise write_error(error) from error
+
+
+def _turn(engine: Engine) -> AbstractContextManager[object]:
+    """Return what makes the writers of this process take turns at an SQLite file.
+
+    SQLite lets writers that wait sleep longer and longer, and whoever comes new goes first: in a burst some wait for
+    seconds. Threads that wait for one another wake at once.
+    """
+    if engine.dialect.name != "sqlite":
+        return nullcontext()
+    with _turns_lock:
+        return _turns.setdefault(engine, threading.Lock())
+
+
+def write_error(error: SQLAlchemyError) -> StoreError:
+    """Return what to say of a failed change, and log its kind."""
+    # The driver's own message may quote the values, and with them the document.
+    _log.error("store_not_written", error=type(error).__name__, cause=type(error.__cause__).__name__)
+    return StoreError(
+        say("The store cannot be written."), say("Check free space, and the rights on RUN_DIR or DATABASE_URL.")
+    )
+
+
+def upsert(connection: Connection, table: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, and replace the given columns of those whose primary key is there already.
+
+    Rows are written in order of their keys, so that two transactions with some in common never wait for each other.
+
+    Args:
+        connection: From :func:`writing`.
+        table: A mapped class of :mod:`ml_backend.store.tables`.
+        rows: All with the same columns, the primary key among them.
+    """
+    if not rows:
+        return
+    target: Table = table.__table__
+    statement: Any = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(target)
+    keys = [column.name for column in target.primary_key]
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    statement = (
+        statement.on_conflict_do_update(index_elements=keys, set_=changed)
+        if changed
+        else statement.on_conflict_do_nothing(index_elements=keys)
+    )
+    connection.execute(statement, sorted(rows, key=lambda row: [row[key] for key in keys]))
+
+
+def lock_for_writing(connection: Connection, *keys: int) -> None:
+    """Let one transaction at a time pass for each of the keys: PostgreSQL only, since SQLite has one writer anyway.
+
+    Whoever locks keys does so before it changes any row, and all at once or in ascending order, so that two
+    transactions never wait for each other.
+    """
+    if connection.dialect.name == "postgresql":
+        for key in sorted({*keys}):
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def store_time(connection: Connection) -> datetime:
+    """Return the time by the store's clock, in UTC: clocks of machines that share a PostgreSQL may differ."""
+    if connection.dialect.name == "postgresql":
+        moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return moment.astimezone(timezone.utc)
+    return datetime.now(timezone.utc)
+
+
+def _migrate(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", "ml_backend:migrations")
+    with engine.execution_options(writes=True).begin() as connection:
+        lock_for_writing(connection, _MIGRATION_LOCK)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

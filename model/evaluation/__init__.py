@@ -1,0 +1,1 @@
+"""How good models are: metrics, and the gates that a challenger has to pass."""

@@ -1,0 +1,1 @@
+"""Model versions and what is noted of them, in MLflow."""

@@ -1,0 +1,166 @@
+"""Annotated regions become words with tags, whatever their shape; lines of print get their transcripts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from ml_backend.label_studio.convert import to_regions
+from ml_backend.label_studio.label_config import Label, parse_label_config
+from ml_backend.label_studio.regions import Region, from_result
+from ml_backend.learn.tagging import LineSample, PageMismatchError, fit_to_page, line_samples, name_fields, tag_page
+from model.document.types import Box, Document, Line, Page, Word
+from model.extraction.bio import CONTINUOUS, field_of
+from model.extraction.segmentation import split_word
+from tests.ml_backend.backend import POLYGONS, RECTANGLES
+from tests.ml_backend.label_studio.documents import CONFIGS, config_xml, documents
+from tests.ml_backend.label_studio.results import HEIGHT, WIDTH, polygon, region
+
+NAMES = {"NAME": "NAME", "COMPANY": "COMPANY", "EMAIL": "EMAIL"}
+
+
+def line(y: float, *words: tuple[str, float, float]) -> Line:
+    """A level line, 30 pixels high; each word with its left and right."""
+    made = tuple(Word(text, Box(x0, y, x1, y + 30), 0.9) for text, x0, x1 in words)
+    around = Box.around(word.box for word in made)
+    return Line(" ".join(word.text for word in made), around.polygon(), 0.9, made)
+
+
+PAGE = Page(
+    WIDTH,
+    HEIGHT,
+    (
+        line(50, ("Maria", 100, 200), ("Petrova", 210, 320), ("Engineer", 400, 500)),
+        line(100, ("Acme", 100, 180), ("Ltd", 190, 230)),
+        line(150, ("Email:maria@northwind.example", 100, 500)),
+    ),
+)
+
+
+def regions(*parts: list[dict[str, object]], config: str = RECTANGLES) -> list[Region]:
+    return from_result([part for some in parts for part in some], parse_label_config(config))
+
+
+def tags(*parts: list[dict[str, object]], page: Page = PAGE, config: str = RECTANGLES) -> list[str]:
+    tagged = tag_page(page, regions(*parts, config=config), NAMES)
+    return [f"{word.text} {tag}" for word, tag in zip(tagged.page.words, tagged.tags) if tag != "O"]
+
+
+def test_words_of_a_region_are_one_value() -> None:
+    assert tags(region("a", (98, 48, 325, 82), "Maria Petrova", "NAME")) == ["Maria B-NAME", "Petrova I-NAME"]
+
+
+def test_words_of_no_region_and_of_one_without_label_are_outside() -> None:
+    assert tags() == []
+    assert tags(region("a", (98, 48, 325, 82), "Maria Petrova")) == []
+    assert tags(region("a", (98, 48, 325, 82), "Maria Petrova", "A LABEL THAT WAS TAKEN AWAY")) == []
+
+
+def test_a_word_belongs_to_the_region_that_covers_most_of_it() -> None:
+    narrow, wide = region("a", (98, 48, 240, 82), "", "NAME"), region("b", (225, 48, 330, 82), "", "EMAIL")
+    assert tags(narrow, wide) == ["Maria B-NAME", "Petrova B-EMAIL"]
+
+
+def test_of_two_regions_that_cover_a_word_the_smaller_has_it() -> None:
+    whole, inner = region("a", (90, 40, 600, 90), "", "COMPANY"), region("b", (98, 48, 325, 82), "", "NAME")
+    assert tags(whole, inner) == ["Maria B-NAME", "Petrova I-NAME", "Engineer B-COMPANY"]
+    assert tags(inner, whole) == ["Maria B-NAME", "Petrova I-NAME", "Engineer B-COMPANY"]
+
+
+def test_a_region_that_is_drawn_too_small_still_has_its_words() -> None:
+    assert tags(region("a", (110, 58, 300, 74), "", "NAME")) == ["Maria B-NAME", "Petrova I-NAME"]
+
+
+def test_a_region_that_reaches_into_the_next_line_does_not_take_its_words() -> None:
+    assert tags(region("a", (98, 45, 325, 110), "", "NAME")) == ["Maria B-NAME", "Petrova I-NAME"]
+
+
+def test_each_line_begins_a_value_anew() -> None:
+    both = region("a", (90, 40, 330, 135), "", "COMPANY")
+    assert tags(both) == ["Maria B-COMPANY", "Petrova I-COMPANY", "Acme B-COMPANY", "Ltd I-COMPANY"]
+
+
+def test_two_regions_side_by_side_are_two_values_unless_the_field_goes_on() -> None:
+    def pair(label: str) -> list[str]:
+        return tags(region("a", (98, 48, 205, 82), "", label), region("b", (208, 48, 325, 82), "", label))
+
+    assert pair("EMAIL") == ["Maria B-EMAIL", "Petrova B-EMAIL"]
+    assert "COMPANY" in CONTINUOUS
+    assert pair("COMPANY") == ["Maria B-COMPANY", "Petrova I-COMPANY"]
+
+
+def test_glued_words_are_cut_as_for_the_extractor() -> None:
+    found = tags(region("a", (190, 148, 505, 182), "maria@northwind.example", "EMAIL"))
+    assert found == ["maria@northwind.example B-EMAIL"]
+
+
+def test_a_polygon_has_the_words_in_it() -> None:
+    points = [(95, 45), (330, 48), (325, 85), (100, 83)]
+    assert tags(polygon("a", points, "Maria Petrova", "NAME"), config=POLYGONS) == ["Maria B-NAME", "Petrova I-NAME"]
+
+
+@settings(max_examples=80, deadline=None)
+@given(documents(), st.sampled_from(sorted(CONFIGS)))
+def test_what_was_pre_labelled_and_confirmed_is_learned_as_it_was(drawn: tuple[Document, object], name: str) -> None:
+    # One line each: the strategy draws lines across one another, and then nobody could tell whose a word is.
+    page = replace(drawn[0].page, lines=drawn[0].page.lines[:1])
+    entities = tuple(entity for entity in drawn[0].entities if entity.stop <= len(page.words))
+    assume(all(len(split_word(word)) == 1 for word in page.words))
+    config = parse_label_config(config_xml(name))
+    (target,) = config.targets
+    confirmed = from_result(to_regions(replace(drawn[0], page=page, entities=entities), target), config)
+    names = name_fields(("NAME", "PHONE", "EMAIL"), target.labels).of_labels
+    fields: list[str | None] = [None] * len(page.words)
+    for entity in entities:
+        fields[entity.start : entity.stop] = [entity.field] * (entity.stop - entity.start)
+    tagged = tag_page(page, fit_to_page(confirmed, page), names)
+    assert [field_of(tag) for tag in tagged.tags] == fields
+
+
+def test_an_image_that_has_another_size_now_is_the_same() -> None:
+    small = Page(WIDTH // 2, HEIGHT // 2, ())
+    (fitted,) = fit_to_page(regions(region("a", (100, 50, 300, 80), "x", "NAME")), small)
+    assert Box.of_polygon(fitted.polygon) == Box(50, 25, 150, 40)
+
+
+def test_an_image_of_another_shape_is_another_image() -> None:
+    with pytest.raises(PageMismatchError, match="1000 × 500 pixels, but the image has 500 × 1000 now"):
+        fit_to_page(regions(region("a", (100, 50, 300, 80), "x", "NAME")), Page(HEIGHT, WIDTH, ()))
+
+
+def test_labels_stand_for_the_fields_that_pre_labels_go_to() -> None:
+    names = name_fields(("NAME", "PHONE", "FAX"), [Label("Имя"), Label("Phone"), Label("Total")])
+    assert names.of_labels == {"Имя": "NAME", "Phone": "PHONE", "Total": "Total"}
+    assert names.rename == {"FAX": "PHONE"}
+    assert names.fields == ("NAME", "PHONE", "Total")
+
+
+def test_fields_with_labels_of_their_own_keep_their_names() -> None:
+    names = name_fields(("PHONE", "FAX"), [Label("Fax"), Label("Phone")])
+    assert (names.of_labels, names.rename) == ({"Fax": "FAX", "Phone": "PHONE"}, {})
+
+
+def test_texts_of_single_lines_are_transcripts() -> None:
+    one = region("a", (98, 48, 325, 82), " Maria  Petrova ", "NAME")
+    unread = region("b", (600, 300, 700, 330), "seen by a person only")
+    (first, second) = line_samples(PAGE, regions(one, unread))
+    assert isinstance(first, LineSample)
+    assert (first.text, second.text) == ("Maria Petrova", "seen by a person only")
+    assert Box.of_polygon(first.polygon).x0 == pytest.approx(98)
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        region("a", (90, 40, 330, 135), "Maria Petrova Acme Ltd", "NAME"),
+        region("a", (98, 48, 325, 82), "Maria\nPetrova", "NAME"),
+        region("a", (98, 48, 325, 82), "  ", "NAME"),
+        region("a", (98, 48, 325, 82), None, "NAME"),
+    ],
+    ids=["two lines of print", "two lines of text", "blank", "no text"],
+)
+def test_regions_that_are_no_single_line_of_print_give_no_transcript(unfit: list[dict[str, object]]) -> None:
+    assert line_samples(PAGE, regions(unfit)) == ()

@@ -1,0 +1,299 @@
+import hashlib
+import io
+import math
+import struct
+import tracemalloc
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image, ImageDraw, ImageOps
+from PIL.ExifTags import Base as ExifTag
+
+from model.document.images import crop, image_key, load_image
+from model.errors import ImageError
+
+LIMITS = {"max_bytes": 5_000_000, "max_pixels": 1_000_000}
+LOSSLESS = {"PNG": {}, "BMP": {}, "TIFF": {}, "WEBP": {"lossless": True, "exact": True}}
+RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+
+pixels = arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12), st.just(3)))
+
+
+def encoded(image, file_format="PNG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def four_colours(width=40, height=24):
+    """Red and green above, blue and white below: each of the eight orientations looks different."""
+    image = Image.new("RGB", (width, height), WHITE)
+    image.paste(RED, (0, 0, width // 2, height // 2))
+    image.paste(GREEN, (width // 2, 0, width, height // 2))
+    image.paste(BLUE, (0, height // 2, width // 2, height))
+    return image
+
+
+@given(pixels, st.sampled_from(sorted(LOSSLESS)))
+@settings(deadline=None)
+def test_what_a_lossless_format_keeps_comes_back(image, file_format):
+    data = encoded(Image.fromarray(image), file_format, **LOSSLESS[file_format])
+    assert np.array_equal(load_image(data, **LIMITS), image)
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "WEBP"])
+def test_a_lossy_format_comes_back_nearly(file_format):
+    loaded = load_image(encoded(four_colours(), file_format, quality=95), **LIMITS)
+    assert np.abs(loaded.astype(int) - np.asarray(four_colours())).mean() < 8
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_exif_orientation_is_applied(file_format, orientation):
+    exif = Image.Exif()
+    exif[ExifTag.Orientation] = orientation
+    options = {"lossless": True} if file_format == "WEBP" else {"quality": 95} if file_format == "JPEG" else {}
+    stored = four_colours()
+    expected = np.asarray(_turned(stored, orientation))
+    loaded = load_image(encoded(stored, file_format, exif=exif, **options), **LIMITS)
+    assert loaded.shape == expected.shape
+    assert np.abs(loaded.astype(int) - expected).mean() < 8
+
+
+def _turned(image, orientation):
+    """Return what the EXIF standard says that a viewer shows."""
+    tagged = image.copy()
+    tagged.getexif()[ExifTag.Orientation] = orientation
+    return ImageOps.exif_transpose(tagged)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 77])
+def test_an_orientation_that_does_not_exist_changes_nothing(orientation):
+    exif = Image.Exif()
+    exif[ExifTag.Orientation] = orientation
+    loaded = load_image(encoded(four_colours(), exif=exif), **LIMITS)
+    assert np.array_equal(loaded, np.asarray(four_colours()))
+
+
+def test_broken_metadata_does_not_spoil_the_pixels():
+    data = encoded(four_colours(), "JPEG", quality=95)
+    broken = b"Exif\0\0" + b"MM\0\x2a" + b"\xff" * 20
+    segment = b"\xff\xe1" + struct.pack(">H", len(broken) + 2) + broken
+    loaded = load_image(data[:2] + segment + data[2:], **LIMITS)
+    assert np.array_equal(loaded, load_image(data, **LIMITS))
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "TIFF"])
+def test_cmyk_becomes_rgb(file_format):
+    loaded = load_image(encoded(four_colours().convert("CMYK"), file_format), **LIMITS)
+    assert np.abs(loaded[6, 10].astype(int) - RED).max() < 40
+    assert np.abs(loaded[18, 30].astype(int) - WHITE).max() < 10
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
+@given(values=arrays(np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9))))
+@settings(deadline=None)
+def test_sixteen_bit_grey_keeps_its_upper_eight_bits(file_format, values):
+    loaded = load_image(encoded(Image.fromarray(values), file_format), **LIMITS)
+    assert np.array_equal(loaded, np.repeat((values >> 8).astype(np.uint8)[:, :, None], 3, axis=2))
+
+
+def test_big_endian_sixteen_bit_grey_is_not_byte_swapped():
+    image = Image.fromarray(np.array([[0, 0x1234], [0x8000, 0xFFFF]], ">u2"))
+    assert image.mode == "I;16B"
+    assert load_image(encoded(image, "TIFF"), **LIMITS)[:, :, 0].tolist() == [[0, 0x12], [0x80, 0xFF]]
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_thirty_two_bit_grey_is_stretched(dtype):
+    image = Image.fromarray(np.array([[-5, 0], [5, 15]], dtype))
+    assert load_image(encoded(image, "TIFF"), **LIMITS)[:, :, 0].tolist() == [[0, 63], [127, 255]]
+
+
+def test_thirty_two_bit_grey_of_one_value_is_no_division_by_zero():
+    assert load_image(encoded(Image.new("F", (3, 2), 7.0), "TIFF"), **LIMITS).shape == (2, 3, 3)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF", "WEBP"])
+def test_transparency_is_laid_on_white(file_format):
+    image = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    image.paste((255, 0, 0, 255), (0, 0, 4, 8))
+    image.paste((0, 0, 0, 128), (4, 0, 8, 4))
+    loaded = load_image(encoded(image, file_format, **LOSSLESS.get(file_format, {})), **LIMITS)
+    assert tuple(loaded[7, 0]) == RED
+    assert tuple(loaded[7, 7]) == WHITE
+    assert np.abs(loaded[0, 7].astype(int) - 127).max() <= 1
+
+
+def test_grey_with_transparency_is_laid_on_white():
+    image = Image.new("LA", (4, 4), (0, 0))
+    assert (load_image(encoded(image), **LIMITS) == 255).all()
+
+
+def test_a_palette_is_resolved_and_its_transparent_colour_is_white():
+    image = four_colours().quantize(4)
+    assert np.array_equal(load_image(encoded(image), **LIMITS), np.asarray(four_colours()))
+    red = image.getpixel((0, 0))
+    loaded = load_image(encoded(image, transparency=red), **LIMITS)
+    assert tuple(loaded[0, 0]) == WHITE
+    assert tuple(loaded[0, 39]) == GREEN
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF", "BMP"])
+def test_one_bit_is_black_and_white(file_format):
+    image = Image.new("1", (9, 3), 1)
+    image.putpixel((4, 1), 0)
+    loaded = load_image(encoded(image, file_format), **LIMITS)
+    assert tuple(loaded[1, 4]) == (0, 0, 0)
+    assert (loaded == 255).sum() == (27 - 1) * 3
+
+
+@pytest.mark.parametrize("file_format", ["TIFF", "WEBP"])
+def test_of_several_pages_the_first_is_taken(file_format):
+    data = encoded(
+        Image.new("RGB", (8, 8), BLUE),
+        file_format,
+        save_all=True,
+        append_images=[Image.new("RGB", (8, 8), RED)],
+        **LOSSLESS[file_format],
+    )
+    assert tuple(load_image(data, **LIMITS)[0, 0]) == BLUE
+
+
+def test_the_pixels_can_be_written_to():
+    image = load_image(encoded(four_colours()), **LIMITS)
+    image[0, 0] = 1
+    assert image.flags.c_contiguous
+
+
+def test_a_file_above_the_limit_of_bytes_is_refused():
+    data = encoded(four_colours())
+    assert load_image(data, max_bytes=len(data), max_pixels=10_000).shape == (24, 40, 3)
+    with pytest.raises(ImageError, match="MAX_IMAGE_BYTES"):
+        load_image(data, max_bytes=len(data) - 1, max_pixels=10_000)
+
+
+def test_an_image_above_the_limit_of_pixels_is_refused():
+    data = encoded(four_colours(40, 24))
+    assert load_image(data, max_bytes=10_000, max_pixels=960).shape == (24, 40, 3)
+    with pytest.raises(ImageError, match="40 × 24"):
+        load_image(data, max_bytes=10_000, max_pixels=959)
+
+
+@pytest.mark.parametrize("side", [9_000, 30_000, 1_000_000])
+def test_a_small_file_that_would_unfold_into_gigabytes_is_refused_without_decoding(side):
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    body = zlib.compress(bytes(1_000_000))
+    chunks = [(b"IHDR", header), (b"IDAT", body), (b"IEND", b"")]
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in chunks
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(ImageError, match="pixels"):
+            load_image(data, max_bytes=5_000_000, max_pixels=60_000_000)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("data", [b"", b"no image at all", b"%PDF-1.7", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"RIFF"])
+def test_what_is_no_image_is_an_image_error(data):
+    with pytest.raises(ImageError):
+        load_image(data, **LIMITS)
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "PPM", "ICO", "TGA"])
+def test_other_formats_are_refused(file_format):
+    with pytest.raises(ImageError, match="PNG, JPEG, WebP, TIFF or BMP"):
+        load_image(encoded(four_colours(), file_format), **LIMITS)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "TIFF", "BMP"])
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9])
+def test_a_truncated_file_is_an_image_error(file_format, share):
+    noise = np.random.default_rng(1).integers(0, 256, (60, 60, 3), np.uint8)
+    data = encoded(Image.fromarray(noise), file_format)
+    with pytest.raises(ImageError):
+        load_image(data[: int(len(data) * share)], **LIMITS)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "TIFF", "BMP"])
+@given(st.data())
+@settings(deadline=None, max_examples=60)
+def test_a_damaged_file_gives_pixels_or_an_image_error(file_format, data):
+    file = bytearray(encoded(four_colours(), file_format))
+    for _ in range(data.draw(st.integers(1, 8))):
+        file[data.draw(st.integers(0, len(file) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        image = load_image(bytes(file), **LIMITS)
+    except ImageError:
+        return
+    assert image.ndim == 3
+    assert image.shape[2] == 3
+    assert image.dtype == np.uint8
+
+
+def test_the_key_of_a_file_is_its_sha256():
+    assert image_key(b"card") == hashlib.sha256(b"card").hexdigest()
+
+
+@given(pixels, st.data())
+def test_the_crop_of_an_upright_box_is_that_part_of_the_image(image, data):
+    height, width = image.shape[:2]
+    x0, y0 = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    x1, y1 = data.draw(st.integers(x0 + 1, width)), data.draw(st.integers(y0 + 1, height))
+    cut = crop(image, ((x0, y0), (x1, y0), (x1, y1), (x0, y1)))
+    assert np.array_equal(cut, image[y0:y1, x0:x1])
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_crop_begins_where_its_polygon_begins(turns):
+    corners = ((0.0, 0.0), (40.0, 0.0), (40.0, 24.0), (0.0, 24.0))
+    cut = crop(np.asarray(four_colours()), corners[turns:] + corners[:turns])
+    expected = np.rot90(np.asarray(four_colours()), turns)
+    assert cut.shape == expected.shape
+    # The warp of a turned crop reads half a pixel beside the edges.
+    assert np.abs(cut.astype(int) - expected).mean() < 12
+
+
+@given(st.floats(-40, 40))
+@settings(deadline=None)
+def test_a_tilted_polygon_is_straightened(degrees):
+    angle = math.radians(degrees)
+    along, across = (math.cos(angle), math.sin(angle)), (-math.sin(angle), math.cos(angle))
+    image = Image.new("RGB", (200, 200), WHITE)
+    corners = [
+        (100 + a * along[0] + b * across[0], 100 + a * along[1] + b * across[1])
+        for a, b in ((-50, -15), (50, -15), (50, 15), (-50, 15))
+    ]
+    ImageDraw.Draw(image).polygon(corners, fill=BLUE)
+    cut = crop(np.asarray(image), tuple(corners))
+    assert abs(cut.shape[1] - 100) <= 1
+    assert abs(cut.shape[0] - 30) <= 1
+    assert (cut[3:-3, 3:-3] == BLUE).all()
+
+
+def test_of_many_points_the_smallest_rectangle_is_cut():
+    octagon = ((10, 8), (20, 6), (30, 8), (32, 12), (30, 16), (20, 18), (10, 16), (8, 12))
+    assert crop(np.asarray(four_colours()), octagon).shape == (12, 24, 3)
+
+
+def test_what_lies_outside_the_page_repeats_its_border():
+    cut = crop(np.asarray(four_colours()), ((-10, -10), (10, -10), (10, 10), (-10, 10)))
+    assert cut.shape == (20, 20, 3)
+    assert (cut == RED).all()
+
+
+@pytest.mark.parametrize(
+    "polygon",
+    [(), ((0, 0), (5, 0), (5, 5)), ((1, 1), (1, 1), (1, 1), (1, 1)), ((0, 0), (5, 5), (9, 9), (3, 3))],
+)
+def test_a_polygon_without_area_cannot_be_cut_out(polygon):
+    with pytest.raises(ValueError, match="cut out"):
+        crop(np.asarray(four_colours()), polygon)
