@@ -149,7 +149,7 @@ class Incoming:
         return now - self.body_started > BODY_SECONDS + self.received / BODY_BYTES_A_SECOND
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """A request that is answered by the loop, with a status alone."""
 
     def __init__(self, status: int) -> None:
@@ -317,7 +317,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
     def _take(self, conn: Connection, data: bytes) -> None:
         try:
             complete = self._feed(conn, data)
-        except _Refused as refused:
+        except _RefusedError as refused:
             self._answer(conn, refused.status)
             return
         except OSError as error:
@@ -333,7 +333,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         """Add what has come to a request; return whether it is complete.
 
         Raises:
-            _Refused: If it is too large.
+            _RefusedError: If it is too large.
         """
         incoming = conn.incoming
         if incoming.allowance is None:
@@ -345,7 +345,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
             end = incoming.head.find(_END_OF_HEADERS, searched)
             if end < 0:
                 if len(incoming.head) > MAX_HEADER_BYTES:
-                    raise _Refused(431)
+                    raise _RefusedError(431)
                 return False
             end += len(_END_OF_HEADERS)
             data = bytes(incoming.head[end:])
@@ -402,10 +402,10 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         self._bytes[trusted] += len(data)
         # Lengths and line breaks of chunks come on top of the body.
         if incoming.chunks is not None and incoming.received > 2 * incoming.allowance.body_bytes:
-            raise _Refused(413)
+            raise _RefusedError(413)
         while self._bytes[trusted] > limit:
             if not self._evict(trusted=trusted, spare=conn):
-                raise _Refused(503)
+                raise _RefusedError(503)
         incoming.spool.write(data)
 
     def _evict(self, *, trusted: bool | None = None, spare: Connection | None = None) -> bool:
@@ -434,7 +434,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
             again = "Retry-After: 5\r\n" if status == 503 else ""
             _send(
                 conn,
-                f"HTTP/1.1 {status} {_REASONS[status]}\r\nConnection: close\r\n{again}Content-Length: 0\r\n\r\n".encode(),
+                f"HTTP/1.1 {status} {_REASONS[status]}\r\nConnection: close\r\n{again}Content-Length: 0\r\n\r\n".encode(),  # noqa: E501
             )
         self._stop_waiting(conn)
         self._forget_bytes(conn)

@@ -1,7 +1,8 @@
 """The tasks that nobody has annotated yet: which of them lack a version's prediction, and what versions there are.
 
 Label Studio finds a version by a part of its name, so that this works only while no version's name is part of another's
-(:mod:`ml_backend.predict.serving_models` sees to it). Skipped tasks count as open, as they do in Label Studio's own order.
+(:mod:`ml_backend.predict.serving_models` sees to it). Skipped tasks count as open, as they do in Label Studio's own
+order.
 """
 
 from __future__ import annotations

@@ -115,8 +115,8 @@ def tag_page(page: Page, regions: Sequence[Region], names: Mapping[str, str]) ->
 
     A word belongs to a region that its middle lies in, or that covers half of it; where several do, to the one that
     covers most, and of equal ones to the smallest. Each line, each field and each region begins a value anew, except
-    for fields whose values go on from region to region (:data:`model.extraction.bio.CONTINUOUS`). Words of no region, or of one
-    without label, are outside.
+    for fields whose values go on from region to region (:data:`model.extraction.bio.CONTINUOUS`). Words of no
+    region, or of one without label, are outside.
 
     Args:
         page: What the engine read, not segmented yet.

@@ -201,7 +201,7 @@ def store_time(connection: Connection) -> datetime:
 
 def _migrate(engine: Engine) -> None:
     config = Config()
-    config.set_main_option("script_location", "ml_backend:migrations")
+    config.set_main_option("script_location", "ml_backend.store:migrations")
     with engine.execution_options(writes=True).begin() as connection:
         lock_for_writing(connection, _MIGRATION_LOCK)
         config.attributes["connection"] = connection

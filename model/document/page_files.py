@@ -1,7 +1,7 @@
 """Documents of several pages to page images: PDF, and TIFF with more than one page.
 
-What splits them is a process of its own (:mod:`model.document.page_renderer`): files come from anywhere, and one that makes the
-renderer crash, swell or never end must cost no more than itself. PDFium is not safe for threads either.
+What splits them is a process of its own (:mod:`model.document.page_renderer`): files come from anywhere, and one that
+makes the renderer crash, swell or never end must cost no more than itself. PDFium is not safe for threads either.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def split_pages(data: bytes, limits: PageLimits) -> Iterator[bytes]:
         file.flush()
         file.seek(0)
         # Found wherever this process was started.
-        path = os.pathsep.join((str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")))
+        path = os.pathsep.join((str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")))
         environment = os.environ | {"PYTHONPATH": path.rstrip(os.pathsep)}
         command = [sys.executable, "-m", "model.document.page_renderer", json.dumps(asdict(limits))]
         with subprocess.Popen(  # noqa: S603 - our own words

@@ -37,7 +37,8 @@ def spans(tags: Sequence[str], lines: Sequence[tuple[int, int]]) -> list[tuple[s
 
     Args:
         tags: One tag a word.
-        lines: Half-open word ranges that together cover all words, as :meth:`model.document.types.Page.line_spans` gives.
+        lines: Half-open word ranges that together cover all words, as :meth:`model.document.types.Page.line_spans`
+            gives.
     """
     found: list[tuple[str, int, int]] = []
     for first, last in lines:

@@ -115,7 +115,7 @@ def _fits(
 
 def _known_revisions() -> set[str]:
     config = Config()
-    config.set_main_option("script_location", "ml_backend:migrations")
+    config.set_main_option("script_location", "ml_backend.store:migrations")
     return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
 
 

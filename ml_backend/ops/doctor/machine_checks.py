@@ -73,7 +73,7 @@ def look_at_workers(system: System) -> Iterator[Seen]:
 def look_at_store(system: System) -> Iterator[Seen]:
     """Compare the database's schema with the newest that this version of the backend knows."""
     config = Config()
-    config.set_main_option("script_location", "ml_backend:migrations")
+    config.set_main_option("script_location", "ml_backend.store:migrations")
     scripts = ScriptDirectory.from_config(config)
     newest = scripts.get_current_head()
     try:

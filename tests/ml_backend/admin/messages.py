@@ -17,7 +17,7 @@ ANYWHERE = {"say": None}
 def messages() -> list[str | tuple[str, str]]:
     """Return what is to be translated: a sentence, or one and its plural."""
     found: dict[str | tuple[str, str], None] = {}
-    folders = {"ml_backend/admin": PAGES, "ml_backend/doctor": PAGES, "ml_backend": ANYWHERE, "model": ANYWHERE}
+    folders = {"ml_backend/admin": PAGES, "ml_backend/ops/doctor": PAGES, "ml_backend": ANYWHERE, "model": ANYWHERE}
     for folder, keywords in folders.items():
         # What a launch prints is English.
         methods = [("launch/**.py", "ignore"), ("**.py", "python"), ("**.html", "jinja2")]

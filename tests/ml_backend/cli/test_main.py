@@ -13,7 +13,7 @@ from tests.conftest import FIELDS, card_png, print_card
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
 from tests.paged import paged
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -347,7 +347,7 @@ def test_what_was_known_of_images_is_that_of_the_first_page(tmp_path: Path) -> N
     url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
     engine = open_engine(url)
     config = Config()
-    config.set_main_option("script_location", "ml_backend:migrations")
+    config.set_main_option("script_location", "ml_backend.store:migrations")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "0006")

@@ -14,7 +14,7 @@ from ml_backend.learn.training_run import train
 from model.registry.tracking import RUN_TAG
 from tests.ml_backend.learn.test_training_run import PROJECT, Bench
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 # What the killed process runs: it dies right after it has said that the stage began, or before it says that it ended.
 VICTIM = """

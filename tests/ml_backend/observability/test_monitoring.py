@@ -33,7 +33,7 @@ from model.document.types import Page
 from tests.conftest import free_port
 from tests.ml_backend.store.test_annotations import annotation
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DASHBOARD = json.loads((ROOT / "deploy/grafana/dashboard.json").read_text(encoding="utf-8"))
 ALERTS = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text(encoding="utf-8"))
 
