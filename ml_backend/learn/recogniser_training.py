@@ -25,6 +25,7 @@ from model.recognition.lines import FeatureLine
 from model.recognition.lower import Lower
 from model.recognition.measuring import LineScore, measure, pooled
 from model.recognition.replay import Rendered
+from model.recognition.scripts import absent_scripts, bears
 from model.recognition.training import HeadPlan, HeadProgress
 from model.registry.version_files import recogniser_of
 
@@ -198,7 +199,9 @@ def teach_recogniser(
     pages = [[number for number, line in enumerate(tested) if line.task_id == task] for task in sorted(held_out)]
     unseen = [seen(line) for line in tested]
     before, after = (_by_page(measure(each, by(each, unseen)), pages) for each in (champion, head))
-    forgetting = forgetting_of(champion, head, rendered, by)
+    measuring = [line.text for line in (*rendered.ordinary_measuring, *rendered.rare_measuring)]
+    absent = absent_scripts([line.text for line in lines], measuring)
+    forgetting = forgetting_of(champion, head, rendered, by, absent=absent)
     decision = decide_lines(before, after, forgetting, services.gate, rng)
     every = [*plain, *all_of(rendered)]
     step = learn_step(engine_version, read_twice(champion, head, by(champion, every), by(head, every)))
@@ -240,16 +243,31 @@ def forgetting_of(
     challenger: Head,
     rendered: Rendered,
     by: Callable[[Head, Sequence[FeatureLine]], Sequence[FeatureLine]] = lambda _, lines: lines,
+    *,
+    absent: frozenset[str] = frozenset(),
 ) -> Forgetting:
-    """Return what both make of the rendered lines to measure with; ``by`` gives lines as a head sees them."""
+    """Return what both make of the rendered lines to measure with.
+
+    Args:
+        champion: The head in use.
+        challenger: What was learned.
+        rendered: The lines.
+        by: Gives lines as a head sees them.
+        absent: Scripts that the project does not have: their lines do not count, unless no other is left.
+    """
+    kinds = [
+        [line for line in kind if not bears(line.text, absent)]
+        for kind in (rendered.ordinary_measuring, rendered.rare_measuring)
+    ]
+    if not any(kinds):
+        kinds, absent = [list(rendered.ordinary_measuring), list(rendered.rare_measuring)], frozenset()
     ordinary, rare = (
-        (measure(champion, by(champion, lines)), measure(challenger, by(challenger, lines)))
-        for lines in (rendered.ordinary_measuring, rendered.rare_measuring)
+        (measure(champion, by(champion, lines)), measure(challenger, by(challenger, lines))) for lines in kinds
     )
     languages: dict[str, tuple[list[LineScore], list[LineScore]]] = {}
-    for lines, pair in ((rendered.ordinary_measuring, ordinary), (rendered.rare_measuring, rare)):
+    for lines, pair in zip(kinds, (ordinary, rare), strict=True):
         for line, old, new in zip(lines, *pair, strict=True):
             group = languages.setdefault(line.language or "any", ([], []))
             group[0].append(old)
             group[1].append(new)
-    return Forgetting(ordinary, rare, languages)
+    return Forgetting(ordinary, rare, languages, absent)

@@ -1,8 +1,8 @@
 """The gate: may a challenger take the champion's place?
 
 Both are evaluated on the project's held-out documents, and on synthetic cards that neither has seen. The cards count
-in so far as the project's documents are cards (:mod:`model.evaluation.card_likeness`). What decides is told apart check by check,
-so that a person can read why.
+in so far as the project's documents are cards (:mod:`model.evaluation.card_likeness`). What decides is told apart check
+by check, so that a person can read why.
 """
 
 from __future__ import annotations

@@ -51,11 +51,13 @@ class Forgetting:
         ordinary: Lines such as documents bear.
         rare: Lines with rare characters and of hard prints.
         languages: All of these lines once more, by language.
+        absent: Scripts whose lines were left out, since the project has none.
     """
 
     ordinary: Pair
     rare: Pair
     languages: Mapping[str, Pair]
+    absent: frozenset[str] = frozenset()
 
     @property
     def groups(self) -> Mapping[str, Pair]:
@@ -122,8 +124,14 @@ def decide_lines(
             *_ordinary_kept(forgetting, gate, rng),
             _no_group_suffers(forgetting, gate, rng),
         ]
+    telling_names = {"better", "accuracy"}
+    if forgetting and forgetting.absent:
+        scripts = ", ".join(sorted(script.capitalize() for script in forgetting.absent))
+        said = say("rendered lines in {scripts} do not count: the project has no such line", scripts=scripts)
+        checks.append(Check("scripts", True, said))
+        telling_names.add("scripts")
     failed = [check for check in checks if not check.passed]
-    telling = failed or [check for check in checks if check.name in {"better", "accuracy"}]
+    telling = failed or [check for check in checks if check.name in telling_names]
     return Decision(not failed, listed([check.detail for check in telling]), tuple(checks))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 
 _CYRILLIC = "АВЕКМНОРСТХаеосрухІіЈјЅѕЁёЇїЀѐ"
 _LATIN = "ABEKMHOPCTXaeocpyxIiJjSsËëÏïÈè"
@@ -15,6 +17,8 @@ SHORT = 2
 """Up to so many letters, a word that could be of either script follows its line."""
 
 _ENOUGH, _STRAY = 20, 0.03
+#: Letters without which lines say nothing of their scripts, and those of a script that may be misprints.
+_LEAST_LETTERS, _LEAST_OF_SCRIPT = 200, 5
 
 
 def settled(text: str, *, latin: bool = False) -> str:
@@ -42,6 +46,31 @@ def settled(text: str, *, latin: bool = False) -> str:
         return "".join((_TO_CYRILLIC if leaning > 0 else _TO_LATIN).get(c, c) for c in word)
 
     return _WORD.sub(settle, text)
+
+
+def absent_scripts(texts: Iterable[str], among: Iterable[str]) -> frozenset[str]:
+    """Return the scripts of some lines that others do not bear, such as ``CYRILLIC``.
+
+    Args:
+        texts: Lines of documents; with fewer than 200 letters they tell nothing, and no script is absent.
+        among: Lines whose scripts are looked for.
+    """
+    own = Counter(script for text in texts for script in _scripts(text))
+    if own.total() < _LEAST_LETTERS:
+        return frozenset()
+    present = {script for script, count in own.items() if count >= _LEAST_OF_SCRIPT}
+    return frozenset(script for text in among for script in _scripts(text)) - present
+
+
+def bears(text: str, scripts: Collection[str]) -> bool:
+    """Tell whether a letter of a text is of one of some scripts."""
+    return any(script in scripts for script in _scripts(text))
+
+
+def _scripts(text: str) -> Iterator[str]:
+    """Give the script of each letter."""
+    # Unicode's names of letters begin with it.
+    yield from (unicodedata.name(c, "").partition(" ")[0] for c in text if c.isalpha())
 
 
 def is_latin(texts: Iterable[str]) -> bool:

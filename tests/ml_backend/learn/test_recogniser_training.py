@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ml_backend.errors import ImageFetchError
 from ml_backend.learn.dataset import LabelledDocument
 from ml_backend.learn.line_crops import LineCrops
-from ml_backend.learn.recogniser_training import RecogniserServices, TaughtHead, teach_recogniser
+from ml_backend.learn.recogniser_training import RecogniserServices, TaughtHead, forgetting_of, teach_recogniser
 from ml_backend.learn.tagging import LineSample
 from model.document.images import image_key
 from model.document.types import Box, Page
@@ -191,3 +191,17 @@ def test_lines_of_images_that_are_gone_or_changed_are_left_out(shop: Shop) -> No
 
 def test_a_few_lines_teach_nothing(shop: Shop) -> None:
     assert shop.teach(shop.documents[:3]) is None
+
+
+def test_rendered_lines_of_a_script_that_the_project_lacks_do_not_count(shop: Shop, backbone: Backbone) -> None:
+    head = head_for(backbone, None)
+    seen = rendered(backbone.under(head))
+    russian = [replace(line, text="Чай и рис", language="ru") for line in seen.ordinary_measuring[:5]]
+    mixed = replace(seen, ordinary_measuring=[*seen.ordinary_measuring, *russian])
+    counted = forgetting_of(head, head, mixed, absent=frozenset({"CYRILLIC"}))
+    assert (len(counted.ordinary[0]), set(counted.languages)) == (len(seen.ordinary_measuring), {"en"})
+    assert counted.absent == {"CYRILLIC"}
+    assert set(forgetting_of(head, head, mixed).languages) == {"en", "ru"}
+    # Where nothing else is left to measure with, they count.
+    alone = replace(seen, ordinary_measuring=russian)
+    assert set(forgetting_of(head, head, alone, absent=frozenset({"CYRILLIC"})).languages) == {"ru"}

@@ -106,3 +106,10 @@ def test_the_bound_is_exact_where_every_document_changes_alike() -> None:
 def test_different_lines_are_not_compared() -> None:
     with pytest.raises(ValueError, match="same lines"):
         decide([document(1, lines=5)], [document(1, lines=4)])
+
+
+def test_scripts_that_do_not_count_are_named_in_the_reason() -> None:
+    same = lines(0, 0), lines(0, 0)
+    decision = decide(*BETTER, Forgetting(same, ((), ()), {"en": same}, frozenset({"CYRILLIC"})))
+    assert decision.promote
+    assert decision.reason.endswith("rendered lines in Cyrillic do not count: the project has no such line")

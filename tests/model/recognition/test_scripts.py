@@ -2,7 +2,7 @@
 
 import pytest
 
-from model.recognition.scripts import is_latin, settled
+from model.recognition.scripts import absent_scripts, bears, is_latin, settled
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,14 @@ def test_on_a_page_without_cyrillic_words_that_could_be_of_either_script_are_lat
     assert settled("САМЕРА") == "САМЕРА"
     assert not is_latin(["Grand Hotel Berlin", "Lindenallee 5", "Гостиница"])
     assert not is_latin(["12.50", "TEA"])
+
+
+def test_scripts_that_documents_do_not_bear_are_absent_once_there_is_enough_to_tell():
+    rendered = ["Мария Петрова", "Jane Doe", "Ωmega 12", "№ 7"]
+    english = ["Thank you for shopping with us"] * 10
+    assert absent_scripts(english, rendered) == {"CYRILLIC", "GREEK"}
+    assert absent_scripts(english[:2], rendered) == frozenset()
+    assert absent_scripts([*english, "Спасибо"], rendered) == {"GREEK"}
+    # Single letters are misprints.
+    assert absent_scripts([*english, "С"], rendered) == {"CYRILLIC", "GREEK"}
+    assert [bears(text, {"CYRILLIC"}) for text in rendered] == [True, False, False, False]
