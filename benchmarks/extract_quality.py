@@ -27,7 +27,7 @@ from ml_backend.contacts.contact import Contact, Found
 from ml_backend.contacts.extracting import Extraction
 from ml_backend.contacts.spreadsheet import to_csv
 from ml_backend.contacts.vcard import to_vcard
-from ml_backend.page_limits import page_limits
+from ml_backend.container import page_limits
 from ml_backend.predict.serving_models import SoleModel
 from ml_backend.settings import Settings
 from ml_backend.store.events import Store

@@ -22,13 +22,14 @@ import numpy as np
 import psutil
 from PIL import Image
 
+from ml_backend.api.services import Services
 from ml_backend.app import create_app
 from ml_backend.container import build_parts
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.observability.logs import configure_logging
 from ml_backend.observability.metrics import Metrics
 from ml_backend.predict.interactive import DrawnRegions
-from ml_backend.predict.service import PredictionService, Services
+from ml_backend.predict.service import PredictionService
 from ml_backend.settings import Settings
 from model.synthetic import FontSet, make_card
 

@@ -122,7 +122,7 @@ def measure_parts(client: LabelStudio, parts: object, tasks: list[Task], config:
 
 def measure(settings: Settings, environment: dict[str, str], project_id: int, workers: int, count: int) -> float:
     """Return the documents a second that so many workers score."""
-    command = (sys.executable, "-m", "ml_backend.jobs.worker")
+    command = (sys.executable, "-m", "ml_backend.cli.worker")
     clean = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
     running = [subprocess.Popen(command, env=clean | environment, stderr=subprocess.DEVNULL) for _ in range(workers)]
     store = Store(settings.store_url)

@@ -263,8 +263,8 @@ class Memory:
             line = " ".join(process.cmdline())
             kinds = {
                 "gunicorn": "API (gunicorn)",
-                "jobs.trainer": "trainer and its run",
-                "jobs.worker": "worker",
+                "cli.trainer": "trainer and its run",
+                "cli.worker": "worker",
                 "label-studio": "Label Studio",
                 "label_studio": "Label Studio",
                 "redis": "Redis",

@@ -20,9 +20,9 @@ from active_learning.criteria import Thresholds
 from ml_backend.order.candidates import CandidateSource
 from ml_backend.order.recommendations import Recommender
 from ml_backend.order.task_order import arrange
-from ml_backend.predict.uncertainty import Signals, Spread
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.events import Store
+from ml_backend.store.signals import Signals, Spread
 from ml_backend.store.task_scores import Scored, TaskOrder, TaskScores
 
 PROJECT, HIDDEN, BATCH = 1, 384, 500

@@ -9,15 +9,15 @@ import uuid
 import structlog
 from flask import Flask, Response, g, request
 
-from ml_backend.admin.parts import build_panel
 from ml_backend.admin.views import add_panel
 from ml_backend.api import learning
 from ml_backend.api.auth import Credentials
 from ml_backend.api.failures import register_error_handlers
 from ml_backend.api.limits import MAX_REQUEST_BYTES
 from ml_backend.api.protocol import create_blueprint
+from ml_backend.api.services import Services
+from ml_backend.container import build_panel
 from ml_backend.observability.logs import get_logger
-from ml_backend.predict.service import Services
 from ml_backend.settings import LOOPBACK_HOSTS, Settings
 
 REQUEST_ID_HEADER = "X-Request-ID"

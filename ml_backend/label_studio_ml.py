@@ -25,9 +25,9 @@ from werkzeug.wrappers import Request
 from ml_backend.api.auth import Credentials
 from ml_backend.api.events import write_down
 from ml_backend.api.schemas import parse_batch, parse_event, project_number
+from ml_backend.api.services import Services
 from ml_backend.container import build_services
 from ml_backend.observability.logs import configure_logging, get_logger
-from ml_backend.predict.service import Services
 from ml_backend.settings import Settings
 
 if TYPE_CHECKING:

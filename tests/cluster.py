@@ -29,8 +29,8 @@ from tests.postgres import Postgres, run_sql
 ROOT = Path(__file__).resolve().parents[1]
 SECRET = "a secret of the cluster's webhooks"
 API = ("-m", "gunicorn", "-c", "python:ml_backend.gunicorn_conf", "ml_backend.wsgi:build()")
-WORKER = ("-m", "ml_backend.jobs.worker")
-TRAINER = ("-m", "ml_backend.jobs.trainer")
+WORKER = ("-m", "ml_backend.cli.worker")
+TRAINER = ("-m", "ml_backend.cli.trainer")
 START_SECONDS = 400
 
 

@@ -10,6 +10,7 @@ from ml_backend.errors import BackendError, LabelStudioError, RequestError
 from ml_backend.i18n import Words, say
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.images import build_images
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.templates import business_cards_config
 from ml_backend.learn.annotation_sync import Synchroniser
@@ -17,7 +18,6 @@ from ml_backend.learn.promotion import BY_HAND, ROLLED_BACK, Versions
 from ml_backend.learn.sample_files import SampleFolder
 from ml_backend.learn.sample_io import SampleWriter
 from ml_backend.learn.training_trigger import DueCheck
-from ml_backend.learning_assembly import build_images
 from ml_backend.projects.setup import BackendAddress, ProjectPlan, ensure_project
 from ml_backend.settings import Settings
 from ml_backend.store.annotations import LearningStore

@@ -8,8 +8,8 @@ from datetime import datetime
 
 import numpy as np
 
+from ml_backend.learn.live_metrics import Outcome
 from ml_backend.predict.serving_models import number_made
-from ml_backend.quality.live_metrics import Outcome
 from ml_backend.store.annotations import LearningStore
 from model.registry.tracking import Tracking, telling
 from model.registry.versions import Version

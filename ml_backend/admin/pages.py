@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from active_learning.reasons import explain
 from ml_backend.admin import views
-from ml_backend.admin.parts import Panel
+from ml_backend.admin.panel import Panel
 from ml_backend.admin.plots import draw, draw_weeks, queue_of_reasons
 from ml_backend.admin.progress import progress_of
 from ml_backend.admin.version_table import compare_versions

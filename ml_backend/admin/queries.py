@@ -11,8 +11,8 @@ from ml_backend.errors import BackendError, LabelStudioUnreachableError
 from ml_backend.i18n import Words, say
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.records import Project
+from ml_backend.learn.live_metrics import Outcome, VersionScore, outcomes, score
 from ml_backend.learn.training_trigger import DueCheck
-from ml_backend.quality.live_metrics import Outcome, VersionScore, outcomes, score
 from ml_backend.settings import Settings
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.records import Correction, StoredAnnotation

@@ -9,9 +9,9 @@ import numpy as np
 
 from ml_backend.admin.history import field_scores
 from ml_backend.admin.queries import Desk
+from ml_backend.learn.live_metrics import Difference, VersionScore, compare, score
 from ml_backend.learn.promotion import cer_of, reason_of
 from ml_backend.predict.serving_models import SHIPPED
-from ml_backend.quality.live_metrics import Difference, VersionScore, compare, score
 from ml_backend.store.runs import Promotion
 from model.registry.versions import Version
 

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from ml_backend.admin.language import LANGUAGE_COOKIE, LANGUAGES, Speaker, speaker_of
-from ml_backend.admin.parts import Panel
+from ml_backend.admin.panel import Panel
 from ml_backend.admin.session import Entrance, check_form, form_secret, prepare, seal
 from ml_backend.api.limits import MAX_FORM_BYTES
 from ml_backend.errors import BackendError

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 from werkzeug.wrappers import Request
 
+from ml_backend.label_studio.webhooks import WEBHOOK_SECRET_HEADER
 from ml_backend.settings import Settings
-
-WEBHOOK_SECRET_HEADER = "X-Webhook-Secret"  # noqa: S105 - the name of a header
 
 
 @dataclass(frozen=True)

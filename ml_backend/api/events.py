@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ml_backend.api.schemas import IncomingEvent
+from ml_backend.api.services import Services
 from ml_backend.observability.logs import get_logger
-from ml_backend.predict.service import Services
 from ml_backend.store.events import Event
 
 _log = get_logger(__name__)

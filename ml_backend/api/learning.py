@@ -14,7 +14,7 @@ from ml_backend.api.auth import BearerToken
 from ml_backend.api.learning_requests import MAX_FORM_TEXT_BYTES, read_call
 from ml_backend.api.learning_views import CSV, VCARD, Views
 from ml_backend.api.openapi import Route, describe
-from ml_backend.api.self_learning_services import SelfLearning
+from ml_backend.api.services import SelfLearning
 from ml_backend.errors import BackendError, CredentialsError
 from ml_backend.settings import Settings
 

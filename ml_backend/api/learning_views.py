@@ -18,7 +18,7 @@ from ml_backend.api.learning_requests import (
     corrected_blocks,
     decoded,
 )
-from ml_backend.api.self_learning_services import SelfLearning
+from ml_backend.api.services import SelfLearning
 from ml_backend.contacts.sending import SentImage
 from ml_backend.contacts.spreadsheet import to_csv
 from ml_backend.contacts.vcard import to_vcard

@@ -7,14 +7,15 @@ from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from ml_backend.api.auth import WEBHOOK_SECRET_HEADER, Credentials
+from ml_backend.api.auth import Credentials
 from ml_backend.api.events import write_down
 from ml_backend.api.limits import MAX_EVENT_BYTES, MAX_HINT_BYTES
 from ml_backend.api.schemas import parse_batch, parse_event, project_number, read_json
+from ml_backend.api.services import Services
 from ml_backend.errors import CredentialsError, LabelConfigError, RequestError
 from ml_backend.label_studio.label_config import parse_label_config
+from ml_backend.label_studio.webhooks import WEBHOOK_SECRET_HEADER
 from ml_backend.observability.logs import get_logger
-from ml_backend.predict.service import Services
 from ml_backend.store.events import START_TRAINING, HintOutcome
 
 _log = get_logger(__name__)

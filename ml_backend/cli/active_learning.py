@@ -36,7 +36,7 @@ def add_commands(add: AddCommand) -> None:
 def recommendations(arguments: argparse.Namespace, settings: Settings) -> int:
     """List the documents that a person should see, and why."""
     from active_learning.reasons import explain
-    from ml_backend.active_learning_assembly import build_recommender
+    from ml_backend.container import build_recommender
 
     with _store(settings) as store:
         found = build_recommender(settings, store).recommendations(arguments.project, arguments.limit)
@@ -50,7 +50,7 @@ def recommendations(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def advice(arguments: argparse.Namespace, settings: Settings) -> int:
     """Say whether to go on annotating, and what the order of tasks saves."""
-    from ml_backend.active_learning_assembly import build_adviser
+    from ml_backend.container import build_adviser
 
     with _store(settings) as store:
         counsel = build_adviser(settings, store).advice(arguments.project)
@@ -77,8 +77,7 @@ def label_errors(arguments: argparse.Namespace, settings: Settings) -> int:
             )
         _show(found)
         return 0
-    from ml_backend.learning_assembly import build_collector, build_learning
-    from ml_backend.ocr_assembly import build_reading
+    from ml_backend.container import build_collector, build_learning, build_reading
     from ml_backend.quality.label_error_queue import renew_queue
     from model.pipeline import SHIPPED_WEIGHTS
 

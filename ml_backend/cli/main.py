@@ -94,7 +94,7 @@ def predict(arguments: argparse.Namespace, settings: Settings) -> int:
 def read(arguments: argparse.Namespace, settings: Settings) -> int:
     """Read the lines on images, and on the pages of PDF and TIFF files."""
     from ml_backend.cli.recogniser import find_recogniser
-    from ml_backend.ocr_assembly import build_engine_of
+    from ml_backend.predict.engine_pool import build_engine_of
     from model.document.images import load_image
 
     engine = build_engine_of(settings, find_recogniser(settings, arguments.recogniser))
@@ -187,7 +187,7 @@ def _each_image(
         work: Does one image.
         joined: Makes one result of those of a document's pages, given with their numbers from 1.
     """
-    from ml_backend.page_limits import page_limits
+    from ml_backend.container import page_limits
     from model.document.page_files import is_paged, split_pages
 
     limits = page_limits(settings)

@@ -40,9 +40,9 @@ def add_commands(add: AddCommand) -> None:
 
 def pages(arguments: argparse.Namespace, settings: Settings) -> int:
     """Make a task of each PDF, TIFF or image file, with a page after the other."""
+    from ml_backend.contacts.paged_uploads import need_pages
     from ml_backend.label_studio.client import LabelStudio
     from ml_backend.label_studio.label_config import parse_label_config
-    from ml_backend.label_studio.paged_uploads import need_pages
 
     settings = launched(settings)
     if not settings.label_studio_url:
@@ -95,9 +95,9 @@ def _send(
     client: LabelStudio, project_id: int, target: Target, name: str, path: Path, settings: Settings
 ) -> int | None:
     """Make the task of a file; return its number, ``None`` where the project has it already."""
-    from ml_backend.label_studio.paged_uploads import upload_pages
+    from ml_backend.contacts.paged_uploads import upload_pages
+    from ml_backend.container import page_limits
     from ml_backend.label_studio.uploads import create_task, find_task
-    from ml_backend.page_limits import page_limits
     from model.document.images import image_key, load_image
     from model.document.page_files import is_paged
 

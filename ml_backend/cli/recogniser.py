@@ -67,7 +67,7 @@ def find_recogniser(settings: Settings, named: str) -> Path | None:
     """
     if named == "shipped":
         return None
-    from ml_backend.training_assembly import build_versions
+    from ml_backend.container import build_versions
     from model.registry.version_files import recogniser_of
 
     if found := _VERSION.fullmatch(named):

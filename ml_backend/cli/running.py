@@ -36,7 +36,7 @@ def work() -> NoReturn:
         RoleError: If the role cannot be noted.
     """
     _begin("worker")
-    _run("ml_backend.jobs.worker")
+    _run("ml_backend.cli.worker")
 
 
 def train() -> NoReturn:
@@ -46,7 +46,7 @@ def train() -> NoReturn:
         RoleError: If the role cannot be noted.
     """
     _begin("trainer")
-    _run("ml_backend.jobs.trainer")
+    _run("ml_backend.cli.trainer")
 
 
 def _run(module: str) -> NoReturn:

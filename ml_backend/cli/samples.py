@@ -16,10 +16,10 @@ from ml_backend.cli.connection import connected
 from ml_backend.settings import Settings
 
 if TYPE_CHECKING:
+    from ml_backend.container import LearningServices
     from ml_backend.label_studio.images import ImageSource
     from ml_backend.learn.dataset import Collected
     from ml_backend.learn.sample_io import Tally
-    from ml_backend.learning_assembly import LearningServices
 
 #: Problems that are shown one by one; the rest are counted.
 _SHOWN = 20
@@ -108,9 +108,9 @@ def import_samples(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def export(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write a project's annotated words with their tags: a word a line, a blank line between pages (CoNLL)."""
+    from ml_backend.container import build_collector
     from ml_backend.label_studio.label_config import parse_label_config
-    from ml_backend.learning_assembly import build_collector
-    from ml_backend.ocr_assembly import build_engine_of
+    from ml_backend.predict.engine_pool import build_engine_of
     from ml_backend.store.atomic_write import replacing
     from model.extraction.bio import FIELDS
     from model.ocr.cached_reader import PageReading
@@ -157,7 +157,7 @@ def _with_project(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 @contextmanager
 def _services(settings: Settings) -> Iterator[LearningServices]:
-    from ml_backend.learning_assembly import build_learning
+    from ml_backend.container import build_learning
 
     services = build_learning(connected(settings))
     try:
@@ -177,7 +177,7 @@ def _known_projects(services: LearningServices, backend_url: str) -> list[int]:
 
 
 def _images(services: LearningServices, settings: Settings) -> ImageSource:
-    from ml_backend.learning_assembly import build_images
+    from ml_backend.label_studio.images import build_images
 
     return build_images(settings, services.label_studio)
 

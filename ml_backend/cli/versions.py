@@ -11,7 +11,7 @@ from ml_backend.cli.connection import connected
 from ml_backend.settings import Settings
 
 if TYPE_CHECKING:
-    from ml_backend.quality.live_metrics import Outcome, VersionScore
+    from ml_backend.learn.live_metrics import Outcome, VersionScore
     from model.registry.versions import Version
 
 _SHIPPED = "shipped"
@@ -36,7 +36,7 @@ def add_commands(add: AddCommand) -> None:
 
 def train(arguments: argparse.Namespace, settings: Settings) -> int:
     """Have a project's annotations learned from, however few are new."""
-    from ml_backend.learning_assembly import build_learning
+    from ml_backend.container import build_learning
 
     services = build_learning(connected(settings))
     try:
@@ -52,8 +52,8 @@ def train(arguments: argparse.Namespace, settings: Settings) -> int:
     if not arguments.here and not arguments.recogniser:
         print(f"Run {number} is due; the trainer begins it within seconds.")
         return 0
+    from ml_backend.container import build_training
     from ml_backend.learn import training_run
-    from ml_backend.training_assembly import build_training
 
     training = build_training(connected(settings))
     if arguments.recogniser and training.recogniser is None:
@@ -67,10 +67,10 @@ def train(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def evaluate(arguments: argparse.Namespace, settings: Settings) -> int:
     """Compare what a version names on a project's held-out documents with what people annotated there."""
+    from ml_backend.container import build_training
     from ml_backend.label_studio.label_config import parse_label_config
     from ml_backend.learn import evaluation as training_report
     from ml_backend.learn.training_run import documents_of
-    from ml_backend.training_assembly import build_training
     from model.evaluation.entity_metrics import total
     from model.evaluation.extractor_gate import held_out
     from model.extraction.calibration import expected_calibration_error, reliability
@@ -109,10 +109,10 @@ def versions(arguments: argparse.Namespace, settings: Settings) -> int:
     """List a project's versions: what the gate found, and how they do while people work with them."""
     import numpy as np
 
-    from ml_backend.quality import live_metrics as comparison
+    from ml_backend.container import build_versions
+    from ml_backend.learn import live_metrics as comparison
     from ml_backend.store.annotations import LearningStore
     from ml_backend.store.events import Store
-    from ml_backend.training_assembly import build_versions
 
     registry, _, _ = build_versions(settings)
     champion, challenger = registry.champion(arguments.project), registry.challenger(arguments.project)
@@ -138,8 +138,8 @@ def versions(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def promote(arguments: argparse.Namespace, settings: Settings) -> int:
     """Let a version serve its project from now on."""
+    from ml_backend.container import build_versions
     from ml_backend.learn.promotion import BY_HAND
-    from ml_backend.training_assembly import build_versions
 
     _, moves, _ = build_versions(settings)
     before = moves.promote(arguments.project, arguments.version, by="cli", reason=BY_HAND)
@@ -149,8 +149,8 @@ def promote(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def rollback(arguments: argparse.Namespace, settings: Settings) -> int:
     """Let the version serve again that served before the present one."""
+    from ml_backend.container import build_versions
     from ml_backend.learn.promotion import ROLLED_BACK
-    from ml_backend.training_assembly import build_versions
 
     _, moves, _ = build_versions(settings)
     now = moves.rollback(arguments.project, by="cli", reason=ROLLED_BACK)
@@ -160,9 +160,9 @@ def rollback(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def pin(arguments: argparse.Namespace, settings: Settings) -> int:
     """Have a project stay with a version, whatever is promoted."""
+    from ml_backend.container import build_versions
     from ml_backend.store.annotations import LearningStore
     from ml_backend.store.events import Store
-    from ml_backend.training_assembly import build_versions
 
     registry, _, _ = build_versions(settings)
     version = registry.version(arguments.project, arguments.version)
@@ -200,7 +200,7 @@ def _cer(version: Version) -> str:
 
 
 def _said(difference: object) -> str:
-    from ml_backend.quality.live_metrics import FEWEST, Difference
+    from ml_backend.learn.live_metrics import FEWEST, Difference
 
     if not isinstance(difference, Difference):
         return f"Champion and challenger cannot be compared before people began with {FEWEST} predictions of each."

@@ -13,9 +13,9 @@ from typing import Protocol
 from active_learning.criteria import Verdict
 from ml_backend.contacts.contact import Contact, contact_of
 from ml_backend.errors import RequestError
-from ml_backend.predict.previous_opinion import ask_former
 from ml_backend.predict.task_predictor import ModelSource
-from ml_backend.predict.uncertainty import Signals, signals_of
+from ml_backend.predict.uncertainty import ask_previous, signals_of
+from ml_backend.store.signals import Signals
 from model.document.page_files import PageLimits, page_files
 from model.document.types import Document
 
@@ -107,6 +107,6 @@ class Extraction:
         contact = contact_of(*documents, country=country, usual=usual)
         if self._judge is None:
             return Extracted(contact)
-        signals = signals_of(documents, ask_former(lineup.former, documents))
+        signals = signals_of(documents, ask_previous(lineup.former, documents))
         # No project has the number 0: nothing is annotated there, and the settings' rules count.
         return Extracted(contact, self._judge.verdict(project_id or 0, signals))

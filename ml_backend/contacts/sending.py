@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ml_backend.contacts.contact_ids import ContactId, as_sent
+from ml_backend.contacts.paged_uploads import need_pages, upload_pages
 from ml_backend.errors import BackendError, NotFoundError, RequestError
 from ml_backend.label_studio.convert import to_prediction
 from ml_backend.label_studio.label_config import LabelConfig, PageId
-from ml_backend.label_studio.paged_uploads import need_pages, upload_pages
 from ml_backend.label_studio.records import Prediction
 from ml_backend.label_studio.uploads import create_task, find_task, upload
 from ml_backend.learn.blocks import TextBlock

@@ -54,15 +54,15 @@ _RECOVERY_SECONDS = 5
 _ASKED_AGAIN_TTL_SECONDS = 10
 
 # Paths and not functions: the web application has no need of what the jobs import.
-_SCORE_TASK = "ml_backend.jobs.scoring.score_task"
-_SYNC = "ml_backend.jobs.sync.sync_project"
-_TRAIN = "ml_backend.jobs.training.train"
-_RESCORE = "ml_backend.jobs.rescoring.rescore_project"
-_RESCORE_CHUNK = "ml_backend.jobs.rescoring.rescore_chunk"
-_ORDER = "ml_backend.jobs.rescoring.order_project"
-_TIDY = "ml_backend.jobs.tidying.tidy"
-_FINISH_RESCORING = "ml_backend.jobs.rescoring.finish_rescoring"
-_SEARCH_LABELS = "ml_backend.jobs.label_errors.search_labels"
+_SCORE_TASK = "ml_backend.tasks.score_task"
+_SYNC = "ml_backend.tasks.sync_project"
+_TRAIN = "ml_backend.tasks.train"
+_RESCORE = "ml_backend.tasks.rescore_project"
+_RESCORE_CHUNK = "ml_backend.tasks.rescore_chunk"
+_ORDER = "ml_backend.tasks.order_project"
+_TIDY = "ml_backend.tasks.tidy"
+_FINISH_RESCORING = "ml_backend.tasks.finish_rescoring"
+_SEARCH_LABELS = "ml_backend.tasks.search_labels"
 
 
 class QueueError(BackendError):

@@ -106,15 +106,29 @@ def _is(kind: type[int] | type[str], value: object) -> bool:
 
 #: Names as they stand in Redis. They are stable: a queue outlives an upgrade.
 REGISTERED: Mapping[str, Registered] = {
-    "ml_backend.jobs.scoring.score_task": Registered(QUEUE_NAME, (int, int, int), optional=1),
-    "ml_backend.jobs.sync.sync_project": Registered(SYNC_QUEUE, (int,)),
-    "ml_backend.jobs.tidying.tidy": Registered(SYNC_QUEUE),
-    "ml_backend.jobs.training.train": Registered(TRAINING_QUEUE, (int,)),
-    "ml_backend.jobs.rescoring.rescore_project": Registered(RESCORING_QUEUE, (int,)),
-    "ml_backend.jobs.rescoring.rescore_chunk": Registered(RESCORING_QUEUE, (int, str, str)),
-    "ml_backend.jobs.rescoring.finish_rescoring": Registered(RESCORING_QUEUE, (int, str)),
-    "ml_backend.jobs.rescoring.order_project": Registered(RESCORING_QUEUE, (int,)),
-    "ml_backend.jobs.label_errors.search_labels": Registered(RESCORING_QUEUE, (int, str)),
+    "ml_backend.tasks.score_task": Registered(QUEUE_NAME, (int, int, int), optional=1),
+    "ml_backend.tasks.sync_project": Registered(SYNC_QUEUE, (int,)),
+    "ml_backend.tasks.tidy": Registered(SYNC_QUEUE),
+    "ml_backend.tasks.train": Registered(TRAINING_QUEUE, (int,)),
+    "ml_backend.tasks.rescore_project": Registered(RESCORING_QUEUE, (int,)),
+    "ml_backend.tasks.rescore_chunk": Registered(RESCORING_QUEUE, (int, str, str)),
+    "ml_backend.tasks.finish_rescoring": Registered(RESCORING_QUEUE, (int, str)),
+    "ml_backend.tasks.order_project": Registered(RESCORING_QUEUE, (int,)),
+    "ml_backend.tasks.search_labels": Registered(RESCORING_QUEUE, (int, str)),
+}
+
+#: What version 0.1's queues call them, for one release.
+RENAMED: Mapping[str, str] = {
+    f"ml_backend.jobs.{module}.{name}": f"ml_backend.tasks.{name}"
+    for module, names in {
+        "scoring": ("score_task",),
+        "sync": ("sync_project",),
+        "tidying": ("tidy",),
+        "training": ("train",),
+        "rescoring": ("rescore_project", "rescore_chunk", "finish_rescoring", "order_project"),
+        "label_errors": ("search_labels",),
+    }.items()
+    for name in names
 }
 
 
@@ -186,7 +200,7 @@ class RegisteredJob(Job):
             name, instance, arguments, named = self.func_name, self.instance, self.args, self.kwargs
         except (DeserializationError, RecursionError):
             return "its data are no job in JSON"
-        registered = REGISTERED.get(name) if isinstance(name, str) else None
+        registered = REGISTERED.get(RENAMED.get(name, name)) if isinstance(name, str) else None
         if registered is None:
             return f"{str(name)[:_LOGGED_CHARACTERS]!r} is no registered function"
         if instance is not None or named != {} or not registered.admits(arguments):
@@ -219,7 +233,7 @@ class RegisteredJob(Job):
             RefusedJobError: If there is none for this job.
         """
         self._refuse()
-        module, _, name = str(self.func_name).rpartition(".")
+        module, _, name = RENAMED.get(str(self.func_name), str(self.func_name)).rpartition(".")
         function: Callable[..., Any] = getattr(import_module(module), name)
         return function
 

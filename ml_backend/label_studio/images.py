@@ -16,8 +16,10 @@ from urllib.parse import SplitResult, parse_qs, quote, unquote, unquote_to_bytes
 from ml_backend.errors import ImageFetchError, ImageRefusedError, TokenRefusedError
 from ml_backend.label_studio import download
 from ml_backend.label_studio.addresses import USUAL_PORTS, origin_of, split_address
+from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.download import Answer
 from ml_backend.label_studio.session import CREDENTIAL_HINT, Session
+from ml_backend.settings import Settings
 from model.words import say
 
 CLOUD_SCHEMES = frozenset({"s3", "gs", "azure-blob"})
@@ -227,3 +229,14 @@ def _image(answer: Answer, served: str) -> bytes:
             raise TokenRefusedError(say("Label Studio sent a page instead of the image."), CREDENTIAL_HINT)
         raise ImageFetchError(say("The image's address leads to a web page."))
     return answer.body
+
+
+def build_images(settings: Settings, label_studio: LabelStudio | None) -> ImageSource:
+    """Return what gets image files; without a Label Studio, its own addresses are refused."""
+    return ImageSource(
+        label_studio.session if label_studio else None,
+        allowed_hosts=settings.image_hosts,
+        local_files_root=settings.local_files_root,
+        max_bytes=settings.max_image_bytes,
+        timeout=settings.fetch_timeout_seconds,
+    )

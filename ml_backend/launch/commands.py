@@ -94,8 +94,8 @@ def backend_services(settings: Settings, credentials: Credentials) -> tuple[Serv
     environment = _backend_environment(settings, credentials)
     return (
         Service("backend", (sys.executable, *SERVER), environment, gated=True),
-        Service("worker", (sys.executable, "-m", "ml_backend.jobs.worker"), environment, gated=True),
-        Service("trainer", (sys.executable, "-m", "ml_backend.jobs.trainer"), environment, gated=True),
+        Service("worker", (sys.executable, "-m", "ml_backend.cli.worker"), environment, gated=True),
+        Service("trainer", (sys.executable, "-m", "ml_backend.cli.trainer"), environment, gated=True),
     )
 
 

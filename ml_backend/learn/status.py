@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ml_backend.learn.live_metrics import VersionScore, outcomes, score
 from ml_backend.learn.training_trigger import DueCheck
 from ml_backend.predict.serving_models import SHIPPED
 from ml_backend.projects.projects import LabelStudioState, Projects
-from ml_backend.quality.live_metrics import VersionScore, outcomes, score
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.runs import Promotion, Run, RunStore
 from model.errors import ModelError

@@ -19,9 +19,9 @@ from active_learning.uncertainty import ReadingUncertainty
 from ml_backend.label_studio.fields import match_labels
 from ml_backend.label_studio.label_config import Label
 from ml_backend.label_studio.results import labels_in
-from ml_backend.predict.uncertainty import Signals
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.records import AnnotationHead, choose
+from ml_backend.store.signals import Signals
 from ml_backend.store.task_scores import TaskScore, TaskScores
 
 #: Annotated documents that are looked at, the latest: what was usual a year ago says little.

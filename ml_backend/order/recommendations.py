@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from active_learning.criteria import DocumentFacts, Thresholds, Verdict, should_send_for_annotation
 from active_learning.reasons import Reason, ReasonCode, explain
 from ml_backend.order.candidates import Candidates, CandidateSource
-from ml_backend.predict.uncertainty import Signals
 from ml_backend.settings import Settings
+from ml_backend.store.signals import Signals
 from ml_backend.store.task_scores import TaskScore, TaskScores
 
 

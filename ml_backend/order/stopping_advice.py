@@ -14,9 +14,9 @@ from active_learning.stopping import Advice, CurvePoint, FieldState, advise, for
 from ml_backend.label_studio.results import labels_in
 from ml_backend.order.candidates import LATEST, CandidateSource
 from ml_backend.order.task_order import labels_saved
-from ml_backend.predict.previous_opinion import Votes
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.records import StoredAnnotation, choose
+from ml_backend.store.signals import Votes
 from ml_backend.store.task_scores import TaskOrder, TaskScores
 from model.registry.versions import Registry
 

@@ -10,8 +10,9 @@ from weakref import WeakValueDictionary
 
 from ml_backend.observability.metrics import Metrics
 from ml_backend.predict.timed_pipeline import MeasuredEngine
+from ml_backend.settings import Settings
 from model.errors import EngineError
-from model.ocr import OcrEngine
+from model.ocr import OcrEngine, build_engine
 from model.ocr.engine import TwoStageEngine
 
 
@@ -60,3 +61,18 @@ def _digest(recogniser: Path | None) -> str:
         return hashlib.sha256(recogniser.read_bytes()).hexdigest()
     except OSError as error:
         raise EngineError(f"{recogniser} cannot be read: {error.strerror}.") from error
+
+
+def build_engine_of(settings: Settings, recogniser: Path | None = None) -> OcrEngine:
+    """Return the engine of the settings with a head of a model version's, or with the one that ships.
+
+    Raises:
+        EngineError: If models are missing or damaged, or the head belongs to another recogniser.
+    """
+    return build_engine(
+        settings.ocr_engine,
+        models_dir=settings.ocr_models_dir,
+        threads=settings.inference_threads,
+        recogniser=recogniser,
+        languages=settings.languages,
+    )

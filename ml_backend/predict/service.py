@@ -9,7 +9,6 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ml_backend.api.self_learning_services import SelfLearning
 from ml_backend.errors import BackendError, FileTooLargeError, ImageFetchError, ImageRefusedError, LabelConfigError
 from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
 from ml_backend.label_studio.records import Task
@@ -27,7 +26,6 @@ from ml_backend.predict.task_predictor import (
     TimeUpError,
     TooManyPagesError,
 )
-from ml_backend.store.events import Store
 from model.errors import EngineError, ImageError, ImageTooLargeError, ModelError
 
 Answer = JsonObject | list[JsonObject]
@@ -244,21 +242,6 @@ class PredictionService:
             return
         self._metrics.tasks_queued(added)
         _log.info("tasks_queued", project=project_id, tasks=len(ids), added=added)
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What the web application is made of."""
-
-    predictions: PredictionService
-    store: Store
-    metrics: Metrics
-    learning: SelfLearning | None = None
-
-    def close(self) -> None:
-        """Let go of threads and connections."""
-        self.predictions.close()
-        self.store.close()
 
 
 def reason_of(error: ModelError | BackendError) -> str:

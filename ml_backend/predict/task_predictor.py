@@ -11,9 +11,8 @@ from ml_backend.label_studio.label_config import LabelConfig, PageId
 from ml_backend.label_studio.records import Task
 from ml_backend.observability.logs import get_logger
 from ml_backend.observability.metrics import Metrics
-from ml_backend.predict.previous_opinion import ask_former
 from ml_backend.predict.serving_models import Lineup
-from ml_backend.predict.uncertainty import embedding_of, signals_of
+from ml_backend.predict.uncertainty import ask_previous, embedding_of, signals_of
 from ml_backend.store.rescorings import TaskImage
 from ml_backend.store.task_scores import Scored
 from model.document.images import image_key
@@ -328,7 +327,7 @@ class TaskPredictor:
             return
         pages = list(documents.values())
         with self._metrics.stage("models"):
-            second = ask_former(lineup.former, pages)
+            second = ask_previous(lineup.former, pages)
         scored = Scored(task.id, lineup.version, confidence, signals_of(pages, second), embedding_of(pages))
         try:
             self._scores.remember(project_id, [scored])

@@ -1,124 +1,101 @@
-"""What is kept of a document to decide whether a person should see it: some numbers instead of its pages."""
+"""How unsure the models are of a task, summed up; the previous champion is heard too.
+
+Where the champion and the version before it are both sure and contradict each other, one of them is wrong, and a
+person's answer tells which (Seung et al., "Query by Committee", 1992). How often they agree says how much predictions
+still change.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_backend.predict.previous_opinion import FormerOpinion, Votes
-from model.document.types import Document
+from ml_backend.observability.logs import get_logger
+from ml_backend.store.signals import Signals, Spread, Votes
+from model.document.types import Document, Page
+from model.errors import ModelError
 
 #: Kept of the fields that are hard to tell apart.
 _RIVALS = 3
+#: Stands for a word of no field.
+_NONE = ""
+
+_log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """What one measure says of a document's words; higher where a person is needed more. All 0 without words.
+class Namer(Protocol):
+    """Names the fields of pages that were read; :class:`model.pipeline.Pipeline` is one."""
 
-    Attributes:
-        mean: Over all words.
-        largest: Of the worst word.
-        total: Over all words.
-    """
-
-    mean: float
-    largest: float
-    total: float
-
-    @staticmethod
-    def of(values: Sequence[NDArray[np.float32]]) -> Spread:
-        """Return the spread of a measure over the pages of a task."""
-        joined = np.concatenate(values) if values else np.zeros(0)
-        if not len(joined):
-            return Spread(0.0, 0.0, 0.0)
-        return Spread(*(round(float(number), 4) for number in (joined.mean(), joined.max(), joined.sum())))
-
-
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """What the models say of one task, in short.
-
-    Attributes:
-        words: How many words were read.
-        line_scores: The engine's confidence in each line, in ``[0, 1]``; none where nothing was read.
-        entities: ``(field, probability that it is right)`` of each value, in reading order.
-        expected_corrections: How many words are expected to need one, 0 or more.
-        least_confidence: Of the words' tags.
-        margin: Of the words' tags.
-        entropy: Of the words' tags.
-        disagreement: What dropout in the head makes of them, in nats.
-        patterns: How surely the classifier contradicts the patterns.
-        rivals: Fields that are hard to tell apart, as :class:`model.document.types.Doubts` has them.
-        pages: On how many pages something was read, 1 at least.
-        line_margins: By how much each line's text led the next best one, in ``[0, 1]``; of the lines of which the
-            engine could tell.
-        former: How surely the former champion contradicts; all 0 where there was none.
-        votes: What the two said of the words.
-    """
-
-    words: int
-    line_scores: tuple[float, ...]
-    entities: tuple[tuple[str, float], ...]
-    expected_corrections: float
-    least_confidence: Spread
-    margin: Spread
-    entropy: Spread
-    disagreement: Spread
-    patterns: Spread
-    rivals: tuple[tuple[str, str, float], ...] = ()
-    pages: int = 1
-    line_margins: tuple[float, ...] = ()
-    former: Spread = field(default_factory=lambda: Spread(0.0, 0.0, 0.0))
-    votes: Votes = field(default_factory=Votes)
-
-    @property
-    def fields(self) -> frozenset[str]:
-        """The fields that have a value."""
-        return frozenset(field for field, _ in self.entities)
-
-    @property
-    def reading_confidence(self) -> float:
-        """The engine's confidence, averaged over the lines; 0 where nothing was read."""
-        return sum(self.line_scores) / len(self.line_scores) if self.line_scores else 0.0
-
-    @property
-    def naming_confidence(self) -> float:
-        """How sure the extractor is of the values that it names, on average; 0 where it names none."""
-        return sum(score for _, score in self.entities) / len(self.entities) if self.entities else 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what :meth:`from_json` reads."""
-        return asdict(self)
-
-    @staticmethod
-    def from_json(raw: Mapping[str, Any]) -> Signals:
-        """Read what :meth:`to_json` wrote; what was written before there were margins or a former champion has none.
+    def extract(self, page: Page) -> Document:
+        """Return what a page says.
 
         Raises:
-            KeyError: If it is of another form.
+            ModelError: If it cannot be told from the page alone.
         """
-        measures = ("least_confidence", "margin", "entropy", "disagreement", "patterns")
-        return Signals(
-            words=int(raw["words"]),
-            line_scores=tuple(float(score) for score in raw["line_scores"]),
-            entities=tuple((str(field), float(score)) for field, score in raw["entities"]),
-            expected_corrections=float(raw["expected_corrections"]),
-            rivals=tuple((str(one), str(other), float(stake)) for one, other, stake in raw["rivals"]),
-            # Older ones do not say: they are of one page.
-            pages=int(raw.get("pages", 1)),
-            line_margins=tuple(float(margin) for margin in raw.get("line_margins", ())),
-            former=Spread(**raw.get("former", {"mean": 0.0, "largest": 0.0, "total": 0.0})),
-            votes=Votes(**raw.get("votes", {})),
-            **{name: Spread(**raw[name]) for name in measures},
-        )
+        ...
 
 
-def signals_of(documents: Iterable[Document], second: Sequence[FormerOpinion] = ()) -> Signals:
+@dataclass(frozen=True, slots=True)
+class PreviousOpinion:
+    """The former champion's word on one page.
+
+    Attributes:
+        against: Shape ``(words,)``: how surely it contradicts, in ``[0, 1]``: 0 where both name the same field, else
+            the product of how sure each is of its tag; higher where a person is needed more.
+        votes: The same counted.
+    """
+
+    against: NDArray[np.float32]
+    votes: Votes
+
+
+def ask_previous(former: Namer | None, documents: Sequence[Document]) -> tuple[PreviousOpinion, ...]:
+    """Return what the former champion says of pages; nothing where there is none, or it cannot say.
+
+    Args:
+        former: Who served before; it is shown the present reading, so that only naming differs.
+        documents: As the present version named them.
+    """
+    if former is None:
+        return ()
+    try:
+        return tuple(_opinion(document, former.extract(document.page)) for document in documents)
+    except ModelError as error:
+        # A second opinion that is lacking must not cost the first.
+        _log.debug("former_not_asked", error=str(error))
+        return ()
+
+
+def _opinion(present: Document, former: Document) -> PreviousOpinion:
+    now, then = _fields(present), _fields(former)
+    if len(now) != len(then):
+        # It cuts words elsewhere, so that nothing can be compared.
+        return PreviousOpinion(np.zeros(len(now), dtype=np.float32), Votes())
+    differ = np.array([one != other for one, other in zip(now, then, strict=True)], dtype=np.float32)
+    against = differ * _sureness(present) * _sureness(former)
+    agreed = len(now) - int(differ.sum())
+    return PreviousOpinion(against.astype(np.float32), Votes(agreed, dict(Counter(then)), dict(Counter(now))))
+
+
+def _fields(document: Document) -> list[str]:
+    fields = [_NONE] * len(document.page.words)
+    for entity in document.entities:
+        fields[entity.start : entity.stop] = [entity.field] * (entity.stop - entity.start)
+    return fields
+
+
+def _sureness(document: Document) -> NDArray[np.float32]:
+    if document.doubts is None:
+        return np.ones(len(document.page.words), dtype=np.float32)
+    return np.asarray(1.0 - document.doubts.least_confidence, dtype=np.float32)
+
+
+def signals_of(documents: Iterable[Document], second: Sequence[PreviousOpinion] = ()) -> Signals:
     """Sum up the documents of one task.
 
     Args:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ml_backend.api.auth import WEBHOOK_SECRET_HEADER
 from ml_backend.errors import LabelStudioError, NotFoundError
 from ml_backend.label_studio.client import LabelStudio, Sampling
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import MlBackend, Prediction, Project, Task
+from ml_backend.label_studio.webhooks import WEBHOOK_SECRET_HEADER
 from ml_backend.projects.setup_plan import BackendAddress, ProjectPlan, SetupReport
 from model.words import say
 

@@ -6,16 +6,21 @@ one's outcome: the key is the table's, and the database takes it once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
 from sqlalchemy import Engine, insert, select, update
 
-from ml_backend.i18n import Words, from_plain, to_plain
+from ml_backend.errors import BackendError
+from ml_backend.i18n import Words, from_plain, said_by, say, to_plain
+from ml_backend.observability.logs import get_logger
 from ml_backend.store.engine import lock_for_writing, reading, store_time, writing
 from ml_backend.store.tables import PanelActionRow
+from model.errors import ModelError
+
+_log = get_logger(__name__)
 
 ActionState = Literal["running", "done", "failed"]
 
@@ -101,3 +106,33 @@ def _action(row: dict[str, Any]) -> Action:
     if action.state == "running" and datetime.now(timezone.utc) - action.started_at > LOST_AFTER:
         return Action(action.key, action.project_id, action.name, "failed", action.started_at, None, ())
     return action
+
+
+Work = Callable[[], "Sequence[Words] | None"]
+"""Returns what it came to; ``None`` where another process goes on with it, and ends it (:func:`finish`)."""
+
+
+def finish(store: ActionStore, key: str, name: str, project_id: int, work: Work) -> None:
+    """Do an action's work, and keep what came of it; errors are an outcome too."""
+    try:
+        outcome = work()
+        if outcome is not None:
+            store.end(key, "done", tuple(outcome))
+            _log.info("panel_action_done", action=name, project=project_id)
+    except BackendError as error:
+        _log.warning("panel_action_failed", action=name, project=project_id, error=str(error))
+        said = [say("{error}", error=error.message), say("{hint}", hint=error.hint)]
+        _fail(store, key, said[: 2 if error.hint else 1])
+    except ModelError as error:
+        _log.warning("panel_action_failed", action=name, project=project_id, error=str(error))
+        _fail(store, key, [say("{error}", error=said_by(error))])
+    except Exception:  # noqa: BLE001 - the thread's, or the job's, boundary: a page waits for the outcome
+        _log.exception("panel_action_failed_unexpectedly", action=name, project=project_id)
+        _fail(store, key, [say("It failed; the log of the backend says why.")])
+
+
+def _fail(store: ActionStore, key: str, outcome: Sequence[Words]) -> None:
+    try:
+        store.end(key, "failed", outcome)
+    except BackendError as error:
+        _log.error("panel_action_not_noted", error=str(error))

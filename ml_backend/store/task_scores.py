@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, RowMapping, Table, and_, bindparam, func, select, update
 
-from ml_backend.predict.uncertainty import Signals
 from ml_backend.store.engine import lock_for_writing, reading, upsert, writing
+from ml_backend.store.signals import Signals
 from ml_backend.store.tables import AnnotationRow, ProjectFieldRow, TaskOrderRow, TaskScoreRow
 
 #: Stands for an order that has not reached Label Studio; it is tried again after a while.

@@ -155,7 +155,7 @@ def worker(system: System, run_dir: Path) -> Iterator[None]:
     )
     with (run_dir.parent / "worker.log").open("a") as log:
         process = subprocess.Popen(
-            (sys.executable, "-m", "ml_backend.jobs.worker"),
+            (sys.executable, "-m", "ml_backend.cli.worker"),
             cwd=run_dir.parent,
             env=environment,
             stdout=log,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from ml_backend.container import LearningServices, build_collector, build_learning
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import Prediction
-from ml_backend.learning_assembly import LearningServices, build_collector, build_learning
 from ml_backend.settings import Settings
 from ml_backend.store.records import choose
 from model.extraction.bio import FIELDS

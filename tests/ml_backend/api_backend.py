@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 from flask.testing import FlaskClient
 
-from ml_backend.active_learning_assembly import build_recommender
+from ml_backend.api.services import Services
 from ml_backend.app import create_app
+from ml_backend.container import build_recommender, build_self_learning
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.predict.service import Services
 from ml_backend.predict.serving_models import SoleModel
-from ml_backend.self_learning.assembly import build_self_learning
 from ml_backend.settings import Settings
 from ml_backend.store.options import ProjectOptions
 from model.document.images import load_image

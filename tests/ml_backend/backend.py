@@ -8,12 +8,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry
 
+from ml_backend.api.services import Services
 from ml_backend.app import create_app
 from ml_backend.errors import ImageFetchError
 from ml_backend.jobs.queue import QueueError
 from ml_backend.observability.metrics import Metrics
 from ml_backend.predict.interactive import DrawnRegions
-from ml_backend.predict.service import PredictionService, Services
+from ml_backend.predict.service import PredictionService
 from ml_backend.predict.serving_models import SoleModel
 from ml_backend.predict.task_predictor import ModelSource, TaskPredictor
 from ml_backend.settings import Settings

@@ -55,10 +55,10 @@ def look_at_workers(system: System) -> Iterator[Seen]:
         served = {name for worker in workers for name in worker.queue_names()}
     missing = [kind for kind, queues in WORK.items() if not served.issuperset(queues)]
     worker = f"worker for {missing[0]}" if len(missing) == 1 else "worker"
-    command = "ml_backend.jobs.worker" + (f" --queues {missing[0]}" if len(missing) == 1 else "")
+    command = "ml_backend.cli.worker" + (f" --queues {missing[0]}" if len(missing) == 1 else "")
     for name, alive, module in (
         (worker, not missing, command),
-        ("trainer", TRAINING_QUEUE in served, "ml_backend.jobs.trainer"),
+        ("trainer", TRAINING_QUEUE in served, "ml_backend.cli.trainer"),
     ):
         if alive:
             yield well("The {name} is alive.", name=name)
@@ -128,10 +128,9 @@ def look_at_disk(system: System) -> Iterator[Seen]:
 def look_at_models(system: System) -> Iterator[Seen]:
     """Load what ships and have it read a printed line."""
     # Late: these bring torch along, which nothing else here needs.
-    from ml_backend.container import warm_up
-    from ml_backend.ocr_assembly import build_engine_of
+    from ml_backend.predict.engine_pool import build_engine_of
     from model.extraction.extractor import Extractor
-    from model.pipeline import SHIPPED_WEIGHTS, Pipeline
+    from model.pipeline import SHIPPED_WEIGHTS, Pipeline, warm_up
 
     settings = system.settings
     threads = settings.inference_threads
@@ -141,7 +140,7 @@ def look_at_models(system: System) -> Iterator[Seen]:
     pipeline = Pipeline(
         engine, extractor, max_image_bytes=settings.max_image_bytes, max_image_pixels=settings.max_image_pixels
     )
-    warm_up(engine, pipeline)
+    warm_up(pipeline)
     yield well("The models load and read ({version}).", version=pipeline.version)
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import requests
 from label_studio_sdk.core.api_error import ApiError
 
-from ml_backend.api.auth import WEBHOOK_SECRET_HEADER
 from ml_backend.errors import BackendError, ImageFetchError, ImageRefusedError, LabelConfigError, LabelStudioError
 from ml_backend.i18n import Words, say
 from ml_backend.label_studio.fields import match_labels
+from ml_backend.label_studio.images import build_images
 from ml_backend.label_studio.label_config import parse_label_config
-from ml_backend.learning_assembly import build_images
+from ml_backend.label_studio.webhooks import WEBHOOK_SECRET_HEADER
 from ml_backend.ops.doctor.results import Check, Seen, well
 from ml_backend.ops.doctor.targets import ProjectLink
 from ml_backend.projects.setup import UNCERTAINTY

@@ -6,9 +6,9 @@ import shutil
 import pytest
 from flask import Flask
 
-from ml_backend.admin.parts import build_panel
 from ml_backend.admin.views import add_panel
 from ml_backend.api.failures import register_error_handlers
+from ml_backend.container import build_panel
 from ml_backend.store.events import Store
 from model.registry.tracking import Tracking
 from model.registry.versions import Registry

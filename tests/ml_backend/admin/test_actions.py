@@ -5,7 +5,7 @@ import pytest
 from ml_backend.admin.actions import Actions, finish
 from ml_backend.errors import LabelStudioError
 from ml_backend.i18n import say
-from ml_backend.jobs.label_errors import LabelSearch
+from ml_backend.quality.label_search import LabelSearch
 from ml_backend.store.engine import open_engine
 from ml_backend.store.panel_actions import ActionStore
 

@@ -13,7 +13,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text as sql
 
-from ml_backend.jobs.scoring import ScoringServices, score
 from ml_backend.label_studio.label_config import PageId, parse_label_config
 from ml_backend.label_studio.records import Task
 from ml_backend.learn.annotation_diff import diff
@@ -24,6 +23,7 @@ from ml_backend.learn.sample_files import SampleFolder
 from ml_backend.learn.sample_io import ImageLimits, SampleReader, SampleWriter
 from ml_backend.learn.training_run import documents_of, split
 from ml_backend.observability.metrics import Metrics
+from ml_backend.order.scoring import ScoringServices, score
 from ml_backend.predict.service import Batch
 from ml_backend.predict.serving_models import Lineup, SoleModel
 from ml_backend.predict.task_predictor import TaskPredictor, TooManyPagesError

@@ -18,12 +18,12 @@ from rq.scheduler import RQScheduler
 from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
+from ml_backend.cli.worker import main
 from ml_backend.errors import LabelStudioUnreachableError
-from ml_backend.jobs import tidying
 from ml_backend.jobs.job_counts import JobTally
 from ml_backend.jobs.queue import QUEUE_NAME, RETRY_SECONDS, SERIALIZER, JobQueue, QueueError
-from ml_backend.jobs.scoring import provide
-from ml_backend.jobs.worker import build_worker, main
+from ml_backend.jobs.workers import build_worker
+from ml_backend.tasks import TaskServices, provide
 from tests.conftest import free_port
 from tests.ml_backend.jobs.label_studio import MemoryLabelStudio
 from tests.ml_backend.jobs.test_scoring import services_of, task_at
@@ -43,9 +43,9 @@ def queue(redis_url):
 @pytest.fixture
 def label_studio():
     label_studio = MemoryLabelStudio(task_at("a", 1), task_at("b", 2))
-    provide(services_of(label_studio, a=b"Ada", b=b"Bob"))
+    provide(TaskServices(services_of(label_studio, a=b"Ada", b=b"Bob")))
     yield label_studio
-    provide(None)
+    provide(TaskServices())
 
 
 def work(connection):
@@ -112,7 +112,7 @@ def test_a_task_that_keeps_failing_ends_as_failed(queue, connection, label_studi
 def test_what_goes_through_redis_is_json(queue, connection):
     queue.enqueue_scoring(2, [1])
     function, _, arguments, _ = json.loads(job(connection, 1).data)
-    assert (function, arguments) == ("ml_backend.jobs.scoring.score_task", [2, 1])
+    assert (function, arguments) == ("ml_backend.tasks.score_task", [2, 1])
 
 
 def test_a_redis_that_is_down_is_said_at_once():
@@ -139,7 +139,7 @@ def test_a_worker_that_cannot_work_says_why(environment, words, redis_url, tmp_p
     address = redis_url if environment.pop("REDIS", "") else f"redis://127.0.0.1:{free_port()}/0"
     clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "RUN_DIR": str(tmp_path), "REDIS_URL": address}
     done = subprocess.run(
-        [sys.executable, "-m", "ml_backend.jobs.worker"],
+        [sys.executable, "-m", "ml_backend.cli.worker"],
         env=clean | environment,
         capture_output=True,
         text=True,
@@ -152,7 +152,7 @@ def test_a_worker_that_cannot_work_says_why(environment, words, redis_url, tmp_p
 
 def test_the_worker_stops_when_told_to(redis_url, connection):
     program = (
-        "import sys; from redis import Redis; from ml_backend.jobs.worker import build_worker;"
+        "import sys; from redis import Redis; from ml_backend.jobs.workers import build_worker;"
         "build_worker(Redis.from_url(sys.argv[1])).work(with_scheduler=True)"
     )
     process = subprocess.Popen([sys.executable, "-c", program, redis_url], stderr=subprocess.PIPE, text=True)
@@ -171,17 +171,17 @@ def test_the_worker_stops_when_told_to(redis_url, connection):
 VICTIM = """
 import sys, time
 from redis import Redis
-from ml_backend.jobs import lively_worker, sync
-from ml_backend.jobs.worker import build_worker, main
+from ml_backend import tasks
+from ml_backend.jobs import workers
 
 class Slow:
     def sync(self, project_id):
         print("syncing", flush=True)
         time.sleep(60)
 
-lively_worker.LIFE_SECONDS, lively_worker.BEAT_SECONDS = 3, 1
-sync.provide(Slow())
-build_worker(Redis.from_url(sys.argv[1])).work(logging_level="WARNING")
+workers.LIFE_SECONDS, workers.BEAT_SECONDS = 3, 1
+tasks.provide(tasks.TaskServices(synchroniser=Slow()))
+workers.build_worker(Redis.from_url(sys.argv[1])).work(logging_level="WARNING")
 """
 
 
@@ -224,7 +224,7 @@ def test_a_worker_without_scoring_takes_syncs_only_and_needs_no_models(redis_url
     clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "RUN_DIR": str(tmp_path), "REDIS_URL": redis_url}
     label_studio = {"LABEL_STUDIO_URL": "http://127.0.0.1:1", "LABEL_STUDIO_API_KEY": "x" * 40}
     models = {"EXTRACTOR_DIR": str(tmp_path / "nowhere"), "OCR_MODELS_DIR": str(tmp_path / "nowhere")}
-    command = [sys.executable, "-m", "ml_backend.jobs.worker", "--queues", "sync"]
+    command = [sys.executable, "-m", "ml_backend.cli.worker", "--queues", "sync"]
     log = tmp_path / "worker.log"
     with log.open("w") as file:
         process = subprocess.Popen(command, env=clean | label_studio | models, stderr=file, start_new_session=True)
@@ -291,12 +291,12 @@ def test_jobs_are_counted_by_what_became_of_them(queue, connection, label_studio
 
 def test_tidying_waits_once_and_is_done_with_the_workers_services(queue, connection):
     done = []
-    tidying.provide(SimpleNamespace(tidy=lambda: done.append("tidied")))
+    provide(TaskServices(tidier=SimpleNamespace(tidy=lambda: done.append("tidied"))))
     try:
         assert queue.enqueue_tidying()
         assert not queue.enqueue_tidying()
         work(connection)
     finally:
-        tidying.provide(None)
+        provide(TaskServices())
     assert done == ["tidied"]
     assert queue.enqueue_tidying()

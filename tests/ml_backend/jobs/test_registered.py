@@ -18,12 +18,11 @@ from rq.serializers import JSONSerializer, PickleSerializer
 from rq.webhook import Webhook
 from structlog.testing import capture_logs
 
-from ml_backend.jobs import sync
+from ml_backend import tasks
 from ml_backend.jobs.job_counts import JobTally
 from ml_backend.jobs.queue import QUEUE_NAME, SYNC_QUEUE, TRAINING_QUEUE, JobQueue
 from ml_backend.jobs.registered import REGISTERED, Registered, RegisteredJob
-from ml_backend.jobs.trainer import build_trainer
-from ml_backend.jobs.worker import build_worker
+from ml_backend.jobs.workers import build_trainer, build_worker
 
 
 @pytest.fixture
@@ -48,9 +47,9 @@ class _Synchroniser:
 @pytest.fixture
 def synced():
     synchroniser = _Synchroniser()
-    sync.provide(synchroniser)
+    tasks.provide(tasks.TaskServices(synchroniser=synchroniser))
     yield synchroniser.synced
-    sync.provide(None)
+    tasks.provide(tasks.TaskServices())
 
 
 def work(connection):
@@ -78,9 +77,9 @@ def reason(connection, job_id="forged"):
         ("os.system", "no registered function"),
         ("builtins.eval", "no registered function"),
         ("subprocess.check_call", "no registered function"),
-        ("ml_backend.jobs.sync.provide", "no registered function"),
-        ("ml_backend.jobs.sync.Synchroniser.sync", "no registered function"),
-        ("ml_backend.jobs.sync.sync_project ", "no registered function"),
+        ("ml_backend.tasks.provide", "no registered function"),
+        ("ml_backend.tasks.TaskServices.sync", "no registered function"),
+        ("ml_backend.tasks.sync_project ", "no registered function"),
     ],
 )
 def test_a_function_that_is_not_registered_is_refused_and_the_worker_goes_on(
@@ -121,14 +120,14 @@ def test_the_trainer_refuses_too(connection, tmp_path):
     [(), ("1",), (1, 2), (True,), (1.0,), (-1,), (2**63,), (None,), ([1],), ({"a": 1},)],
 )
 def test_arguments_of_other_types_are_refused(connection, synced, arguments):
-    forge(connection, "ml_backend.jobs.sync.sync_project", *arguments)
+    forge(connection, "ml_backend.tasks.sync_project", *arguments)
     work(connection)
     assert synced == []
     assert "takes other arguments" in reason(connection)
 
 
 def test_named_arguments_and_instances_are_refused(connection, synced):
-    name = "ml_backend.jobs.sync.sync_project"
+    name = "ml_backend.tasks.sync_project"
     forge(connection, name, kwargs={"project_id": 7})
     work(connection)
     assert synced == []
@@ -139,7 +138,7 @@ def test_named_arguments_and_instances_are_refused(connection, synced):
 
 
 def test_a_job_in_another_queue_than_its_own_is_refused(connection, synced):
-    forge(connection, "ml_backend.jobs.training.train", 1)
+    forge(connection, "ml_backend.tasks.train", 1)
     work(connection)
     assert "does not belong" in reason(connection)
 
@@ -155,7 +154,7 @@ class _Hostile:
 @pytest.mark.parametrize("field", ["data", "meta", "result"])
 def test_pickles_are_never_loaded(connection, synced, tmp_path, field):
     mark = tmp_path / "ran"
-    job = forge(connection, "ml_backend.jobs.sync.sync_project", 7)
+    job = forge(connection, "ml_backend.tasks.sync_project", 7)
     connection.hset(job.key, field, pickle.dumps(_Hostile(mark)))
     JobQueue(connection).enqueue_sync(8)
     work(connection)
@@ -164,7 +163,7 @@ def test_pickles_are_never_loaded(connection, synced, tmp_path, field):
 
 
 def test_a_job_of_a_worker_with_pickle_is_refused(connection, synced):
-    forge(connection, "ml_backend.jobs.sync.sync_project", 7, serializer=PickleSerializer)
+    forge(connection, "ml_backend.tasks.sync_project", 7, serializer=PickleSerializer)
     work(connection)
     assert synced == []
     assert "JSON" in reason(connection)
@@ -175,7 +174,7 @@ def test_callbacks_are_not_called(connection, synced, tmp_path, monkeypatch, whi
     (tmp_path / "hostile_callback.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')\ndef run(*a): pass\n")
     monkeypatch.syspath_prepend(tmp_path)
     callback = Callback("hostile_callback.run")
-    forge(connection, "ml_backend.jobs.sync.sync_project", 7, **{which: callback})
+    forge(connection, "ml_backend.tasks.sync_project", 7, **{which: callback})
     forge(connection, "os.system", "true", job_id="refused", **{which: callback})
     work(connection)
     assert synced == [7]
@@ -185,7 +184,7 @@ def test_callbacks_are_not_called(connection, synced, tmp_path, monkeypatch, whi
 def test_callbacks_of_a_job_whose_worker_died_are_not_called(connection, tmp_path, monkeypatch):
     (tmp_path / "hostile_abandoned.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')\ndef run(*a): pass\n")
     monkeypatch.syspath_prepend(tmp_path)
-    job = forge(connection, "ml_backend.jobs.sync.sync_project", 7, on_failure=Callback("hostile_abandoned.run"))
+    job = forge(connection, "ml_backend.tasks.sync_project", 7, on_failure=Callback("hostile_abandoned.run"))
     job.set_status(JobStatus.STARTED)
     started = StartedJobRegistry(SYNC_QUEUE, connection=connection, serializer=JSONSerializer)
     connection.zadd(started.key, {"forged:execution": time.time() - 100})
@@ -211,7 +210,7 @@ def test_webhooks_are_not_opened(connection, synced):
     try:
         url = f"http://127.0.0.1:{server.server_port}/"
         hooks = [Webhook(url + status, status) for status in ("finished", "failed")]
-        forge(connection, "ml_backend.jobs.sync.sync_project", 7, webhooks=hooks)
+        forge(connection, "ml_backend.tasks.sync_project", 7, webhooks=hooks)
         forge(connection, "os.system", "true", job_id="refused", webhooks=hooks)
         work(connection)
     finally:
@@ -246,7 +245,7 @@ def test_webhooks_are_not_opened(connection, synced):
     ],
 )
 def test_an_entry_that_nobody_can_read_does_not_stop_the_worker(connection, synced, field, value):
-    job = forge(connection, "ml_backend.jobs.sync.sync_project", 7)
+    job = forge(connection, "ml_backend.tasks.sync_project", 7)
     connection.hset(job.key, field, value)
     JobQueue(connection).enqueue_sync(8)
     start = time.monotonic()
@@ -275,7 +274,7 @@ def test_a_scheduled_entry_that_nobody_can_read_holds_up_no_other(connection, sy
     registry = ScheduledJobRegistry(SYNC_QUEUE, connection=connection, serializer=JSONSerializer)
     forged, honest = (
         forge(connection, "os.system", "true"),
-        forge(connection, "ml_backend.jobs.sync.sync_project", 8, job_id="honest"),
+        forge(connection, "ml_backend.tasks.sync_project", 8, job_id="honest"),
     )
     connection.delete(f"rq:queue:{SYNC_QUEUE}")
     connection.hset(forged.key, "created_at", "yesterday")

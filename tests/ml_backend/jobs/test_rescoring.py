@@ -13,8 +13,7 @@ from rq.job import Job
 from ml_backend.errors import ImageFetchError, LabelStudioUnreachableError
 from ml_backend.jobs.leases import Chunks
 from ml_backend.jobs.queue import JobQueue
-from ml_backend.jobs.rescoring import provide
-from ml_backend.jobs.worker import build_worker
+from ml_backend.jobs.workers import build_worker
 from ml_backend.label_studio.records import Prediction, Project, Task
 from ml_backend.observability.metrics import Metrics
 from ml_backend.order.candidates import CandidateSource
@@ -22,14 +21,15 @@ from ml_backend.order.embedding_refresh import LookingAgain
 from ml_backend.order.pushing import READ_HERE, Pusher
 from ml_backend.order.rescoring import CHUNK, UNCERTAINTY, Rescorer
 from ml_backend.order.task_order import Orderer, Policy
-from ml_backend.predict.previous_opinion import Votes
 from ml_backend.predict.serving_models import Lineup
 from ml_backend.predict.task_predictor import TaskPredictor
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.events import Store
 from ml_backend.store.records import StoredAnnotation
 from ml_backend.store.rescorings import RescoringStore
+from ml_backend.store.signals import Votes
 from ml_backend.store.task_scores import NOT_SHOWN, TaskScores
+from ml_backend.tasks import TaskServices, provide
 from model.document.images import image_key
 from model.document.types import Box, Document, Entity, Line, Page, Word
 from tests.ml_backend.backend import RECTANGLES, ImageTable
@@ -169,7 +169,7 @@ class World:
             ),
             **options,
         )
-        provide(self.rescorer)
+        provide(TaskServices(rescorer=self.rescorer))
 
     def work(self):
         build_worker(Redis.from_url(self.url)).work(burst=True, logging_level="ERROR")
@@ -194,7 +194,7 @@ def make(redis_url):
         return world
 
     yield make
-    provide(None)
+    provide(TaskServices())
     for world in made:
         world.store.close()
 

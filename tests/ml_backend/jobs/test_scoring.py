@@ -4,11 +4,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from ml_backend.errors import ImageFetchError, ImageRefusedError, LabelStudioUnreachableError
-from ml_backend.jobs.scoring import ScoringServices, WorkerNotReadyError, provide, score, score_task
 from ml_backend.label_studio.records import Prediction, Task
 from ml_backend.observability.metrics import Metrics
+from ml_backend.order.scoring import ScoringServices, score
 from ml_backend.predict.serving_models import SoleModel
 from ml_backend.predict.task_predictor import TaskPredictor
+from ml_backend.tasks import TaskServices, WorkerNotReadyError, provide, score_task
 from model.errors import EngineError
 from tests.ml_backend.backend import ImageTable
 from tests.ml_backend.jobs.label_studio import MemoryLabelStudio
@@ -88,14 +89,14 @@ def test_a_label_studio_that_is_down_is_raised_for_another_try():
 
 
 def test_a_worker_without_models_says_how_to_start_it():
-    with pytest.raises(WorkerNotReadyError, match=r"ml_backend\.jobs\.worker"):
+    with pytest.raises(WorkerNotReadyError, match=r"ml_backend\.cli\.worker"):
         score_task(2, 8)
 
 
 def test_what_the_worker_provides_is_what_the_job_works_with():
     label_studio = MemoryLabelStudio(task_at("a"))
-    provide(services_of(label_studio, a=b"Ada"))
+    provide(TaskServices(services_of(label_studio, a=b"Ada")))
     try:
         assert score_task(2, 8) == "pushed"
     finally:
-        provide(None)
+        provide(TaskServices())

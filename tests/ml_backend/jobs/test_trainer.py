@@ -8,7 +8,7 @@ import torch
 
 def test_what_is_forked_has_no_models_and_no_threads_of_theirs():
     program = (
-        "import sys, ml_backend.jobs.trainer; "
+        "import sys, ml_backend.cli.trainer; "
         "print([name for name in ('torch', 'onnxruntime', 'mlflow', 'transformers') if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
@@ -19,7 +19,7 @@ def test_what_is_forked_has_no_models_and_no_threads_of_theirs():
 def test_a_trainer_that_shall_have_a_gpu_does_not_start_without(redis_url, tmp_path):
     settings = {"REDIS_URL": redis_url, "TRAINING_DEVICE": "cuda", "RUN_DIR": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-m", "ml_backend.jobs.trainer"],
+        [sys.executable, "-m", "ml_backend.cli.trainer"],
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | settings,
         capture_output=True,
         text=True,

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from sqlalchemy import update
 
+from ml_backend import tasks as job
 from ml_backend.errors import LabelStudioUnreachableError, NotFoundError
-from ml_backend.jobs import sync as job
 from ml_backend.label_studio.records import Annotation, Prediction, Project, Task
 from ml_backend.learn.annotation_sync import Synchroniser, SyncReport
 from ml_backend.learn.training_trigger import DueCheck
@@ -371,12 +371,11 @@ def test_a_thousand_events_are_one_sync(bench: Bench) -> None:
 
 
 def test_the_job_needs_a_worker_that_is_ready(bench: Bench) -> None:
-    job.provide(None)
-    with pytest.raises(job.SyncNotReadyError, match="python -m ml_backend"):
+    with pytest.raises(job.WorkerNotReadyError, match="python -m ml_backend"):
         job.sync_project(1)
-    job.provide(bench.synchroniser)
+    job.provide(job.TaskServices(synchroniser=bench.synchroniser))
     try:
         bench.label_studio.annotate(1, 10, NAME)
         assert job.sync_project(1) == "1 changed, 0 deleted, 0 events"
     finally:
-        job.provide(None)
+        job.provide(job.TaskServices())

@@ -18,11 +18,11 @@ from sqlalchemy import update
 from ml_backend.jobs.job_counts import JobTally
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.jobs.queue_metrics import QueueMetrics
+from ml_backend.learn.live_metrics import VersionScores
 from ml_backend.learn.training_trigger import DueCheck
 from ml_backend.observability.cached_collector import Occasional
 from ml_backend.observability.disk_metrics import DiskMetrics
 from ml_backend.observability.metrics import Metrics
-from ml_backend.quality.live_metrics import VersionScores
 from ml_backend.quality.store_metrics import StoreMetrics
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.engine import StoreError, tell_failures

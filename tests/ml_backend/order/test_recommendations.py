@@ -11,10 +11,10 @@ from active_learning.reasons import ReasonCode
 from ml_backend.label_studio.label_config import Label
 from ml_backend.order.candidates import CandidateSource, arms, cost_signals
 from ml_backend.order.recommendations import Recommender
-from ml_backend.predict.uncertainty import Signals, Spread
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.events import Store
 from ml_backend.store.records import StoredAnnotation
+from ml_backend.store.signals import Signals, Spread
 from ml_backend.store.task_scores import Scored, TaskScores
 
 NONE = Spread(0.0, 0.0, 0.0)

@@ -10,11 +10,10 @@ from active_learning.control import LabelsSaved, Winning, estimate_labels_saved
 from active_learning.stopping import AdviceKind, CurvePoint
 from ml_backend.order.candidates import CandidateSource
 from ml_backend.order.stopping_advice import Adviser, saved_in_words
-from ml_backend.predict.previous_opinion import Votes
-from ml_backend.predict.uncertainty import Signals, Spread
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.events import Store
 from ml_backend.store.records import Correction, StoredAnnotation
+from ml_backend.store.signals import Signals, Spread, Votes
 from ml_backend.store.task_scores import Placed, Scored, TaskOrder, TaskScores
 
 MOMENT = datetime(2026, 1, 5, tzinfo=timezone.utc)

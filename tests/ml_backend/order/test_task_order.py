@@ -12,8 +12,8 @@ from active_learning.pool import Labelled, Pool
 from active_learning.strategies import DEFAULT_STRATEGY, STRATEGIES
 from ml_backend.order.candidates import Candidates, History, Met
 from ml_backend.order.task_order import Orderer, Policy, arrange, labels_saved
-from ml_backend.predict.uncertainty import Signals, Spread
 from ml_backend.settings import Settings
+from ml_backend.store.signals import Signals, Spread
 from ml_backend.store.task_scores import TaskScore
 
 NONE = Spread(0.0, 0.0, 0.0)

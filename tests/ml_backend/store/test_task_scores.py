@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ml_backend.predict.uncertainty import Signals, Spread
 from ml_backend.store.events import Store
+from ml_backend.store.signals import Signals, Spread
 from ml_backend.store.task_scores import Placed, Scored, TaskOrder, TaskScores
 
 NONE = Spread(0.0, 0.0, 0.0)

@@ -47,7 +47,7 @@ def test_each_kind_of_worker_that_is_missing_is_named(make_settings, redis_url):
     sign_in(redis_url, WORKER_QUEUES)
     worker, trainer = look_at_workers(System(make_settings(redis_url=redis_url)))
     assert (worker.state, trainer.state) == ("well", "broken")
-    assert "ml_backend.jobs.trainer" in str(trainer.remedy)
+    assert "ml_backend.cli.trainer" in str(trainer.remedy)
 
 
 def test_a_worker_that_was_killed_without_signing_out_is_not_alive(make_settings, redis_url):

@@ -1,63 +1,24 @@
-"""All that an application, or the panel, may ask of the learning loop."""
+"""What the HTTP interface works with."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from active_learning.criteria import Verdict
-from active_learning.reasons import Reason
 from ml_backend.contacts.extracting import Extraction
 from ml_backend.contacts.sending import Sender
 from ml_backend.learn.feedback import FeedbackService
 from ml_backend.learn.service import Steering
 from ml_backend.learn.status import Statuses
-from ml_backend.predict.uncertainty import Signals
+from ml_backend.observability.metrics import Metrics
+from ml_backend.order.recommendations import Recommender
+from ml_backend.predict.service import PredictionService
 from ml_backend.projects.custom_fields import CustomFields
 from ml_backend.projects.initialising import Initialiser
 from ml_backend.projects.projects import Projects
 from ml_backend.quality.patterns import Patterns
 from ml_backend.store.contacts import ContactStore
+from ml_backend.store.events import Store
 from ml_backend.store.options import ProjectOptions
-
-
-class Recommended(Protocol):
-    """One document that a person should look at."""
-
-    @property
-    def task_id(self) -> int: ...  # noqa: D102
-    @property
-    def contact_id(self) -> int | str | None: ...  # noqa: D102
-    @property
-    def priority(self) -> int: ...  # noqa: D102 - 0 to 3, the higher the sooner
-    @property
-    def confidence(self) -> float: ...  # noqa: D102 - in [0, 1]
-    @property
-    def reasons(self) -> Sequence[Reason]: ...  # noqa: D102 - the most urgent first
-    @property
-    def words(self) -> Sequence[str]: ...  # noqa: D102 - the reasons, in plain English
-
-
-class RecommendedList(Protocol):
-    """The documents that people should look at first."""
-
-    @property
-    def total_candidates(self) -> int: ...  # noqa: D102
-    @property
-    def items(self) -> Sequence[Recommended]: ...  # noqa: D102
-
-
-class RecommendationSource(Protocol):
-    """Says what to look at next."""
-
-    def recommendations(self, project_id: int, limit: int) -> RecommendedList:
-        """Return the documents that are worth a person's look, the most worth first."""
-        ...
-
-    def verdict(self, project_id: int, signals: Signals) -> Verdict:
-        """Say whether one document is, task or not."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +51,19 @@ class SelfLearning:
     options: ProjectOptions
     patterns: Patterns
     extraction: Extraction
-    recommender: RecommendationSource | None = None
+    recommender: Recommender | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the web application is made of."""
+
+    predictions: PredictionService
+    store: Store
+    metrics: Metrics
+    learning: SelfLearning | None = None
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self.predictions.close()
+        self.store.close()

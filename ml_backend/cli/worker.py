@@ -1,4 +1,4 @@
-"""The worker: ``python -m ml_backend.jobs.worker [--queues sync,scoring]``.
+"""The worker: ``python -m ml_backend.cli.worker [--queues sync,scoring]``.
 
 Any number of them work on any number of machines. One that does no scoring loads no models.
 """
@@ -15,12 +15,11 @@ from pydantic import ValidationError
 from redis import Redis
 from redis.exceptions import RedisError
 
+from ml_backend import tasks
 from ml_backend.container import build_sync_services, build_worker_services
 from ml_backend.errors import BackendError
-from ml_backend.jobs import label_errors, rescoring, scoring, sync, tidying
-from ml_backend.jobs.lively_worker import LivelyWorker
-from ml_backend.jobs.queue import SERIALIZER, WORK, WORKER_QUEUES, QueueError
-from ml_backend.jobs.registered import registered_queue
+from ml_backend.jobs.queue import WORK, QueueError
+from ml_backend.jobs.workers import build_worker
 from ml_backend.observability.logs import configure_logging, get_logger
 from ml_backend.settings import Settings
 from model.errors import ModelError
@@ -28,23 +27,9 @@ from model.errors import ModelError
 _log = get_logger(__name__)
 
 
-def build_worker(connection: Redis, queues: Sequence[str] = WORKER_QUEUES) -> LivelyWorker:
-    """Return a worker that runs jobs in this very process.
-
-    RQ's usual worker forks for every job. ONNX Runtime's and torch's threads do not survive a fork, so each job would
-    have to load the models again; here they are loaded once. Jobs to be tried again are brought back by the ticker.
-
-    Args:
-        connection: Redis; without a limit on waiting, since the worker waits for jobs.
-        queues: What it looks into, the most urgent first.
-    """
-    found = [registered_queue(name, connection) for name in queues]
-    return LivelyWorker(found, connection=connection, serializer=SERIALIZER)
-
-
 def main(arguments: Sequence[str] = ()) -> int:
     """Load what the work needs, then work until told to stop; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m ml_backend.jobs.worker", description="Does what waits in queues.")
+    parser = argparse.ArgumentParser(prog="python -m ml_backend.cli.worker", description="Does what waits in queues.")
     parser.add_argument("--queues", metavar="WORK", help="in place of WORKER_QUEUES: sync, scoring, or sync,scoring")
     chosen = parser.parse_args(arguments).queues
     try:
@@ -65,11 +50,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     except (BackendError, ModelError) as error:
         _log.error("worker_not_started", error=str(error))
         return 1
-    scoring.provide(services.scoring)
-    rescoring.provide(services.rescorer)
-    sync.provide(services.synchroniser, services.absorb)
-    label_errors.provide(services.label_search)
-    tidying.provide(services.tidier)
+    tasks.provide(services.tasks)
     if settings.metrics_port:
         try:
             services.metrics.serve(settings.host, settings.metrics_port)

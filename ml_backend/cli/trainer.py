@@ -1,4 +1,4 @@
-"""The trainer: ``python -m ml_backend.jobs.trainer``.
+"""The trainer: ``python -m ml_backend.cli.trainer``.
 
 Every run has a process of its own, forked from this one: what it takes of memory is given back, and what kills it
 leaves the trainer alive. Threads do not survive a fork, so this module imports nothing that starts any.
@@ -12,11 +12,10 @@ import sys
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Worker
 
-from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, QueueError
-from ml_backend.jobs.registered import registered_queue
-from ml_backend.jobs.traced import TracedWorker
+from ml_backend.jobs.queue import QueueError
+from ml_backend.jobs.registered import TRAINING_QUEUE
+from ml_backend.jobs.workers import build_trainer
 from ml_backend.observability.logs import configure_logging, get_logger
 from ml_backend.settings import Settings
 
@@ -24,16 +23,6 @@ from ml_backend.settings import Settings
 NICENESS = 10
 
 _log = get_logger(__name__)
-
-
-def build_trainer(connection: Redis) -> Worker:
-    """Return a worker that forks for each run.
-
-    Args:
-        connection: Redis; without a limit on waiting, since the trainer waits for runs.
-    """
-    queue = registered_queue(TRAINING_QUEUE, connection)
-    return TracedWorker([queue], connection=connection, serializer=SERIALIZER)
 
 
 def main() -> int:

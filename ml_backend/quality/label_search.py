@@ -1,15 +1,13 @@
-"""The background job that searches annotated documents for labels that are probably wrong: what RQ calls."""
+"""Search annotated documents for labels that are probably wrong, because a button of the panel asked for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ml_backend.admin.actions import finish
 from ml_backend.i18n import Words, say
-from ml_backend.jobs.scoring import WorkerNotReadyError
 from ml_backend.store.label_errors import LabelSuspect
-from ml_backend.store.panel_actions import ActionStore
+from ml_backend.store.panel_actions import ActionStore, finish
 
 ACTION = "label_errors"
 
@@ -20,7 +18,7 @@ class LabelSearch:
 
     Attributes:
         actions: Where the panel waits for the outcome.
-        renew: Searches a project's documents anew, and returns the queue.
+        renew: Searches a project's documents again, and returns the queue.
     """
 
     actions: ActionStore
@@ -36,19 +34,3 @@ class LabelSearch:
         if not found:
             return [say("No label is in doubt.")]
         return [say("Annotated documents to look at again: {count}.", count=len(found))]
-
-
-_search: LabelSearch | None = None
-
-
-def provide(search: LabelSearch | None) -> None:
-    """Set what the job works with in this process; the worker does so before it takes its first job."""
-    global _search
-    _search = search
-
-
-def search_labels(project_id: int, key: str) -> str:
-    """Run :meth:`LabelSearch.search` with the worker's services."""
-    if _search is None:
-        raise WorkerNotReadyError("This worker has no models.", WorkerNotReadyError.hint)
-    return _search.search(project_id, key)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from ml_backend.learn.live_metrics import FEWEST, Outcome, VersionScores, compare, outcome_of, outcomes, score
 from ml_backend.predict.serving_models import number_made
-from ml_backend.quality.live_metrics import FEWEST, Outcome, VersionScores, compare, outcome_of, outcomes, score
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.events import Store
 from ml_backend.store.records import Correction, StoredAnnotation

@@ -1,4 +1,4 @@
-"""The background job: predict one task and push the prediction, so that the next annotator finds it.
+"""Predict one task and push the prediction, so that the next annotator finds it.
 
 A long document takes several jobs in turn, so that more urgent ones need not wait for its end; what was read stays so.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ml_backend.errors import BackendError, ImageRefusedError, LabelConfigError, NotFoundError
+from ml_backend.errors import ImageRefusedError, LabelConfigError, NotFoundError
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import Prediction, Project, Task
 from ml_backend.observability.logs import get_logger
@@ -71,37 +71,6 @@ class ScoringServices:
     predictor: TaskPredictor
     queue: RestQueue | None = None
     clock: Callable[[], float] = time.monotonic
-
-
-class WorkerNotReadyError(BackendError):
-    """A job that runs in a process without models."""
-
-    hint = "Start the worker with `python -m ml_backend.jobs.worker`, not with `rq worker`."
-
-
-_services: ScoringServices | None = None
-
-
-def provide(services: ScoringServices | None) -> None:
-    """Set what :func:`score_task` works with in this process.
-
-    RQ calls a function by its name and can hand it numbers only, so this is the one place where services are found
-    rather than passed. The worker sets them once, before it takes its first job.
-    """
-    global _services
-    _services = services
-
-
-def score_task(project_id: int, task_id: int, done: int = 0) -> str:
-    """Run :func:`score` with the worker's services: what RQ calls.
-
-    Raises:
-        BackendError: If it is worth trying again, or the worker was started wrongly.
-        EngineError: If an engine fails.
-    """
-    if _services is None:
-        raise WorkerNotReadyError("This worker has no models.", WorkerNotReadyError.hint)
-    return score(_services, project_id, task_id, done)
 
 
 def score(services: ScoringServices, project_id: int, task_id: int, done: int = 0) -> str:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from ml_backend.predict.previous_opinion import Votes, ask_former
-from ml_backend.predict.uncertainty import Signals, signals_of
+from ml_backend.predict.uncertainty import ask_previous, signals_of
+from ml_backend.store.signals import Signals, Votes
 from model.document.types import Box, Document, Doubts, Entity, Line, Page, Word
 from model.errors import WeightsError
 
@@ -33,7 +33,7 @@ class Former:
 
 def test_it_contradicts_where_both_are_sure_and_differ() -> None:
     present = document("NAME", "NAME", "PHONE", "-", unsure=0.1)
-    (opinion,) = ask_former(Former(document("NAME", "COMPANY", "PHONE", "PHONE", unsure=0.5)), [present])
+    (opinion,) = ask_previous(Former(document("NAME", "COMPANY", "PHONE", "PHONE", unsure=0.5)), [present])
     assert opinion.against == pytest.approx([0, 0.45, 0, 0.45])
     assert opinion.votes == Votes(2, {"NAME": 1, "COMPANY": 1, "PHONE": 2}, {"NAME": 2, "PHONE": 1, "": 1})
     assert opinion.votes.words == 4
@@ -49,13 +49,13 @@ def test_nothing_is_held_against_a_document_without_a_former_champion_or_one_tha
             raise WeightsError("this checkpoint looks at the page's image, and none was given")
 
     present = document("NAME", "-", "-", "-")
-    assert ask_former(None, [present]) == ask_former(Blind(), [present]) == ()
+    assert ask_previous(None, [present]) == ask_previous(Blind(), [present]) == ()
     assert signals_of([present]).former.total == 0
     assert signals_of([present]).votes.words == 0
 
 
 def test_pages_that_are_cut_into_other_words_are_not_compared() -> None:
     other = Document(Page(100, 20, ()), (), 0.0, "engine", "v")
-    (opinion,) = ask_former(Former(other), [document("NAME", "-", "-", "-")])
+    (opinion,) = ask_previous(Former(other), [document("NAME", "-", "-", "-")])
     assert opinion.against.tolist() == [0, 0, 0, 0]
     assert opinion.votes.words == 0

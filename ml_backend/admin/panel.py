@@ -1,0 +1,46 @@
+"""What the panel's pages work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from ml_backend.admin.actions import Actions
+from ml_backend.admin.deeds import Deeds
+from ml_backend.admin.queries import Desk
+from ml_backend.admin.thumbnails import Pictures
+from ml_backend.order.recommendations import Recommender
+from ml_backend.order.stopping_advice import Adviser
+from ml_backend.quality.patterns import Patterns
+from ml_backend.settings import Settings
+from ml_backend.store.label_errors import LabelErrors
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What the pages work with.
+
+    Attributes:
+        settings: The backend's.
+        engine: The store's database, for the doctor.
+        desk: Gathers what is shown.
+        actions: Runs what buttons set going.
+        deeds: What the buttons do.
+        pictures: Thumbnails and crops.
+        recommender: Says what to look at next.
+        patterns: Finds what corrections have in common.
+        label_errors: Annotated tasks whose labels may be wrong.
+        adviser: Says whether to go on annotating.
+    """
+
+    settings: Settings
+    engine: Engine
+    desk: Desk
+    actions: Actions
+    deeds: Deeds
+    pictures: Pictures
+    recommender: Recommender
+    patterns: Patterns
+    label_errors: LabelErrors
+    adviser: Adviser

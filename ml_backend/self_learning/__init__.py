@@ -1,1 +1,0 @@
-"""What applications and the panel ask of the learning loop: one service a concern, typed, without the web."""
