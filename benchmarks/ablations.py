@@ -30,6 +30,7 @@ from tqdm import tqdm
 from transformers import LayoutLMv3ForTokenClassification
 
 from benchmarks.finetune import read_pages
+from model.document.bio import FIELDS, spans
 from model.document.codec import decode_page, encode_page
 from model.document.images import load_image
 from model.document.types import Document
@@ -37,7 +38,6 @@ from model.document.values import field_values
 from model.errors import SyntheticError
 from model.evaluation.entity_metrics import score_fields
 from model.extraction.alignment import align, segment_truth
-from model.extraction.bio import FIELDS, spans
 from model.extraction.encoder import TorchBody
 from model.extraction.extractor import Extractor
 from model.extraction.initialise import initialise

@@ -32,9 +32,9 @@ from benchmarks.active_learning import TEST, interval, split
 from benchmarks.finetune import VALID, find, read_pages
 from benchmarks.simulation import skewed_documents
 from ml_backend.predict.uncertainty import signals_of
+from model.document.bio import OUTSIDE, field_of, spans
 from model.document.codec import decode_page, encode_page
 from model.document.types import Document
-from model.extraction.bio import OUTSIDE, field_of, spans
 from model.extraction.extractor import Extractor
 from model.extraction.finetune import FinetunePlan, fine_tune
 from model.extraction.training import Example

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from model.document.bio import FIELDS, spans
 from model.evaluation.entity_metrics import DocumentCounts, count_spans, total
 from model.evaluation.extractor_gate import GateSettings, decide
-from model.extraction.bio import FIELDS, spans
 from model.extraction.extractor import Extractor
 from model.extraction.replay import MEASURING, load_cards
 from model.pipeline import SHIPPED_WEIGHTS

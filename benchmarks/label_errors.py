@@ -18,7 +18,7 @@ import numpy as np
 
 from active_learning.label_errors import DEFAULT_SHARE, Annotated, find_label_errors
 from benchmarks.simulation import Collection, Head, collect, real_documents
-from model.extraction.bio import field_of
+from model.document.bio import field_of
 from model.extraction.training import Example
 from model.weights.make_extractor import simulated_card
 

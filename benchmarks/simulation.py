@@ -27,9 +27,9 @@ from active_learning.missing import UsualFields
 from active_learning.pool import FloatArray, Pool
 from active_learning.uncertainty import Aggregate, entropy, least_confidence, margin
 from benchmarks.finetune import find, read_pages
+from model.document.bio import field_of, spans, tags_of
 from model.document.types import Page
 from model.extraction.alignment import align, segment_truth
-from model.extraction.bio import field_of, spans, tags_of
 from model.extraction.checkpoint import load_checkpoint
 from model.extraction.extractor import build_encoder
 from model.extraction.inputs import merge

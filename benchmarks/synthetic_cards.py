@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from model.document.bio import spans
 from model.document.types import Document
 from model.document.values import NUMBERS, field_values
 from model.errors import SyntheticError
 from model.evaluation.entity_metrics import Score, score_fields
 from model.extraction.alignment import align, segment_truth
-from model.extraction.bio import spans
 from model.extraction.extractor import Extractor
 from model.extraction.segmentation import segment
 from model.ocr import build_engine

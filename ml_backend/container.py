@@ -5,7 +5,7 @@ What loads torch is imported in the functions that need it, so that commands wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -78,7 +78,6 @@ from ml_backend.store.panel_actions import ActionStore
 from ml_backend.store.rescorings import RescoringStore
 from ml_backend.store.runs import RunStore
 from ml_backend.store.task_scores import TaskScores
-from ml_backend.tasks import TaskServices
 from model.document.page_files import PageLimits
 from model.errors import EngineError, ModelError
 from model.evaluation.extractor_gate import GateSettings
@@ -230,6 +229,27 @@ def build_services(settings: Settings) -> Services:
         queue,
     )
     return Services(predictions, parts.store, parts.metrics, learning)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskServices:
+    """What jobs work with. What is ``None`` this process cannot do; its jobs fail and say so.
+
+    Attributes:
+        scoring: Predicts single tasks.
+        rescorer: Predicts all open tasks of a project, and puts them into order.
+        synchroniser: Brings annotations over.
+        absorb: Makes annotations of a project's feedback that waited for Label Studio; returns of how many.
+        label_search: Searches annotated documents for wrong labels.
+        tidier: Removes what is no longer kept.
+    """
+
+    scoring: ScoringServices | None = None
+    rescorer: Rescorer | None = None
+    synchroniser: Synchroniser | None = None
+    absorb: Callable[[int], int] | None = None
+    label_search: LabelSearch | None = None
+    tidier: Tidier | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from model.words import say
+from model.errors import say
 
 
 class BackendError(Exception):
     """Anything that the backend can say in one sentence to the person who has to mend it.
 
     Messages and hints carry no secret and no document content: both are logged and sent to the caller. What visitors of
-    the panel may meet is raised with sentences (:func:`model.words.say`), so that it can be said in Russian too.
+    the panel may meet is raised with sentences (:func:`model.errors.say`), so that it can be said in Russian too.
 
     Attributes:
         message: What went wrong, one sentence.
@@ -94,3 +94,7 @@ class ImageRefusedError(ImageFetchError):
     """An image address that the backend does not fetch from: another host, another scheme, outside the folder."""
 
     status = 403
+
+
+class LaunchError(BackendError):
+    """The system cannot be brought up; the message says why, and the hint what to do."""

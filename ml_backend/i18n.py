@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from model.words import Words, listed, said_by, say
+from model.errors import Words, listed, said_by, say
 
 __all__ = ["Words", "from_plain", "keep", "kept", "listed", "said_by", "say", "to_plain"]
 

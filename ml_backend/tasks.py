@@ -7,24 +7,19 @@ arguments, is registered in :mod:`ml_backend.jobs.registered`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from ml_backend.container import TaskServices, build_training
 from ml_backend.errors import BackendError
 from ml_backend.observability.logs import get_logger
+from ml_backend.order.scoring import score
 from ml_backend.settings import Settings
 from ml_backend.store.events import Store
 from model.errors import ModelError
 
 if TYPE_CHECKING:
-    from ml_backend.learn.annotation_sync import Synchroniser
     from ml_backend.learn.training_run import TrainingServices
-    from ml_backend.ops.retention import Tidier
-    from ml_backend.order.rescoring import Rescorer
-    from ml_backend.order.scoring import ScoringServices
-    from ml_backend.quality.label_search import LabelSearch
 
 _NO_MODELS = "has no models"
 
@@ -35,27 +30,6 @@ class WorkerNotReadyError(BackendError):
     """A job in a process that has nothing to do it with."""
 
     hint = "Start the worker with `python -m ml_backend.cli.worker`, not with `rq worker`."
-
-
-@dataclass(frozen=True, slots=True)
-class TaskServices:
-    """What jobs work with. What is ``None`` this process cannot do; its jobs fail and say so.
-
-    Attributes:
-        scoring: Predicts single tasks.
-        rescorer: Predicts all open tasks of a project, and puts them into order.
-        synchroniser: Brings annotations over.
-        absorb: Makes annotations of a project's feedback that waited for Label Studio; returns of how many.
-        label_search: Searches annotated documents for wrong labels.
-        tidier: Removes what is no longer kept.
-    """
-
-    scoring: ScoringServices | None = None
-    rescorer: Rescorer | None = None
-    synchroniser: Synchroniser | None = None
-    absorb: Callable[[int], int] | None = None
-    label_search: LabelSearch | None = None
-    tidier: Tidier | None = None
 
 
 _services = TaskServices()
@@ -74,8 +48,6 @@ def score_task(project_id: int, task_id: int, done: int = 0) -> str:
         BackendError: If it is worth trying again, or the worker was started wrongly.
         EngineError: If an engine fails.
     """
-    from ml_backend.order.scoring import score
-
     return score(_need(_services.scoring, _NO_MODELS), project_id, task_id, done)
 
 
@@ -142,7 +114,6 @@ def train(run_id: int) -> str:
         BackendError: If the store or Label Studio cannot be used before the run begins; the run stays pending.
         EngineError: If the OCR engine's models are missing or damaged.
     """
-    from ml_backend.container import build_training
     from ml_backend.learn import training_run
 
     settings = Settings()

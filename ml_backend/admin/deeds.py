@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ml_backend.cli.rescoring import ASKED
 from ml_backend.errors import BackendError, LabelStudioError, RequestError
 from ml_backend.i18n import Words, say
 from ml_backend.jobs.queue import JobQueue
@@ -18,6 +17,7 @@ from ml_backend.learn.promotion import BY_HAND, ROLLED_BACK, Versions
 from ml_backend.learn.sample_files import SampleFolder
 from ml_backend.learn.sample_io import SampleWriter
 from ml_backend.learn.training_trigger import DueCheck
+from ml_backend.order.rescoring import ASKED
 from ml_backend.projects.setup import BackendAddress, ProjectPlan, ensure_project
 from ml_backend.settings import Settings
 from ml_backend.store.annotations import LearningStore

@@ -15,7 +15,7 @@ from datetime import timedelta
 from flask import Flask, Request, Response, session
 
 from ml_backend.errors import BackendError
-from model.words import say
+from model.errors import say
 
 #: How long a login holds without a visit.
 LOGIN_HOURS = 12

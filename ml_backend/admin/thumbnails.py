@@ -14,7 +14,7 @@ from ml_backend.label_studio.label_config import LabelConfig
 from ml_backend.learn.page_source import ImportedImage
 from ml_backend.learn.sample_files import SCHEME
 from model.document.images import load_image
-from model.words import say
+from model.errors import say
 
 THUMBNAIL = (520, 340)
 #: A line of text on a card is some thirty pixels high: twice that much around it shows where it stands.

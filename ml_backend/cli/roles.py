@@ -64,8 +64,8 @@ def connect(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def health(_arguments: argparse.Namespace, settings: Settings) -> int:
     """Check the role that runs on this machine: the status is 0 if it is well."""
-    from ml_backend.cli.health import check_health
-    from ml_backend.cli.role_record import noted_role
+    from ml_backend.ops.health import check_health
+    from ml_backend.ops.role_record import noted_role
 
     print(check_health(noted_role(), settings))
     return 0

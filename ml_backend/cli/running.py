@@ -9,10 +9,8 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from ml_backend.cli.role_record import Role, RoleRecord, note_role
-
-#: What serves the API; its configuration comes out of the settings.
-SERVER = ("-m", "gunicorn", "-c", "python:ml_backend.gunicorn_conf", "ml_backend.wsgi:build()")
+from ml_backend.launch.commands import SERVER
+from ml_backend.ops.role_record import Role, RoleRecord, note_role
 
 _STOPPED = 128 + signal.SIGTERM
 

@@ -112,7 +112,7 @@ def export(arguments: argparse.Namespace, settings: Settings) -> int:
     from ml_backend.label_studio.label_config import parse_label_config
     from ml_backend.predict.engine_pool import build_engine_of
     from ml_backend.store.atomic_write import replacing
-    from model.extraction.bio import FIELDS
+    from model.document.bio import FIELDS
     from model.ocr.cached_reader import PageReading
 
     with _services(settings) as services, tqdm(unit="page", file=sys.stderr) as progress:

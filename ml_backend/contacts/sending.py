@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ml_backend.contacts.contact_ids import ContactId, as_sent
 from ml_backend.contacts.paged_uploads import need_pages, upload_pages
 from ml_backend.errors import BackendError, NotFoundError, RequestError
 from ml_backend.label_studio.convert import to_prediction
@@ -21,6 +20,7 @@ from ml_backend.observability.logs import get_logger
 from ml_backend.predict.task_predictor import ImageFetcher, ImageMemory, ModelSource, Reader, ScoreMemory
 from ml_backend.predict.uncertainty import embedding_of, signals_of
 from ml_backend.projects.projects import Projects
+from ml_backend.store.contact_ids import ContactId, as_sent
 from ml_backend.store.contacts import Claim, ContactStore
 from ml_backend.store.rescorings import TaskImage
 from ml_backend.store.task_scores import Scored

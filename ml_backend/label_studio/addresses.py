@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
 from ml_backend.errors import ImageRefusedError
-from model.words import say
+from model.errors import say
 
 USUAL_PORTS = {"http": 80, "https": 443}
 

@@ -15,7 +15,7 @@ from ml_backend.errors import NotFoundError
 from ml_backend.label_studio import listing, open_tasks, records
 from ml_backend.label_studio.records import Annotation, MlBackend, Prediction, Project, Task, User, Webhook
 from ml_backend.label_studio.session import READ, Session
-from model.words import say
+from model.errors import say
 
 Sampling = Literal["Sequential sampling", "Uniform sampling", "Uncertainty sampling"]
 

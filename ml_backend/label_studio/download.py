@@ -19,7 +19,7 @@ import httpcore
 import httpx
 
 from ml_backend.errors import FileTooLargeError, ImageFetchError, ImageRefusedError
-from model.words import say
+from model.errors import say
 
 
 @dataclass(frozen=True, slots=True)

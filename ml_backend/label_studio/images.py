@@ -20,7 +20,7 @@ from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.download import Answer
 from ml_backend.label_studio.session import CREDENTIAL_HINT, Session
 from ml_backend.settings import Settings
-from model.words import say
+from model.errors import say
 
 CLOUD_SCHEMES = frozenset({"s3", "gs", "azure-blob"})
 MAX_REDIRECTS = 4

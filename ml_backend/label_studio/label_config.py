@@ -15,7 +15,7 @@ from defusedxml.common import DefusedXmlException  # type: ignore[import-untyped
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
 from ml_backend.errors import LabelConfigError
-from model.words import say
+from model.errors import say
 
 Kind = Literal["rectanglelabels", "labels", "polygonlabels"]
 Outline = Literal["rectangle", "polygon"]

@@ -14,7 +14,7 @@ from ml_backend.errors import LabelStudioError
 from ml_backend.label_studio import records
 from ml_backend.label_studio.records import Task
 from ml_backend.label_studio.session import Session
-from model.words import say
+from model.errors import say
 
 #: Tasks in one answer. With regions a task takes some 100 kB: its annotations, and its predictions.
 RESULTS_PAGE = 50

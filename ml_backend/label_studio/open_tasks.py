@@ -15,7 +15,7 @@ from ml_backend.errors import LabelStudioError
 from ml_backend.label_studio import records
 from ml_backend.label_studio.records import Task
 from ml_backend.label_studio.session import Session
-from model.words import say
+from model.errors import say
 
 #: Tasks in one answer: with numbers alone a thousand take a quarter of a second.
 IDS_PAGE = 1000

@@ -21,7 +21,7 @@ from ml_backend.errors import (
     NotFoundError,
     TokenRefusedError,
 )
-from model.words import say
+from model.errors import say
 
 Result = TypeVar("Result")
 

@@ -8,11 +8,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from ml_backend.cli.running import SERVER
 from ml_backend.launch.credentials import Credentials
 from ml_backend.launch.redis_server import find_redis, write_redis_config
 from ml_backend.launch.supervisor import Service
 from ml_backend.settings import Settings
+
+#: What serves the API; its configuration comes out of the settings.
+SERVER = ("-m", "gunicorn", "-c", "python:ml_backend.gunicorn_conf", "ml_backend.wsgi:build()")
 
 
 def redis_service(settings: Settings, credentials: Credentials) -> Service:

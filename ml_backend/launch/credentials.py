@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-from ml_backend.launch.errors import LaunchError
+from ml_backend.errors import LaunchError
 
 
 @dataclass(frozen=True, slots=True)

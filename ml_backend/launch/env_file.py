@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ml_backend.launch.errors import LaunchError
+from ml_backend.errors import LaunchError
 
 DEFAULT_PATH = Path(__file__).resolve().parents[2] / ".env"
 

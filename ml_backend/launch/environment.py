@@ -7,9 +7,8 @@ import sys
 import venv
 from pathlib import Path
 
-from ml_backend.errors import BackendError
+from ml_backend.errors import BackendError, LaunchError
 from ml_backend.launch.console import Console
-from ml_backend.launch.errors import LaunchError
 
 LABEL_STUDIO_VERSION = "1.23.2"
 DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / ".venv-label-studio"

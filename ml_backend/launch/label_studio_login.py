@@ -12,7 +12,7 @@ from pathlib import Path
 
 import requests
 
-from ml_backend.launch.errors import LaunchError
+from ml_backend.errors import LaunchError
 
 _TIMEOUT_SECONDS = 30.0
 

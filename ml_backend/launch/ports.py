@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from ml_backend.launch.errors import LaunchError
+from ml_backend.errors import LaunchError
 
 
 def check_port(port: int, *, host: str, what: str, setting: str) -> None:

@@ -6,7 +6,7 @@ import shutil
 from importlib import import_module
 from pathlib import Path
 
-from ml_backend.launch.errors import LaunchError
+from ml_backend.errors import LaunchError
 
 
 def find_redis() -> Path:

@@ -10,8 +10,7 @@ import requests
 from redis import Redis
 from redis.exceptions import RedisError
 
-from ml_backend.cli.health import own_address, reachable
-from ml_backend.errors import BackendError, NotFoundError, TokenRefusedError
+from ml_backend.errors import BackendError, LaunchError, NotFoundError, TokenRefusedError
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.templates import business_cards_config
 from ml_backend.launch import commands
@@ -19,11 +18,11 @@ from ml_backend.launch.business_cards import DEMONSTRATION_CARDS
 from ml_backend.launch.console import Console
 from ml_backend.launch.credentials import Credentials, load_credentials, save_credentials, write_private
 from ml_backend.launch.environment import DEFAULT_FOLDER, ensure_label_studio
-from ml_backend.launch.errors import LaunchError
 from ml_backend.launch.label_studio_login import make_access_token, make_access_token_in_database
 from ml_backend.launch.ports import check_port
 from ml_backend.launch.supervisor import Service, Supervisor
 from ml_backend.launch.waiting import wait_until
+from ml_backend.ops.health import own_address, reachable
 from ml_backend.ops.run_folder import locked, stop_leftovers
 from ml_backend.projects.setup import BackendAddress, ProjectPlan, SetupReport, ensure_project
 from ml_backend.settings import Settings

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from ml_backend.errors import LaunchError
 from ml_backend.launch.console import Console
-from ml_backend.launch.errors import LaunchError
 
 
 def wait_until(

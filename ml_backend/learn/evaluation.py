@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ml_backend.learn.recogniser_training import TaughtHead
+from model.document.bio import field_of, spans
 from model.evaluation.card_likeness import CardShare
 from model.evaluation.entity_metrics import DocumentCounts, count_spans, joined, total
 from model.evaluation.extractor_gate import Decision
-from model.extraction.bio import field_of, spans
 from model.extraction.calibration import entity_confidences, expected_calibration_error, reliability
 from model.extraction.extractor import Extractor
 from model.extraction.finetune import FineTuned

@@ -13,8 +13,8 @@ from ml_backend.label_studio.fields import match_labels
 from ml_backend.label_studio.label_config import Label
 from ml_backend.label_studio.outlines import covered, shape_of
 from ml_backend.label_studio.regions import Region
+from model.document.bio import CONTINUOUS, OUTSIDE
 from model.document.types import Line, Page, Polygon, Word
-from model.extraction.bio import CONTINUOUS, OUTSIDE
 from model.extraction.segmentation import segment
 
 #: A word whose middle lies outside a region still belongs to it from this share of its area on.
@@ -115,7 +115,7 @@ def tag_page(page: Page, regions: Sequence[Region], names: Mapping[str, str]) ->
 
     A word belongs to a region that its middle lies in, or that covers half of it; where several do, to the one that
     covers most, and of equal ones to the smallest. Each line, each field and each region begins a value anew, except
-    for fields whose values go on from region to region (:data:`model.extraction.bio.CONTINUOUS`). Words of no
+    for fields whose values go on from region to region (:data:`model.document.bio.CONTINUOUS`). Words of no
     region, or of one without label, are outside.
 
     Args:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from ml_backend.launch.errors import LaunchError
+from ml_backend.errors import LaunchError
 
 # Stands in the environment of everything that is started, so that it can be told from other people's processes.
 MARK = "LABEL_STUDIO_OCR_RUN_DIR"

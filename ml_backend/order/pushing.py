@@ -27,8 +27,7 @@ from ml_backend.predict.task_predictor import NoImageError, Reader, TaskPredicto
 from ml_backend.store.rescorings import RescoringStore, TaskImage
 from ml_backend.store.task_failures import TaskFailures
 from ml_backend.store.task_scores import TaskScores
-from model.errors import ModelError
-from model.words import said_by, say
+from model.errors import ModelError, said_by, say
 
 #: Tasks whose predictions are pushed together: Label Studio is asked once for all of them whether they still lack them.
 TOGETHER = 4

@@ -31,7 +31,7 @@ from ml_backend.store.annotations import LearningStore
 from ml_backend.store.rescorings import RescoringStore
 from ml_backend.store.task_failures import TaskFailure, TaskFailures
 from ml_backend.store.task_scores import TaskScores
-from model.words import say
+from model.errors import say
 
 #: Tasks in one part, at most: a few seconds with cached readings, so that more urgent jobs need not wait long. A small
 #: project is shared out among workers too, in so many parts, unless they had fewer tasks than the least.

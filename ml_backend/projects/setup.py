@@ -18,7 +18,7 @@ from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import MlBackend, Prediction, Project, Task
 from ml_backend.label_studio.webhooks import WEBHOOK_SECRET_HEADER
 from ml_backend.projects.setup_plan import BackendAddress, ProjectPlan, SetupReport
-from model.words import say
+from model.errors import say
 
 __all__ = ["UNCERTAINTY", "BackendAddress", "Progress", "ProjectPlan", "SetupReport", "ensure_project"]
 

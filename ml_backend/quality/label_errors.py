@@ -26,8 +26,8 @@ from ml_backend.learn.dataset import Collected, LabelledDocument
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.label_errors import Doubt, LabelSuspect
 from ml_backend.store.records import choose
+from model.document.bio import field_of
 from model.document.types import Page
-from model.extraction.bio import field_of
 
 FOLDS = 5
 #: Documents that are looked at, the latest, and those below which nothing is said.

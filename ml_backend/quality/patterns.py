@@ -17,7 +17,7 @@ from ml_backend.quality.scripts import script_of
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.feedback import FeedbackStore
 from ml_backend.store.records import Correction
-from model.extraction.bio import FIELDS
+from model.document.bio import FIELDS
 
 #: Texts that have less in common than this were typed anew, not misread: their characters do not pair.
 LEAST_ALIKE = 0.5

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Engine, delete, insert, select, update
 
-from ml_backend.contacts.contact_ids import ContactId, as_sent
+from ml_backend.store.contact_ids import ContactId, as_sent
 from ml_backend.store.engine import lock_for_writing, reading, store_time, writing
 from ml_backend.store.tables import ContactRow
 

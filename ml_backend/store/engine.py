@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQL
 from ml_backend.errors import BackendError
 from ml_backend.observability.logs import get_logger
 from ml_backend.store.postgres import open_postgres
-from model.words import say
+from model.errors import say
 
 BUSY_SECONDS = 30.0
 

@@ -18,7 +18,7 @@ from ml_backend.store.group_commit import Together
 from ml_backend.store.tables import EventRow, PageRow, ProjectRow
 from model.document.codec import PageCodecError, decode_page, encode_page
 from model.document.types import Page
-from model.words import say
+from model.errors import say
 
 #: Equal events within this time are one event that came over two webhooks. Later ones are meant: a person may ask for
 #: training twice, or turn a setting back and forth.

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, RowMapping, func, insert, select, update
 
-from ml_backend.contacts.contact_ids import ContactId, as_sent
+from ml_backend.store.contact_ids import ContactId, as_sent
 from ml_backend.store.engine import reading, writing
 from ml_backend.store.records import Correction
 from ml_backend.store.tables import FeedbackRow

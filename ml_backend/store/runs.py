@@ -49,7 +49,7 @@ class Run:
         not_before: When it may start; ``None`` for at once.
         version: The registry's number of what it made.
         decision: Whether that was promoted.
-        message: What there is to say of the outcome; a sentence (:class:`model.words.Words`) where it was one.
+        message: What there is to say of the outcome; a sentence (:class:`model.errors.Words`) where it was one.
         mlflow_run_id: Where its numbers are.
     """
 

@@ -16,8 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ExifTags import Base as ExifTag
 
 from model.document.types import Polygon
-from model.errors import ImageError, ImageTooLargeError
-from model.words import say
+from model.errors import ImageError, ImageTooLargeError, say
 
 RgbImage: TypeAlias = NDArray[np.uint8]
 """Upright pixels, shape ``(height, width, 3)``, red first, 0 to 255."""

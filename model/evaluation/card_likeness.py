@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from model.document.bio import FIELDS, field_of
 from model.document.types import Page
-from model.extraction.bio import FIELDS, field_of
 
 if TYPE_CHECKING:
     # It brings torch, which those that only ask the gate for its rules do without.

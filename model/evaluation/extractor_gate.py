@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model.errors import Words, listed, say
 from model.evaluation.card_likeness import CardShare
 from model.evaluation.entity_metrics import DocumentCounts, Score, total
-from model.words import Words, listed, say
 
 #: Share of the documents that is never learned from.
 HELD_OUT_SHARE = 0.2

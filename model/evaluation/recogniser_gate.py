@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model.errors import listed, say
 from model.evaluation.extractor_gate import Check, Decision
 from model.recognition.measuring import LineScore, pooled
-from model.words import listed, say
 
 #: The bound that a rise must stay below: one-sided, 95 %.
 _QUANTILE = 0.95

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from model.document.bio import CONTINUOUS, OUTSIDE, field_of
 from model.document.types import Line, Page, Word
-from model.extraction.bio import CONTINUOUS, OUTSIDE, field_of
 from model.extraction.segmentation import split_word
 
 # A read word that truth covers by less than this share of its width belongs to no field.

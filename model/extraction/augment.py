@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from model.document.bio import OUTSIDE
 from model.document.types import Box, Line, Page, Word
-from model.extraction.bio import OUTSIDE
 from model.extraction.training import Example
 from model.synthetic.lookalikes import misread
 

@@ -2,7 +2,7 @@
 
 For every field a logistic regression tells how likely a value is right, given how probable the classifier finds it and
 which pattern it fits (Platt, «Probabilistic Outputs for Support Vector Machines», 1999, with a term a pattern). The
-patterns' terms also weigh in while values are cut out of a line, as log odds (:func:`model.extraction.bio.decode`).
+patterns' terms also weigh in while values are cut out of a line, as log odds (:func:`model.document.bio.decode`).
 """
 
 from __future__ import annotations

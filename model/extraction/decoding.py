@@ -9,8 +9,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from model.document.bio import decode, spans
 from model.document.types import Page
-from model.extraction.bio import decode, spans
 from model.extraction.committee import Committee, Proposal
 from model.extraction.patterns import outcome
 

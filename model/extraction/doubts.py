@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from model.document.bio import field_of
 from model.document.types import Doubts, Entity, Page
-from model.extraction.bio import field_of
 from model.extraction.patterns import kind_of
 
 FloatArray = NDArray[np.float64]

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import LayoutLMv3Config
 
+from model.document.bio import field_of
 from model.document.types import Box, Doubts, Entity, Page
 from model.errors import WeightsError
-from model.extraction.bio import field_of
 from model.extraction.checkpoint import checkpoint_version
 from model.extraction.committee import Committee
 from model.extraction.decoding import Decider

@@ -27,9 +27,9 @@ from transformers import (
 )
 from transformers.trainer_callback import PrinterCallback
 
+from model.document.bio import OUTSIDE
 from model.errors import WeightsError
 from model.extraction.augment import Augmentation
-from model.extraction.bio import OUTSIDE
 from model.extraction.calibration import FloatArray, fit_temperature
 from model.extraction.checkpoint import load_checkpoint
 from model.extraction.committee import Committee

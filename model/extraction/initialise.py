@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import LayoutLMv3Config, LayoutLMv3ForTokenClassification
 
-from model.extraction.bio import tags_of
+from model.document.bio import tags_of
 from model.extraction.inputs import SHAPES
 
 _UNKNOWN = "[UNK]"

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import LayoutLMv3ForTokenClassification
 
-from model.extraction.bio import field_of
+from model.document.bio import field_of
 from model.extraction.training import IGNORED, Example
 
 

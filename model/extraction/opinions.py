@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from model.extraction.bio import spans
+from model.document.bio import spans
 from model.extraction.committee import Committee, Proposal
 from model.extraction.decoding import Decider
 from model.extraction.extractor import Extractor

@@ -1,26 +1,24 @@
 """Synthetic cards that ship: some are seen again while a project is learned, others show what was forgotten.
 
-They are made once (``python -m model.extraction.replay``), since making them needs fonts, which a server may lack.
+They are made once (``python -m model.weights.make_replay``), since making them needs fonts, which a server may lack.
 """
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from model.document.codec import PageCodecError, decode_page, encode_page
 from model.errors import WeightsError
 from model.extraction.training import Example
 
-_FOLDER = Path(__file__).parent.parent / "weights" / "replay"
+FOLDER = Path(__file__).parent.parent / "weights" / "replay"
 
 #: Cards to learn from, beyond the seeds that the shipped weights were trained with, so that they are no stranger to
 #: them than to others; and cards to measure with, below all seeds of training.
 LEARNING, MEASURING = "learning", "measuring"
-_SEEDS = {LEARNING: range(7_000_000, 7_000_240), MEASURING: range(500_000, 500_060)}
 
 
 def load_cards(kind: str) -> list[Example]:
@@ -29,7 +27,7 @@ def load_cards(kind: str) -> list[Example]:
     Raises:
         WeightsError: If the file is missing or damaged.
     """
-    path = _FOLDER / f"{kind}.jsonl.gz"
+    path = FOLDER / f"{kind}.jsonl.gz"
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             rows = [json.loads(row) for row in file]
@@ -44,19 +42,3 @@ def save_cards(examples: Iterable[Example], path: Path) -> None:
     rows = [json.dumps({"page": encode_page(e.page), "tags": e.tags}, ensure_ascii=False) for e in examples]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress("".join(f"{row}\n" for row in rows).encode(), mtime=0))
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Make the cards that ship."""
-    # What makes cards, and its fonts, is needed here and nowhere else.
-    from model.weights.make_extractor import simulated_card
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=_FOLDER, help="folder of the files")
-    options = parser.parse_args(arguments)
-    for kind, seeds in _SEEDS.items():
-        save_cards((simulated_card(seed) for seed in seeds), options.out / f"{kind}.jsonl.gz")
-
-
-if __name__ == "__main__":
-    main()

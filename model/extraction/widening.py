@@ -9,7 +9,7 @@ from torch import nn
 from transformers import LayoutLMv3ForTokenClassification
 from transformers.models.layoutlmv3.modeling_layoutlmv3 import LayoutLMv3ClassificationHead
 
-from model.extraction.bio import OUTSIDE, field_of, tags_of
+from model.document.bio import OUTSIDE, field_of, tags_of
 
 #: How far a new field's rows stray from the mean of the old ones, in standard deviations of these: two new fields have
 #: to differ in something.

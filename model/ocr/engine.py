@@ -12,9 +12,9 @@ from typing import Protocol
 import numpy as np
 
 from model.document.images import RgbImage, crop
+from model.document.layout import in_reading_order, reading_directions
 from model.document.types import Line, Page, Polygon
 from model.errors import EngineError
-from model.ocr.layout import in_reading_order, reading_directions
 from model.ocr.scale import back_to_page, scale_for_detection
 from model.ocr.words import place_words, split_line
 from model.recognition.scripts import is_latin, settled

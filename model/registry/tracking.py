@@ -18,8 +18,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock
 
-from model.errors import TrackingError
-from model.words import say
+from model.errors import TrackingError, say
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

@@ -20,9 +20,8 @@ from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
-from model.errors import UnknownVersionError, VersionError
+from model.errors import UnknownVersionError, VersionError, say
 from model.registry.tracking import RUN_TAG, TrackedRun, Tracking, telling
-from model.words import say
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

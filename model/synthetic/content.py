@@ -12,7 +12,7 @@ class Span:
 
     Attributes:
         text: The characters, with the spaces around them.
-        field: One of :data:`model.extraction.bio.FIELDS`; empty for what is no field.
+        field: One of :data:`model.document.bio.FIELDS`; empty for what is no field.
     """
 
     text: str

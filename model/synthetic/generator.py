@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.document.images import RgbImage
+from model.document.layout import in_reading_order
 from model.document.types import Box, Line, Page, Word
 from model.errors import SyntheticError
-from model.ocr.layout import in_reading_order
 from model.synthetic.camera import take
 from model.synthetic.chance import Chance
 from model.synthetic.compose import compose

@@ -25,11 +25,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from model.document.bio import FIELDS
 from model.document.codec import decode_page, encode_page
 from model.document.types import Page
 from model.errors import SyntheticError
 from model.extraction.alignment import align, segment_truth
-from model.extraction.bio import FIELDS
 from model.extraction.checkpoint import load_checkpoint
 from model.extraction.committee import Committee
 from model.extraction.extractor import Extractor

@@ -13,7 +13,7 @@ from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import Prediction
 from ml_backend.settings import Settings
 from ml_backend.store.records import choose
-from model.extraction.bio import FIELDS
+from model.document.bio import FIELDS
 from model.ocr import build_engine
 from model.ocr.cached_reader import PageReading
 from tests.e2e.conftest import System

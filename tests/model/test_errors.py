@@ -2,8 +2,7 @@
 
 import copy
 
-from model.errors import TrackingError
-from model.words import listed, said_by, say
+from model.errors import TrackingError, listed, said_by, say
 
 
 def test_a_sentence_is_a_string_that_knows_its_parts():

@@ -17,7 +17,7 @@ from ml_backend.label_studio.webhooks import WEBHOOK_SECRET_HEADER
 from ml_backend.ops.doctor.results import Check, Seen, well
 from ml_backend.ops.doctor.targets import ProjectLink
 from ml_backend.projects.setup import UNCERTAINTY
-from model.extraction.bio import FIELDS
+from model.document.bio import FIELDS
 
 #: Label Studio gives up on a webhook, and on /health, after one second.
 HEALTH_SECONDS = 1.0

@@ -14,10 +14,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from model.document.bio import spans
 from model.document.images import RgbImage
 from model.document.types import Box
 from model.errors import SyntheticError
-from model.extraction.bio import spans
 from model.synthetic.camera import take
 from model.synthetic.fonts import FontSet
 from model.synthetic.generator import CardTruth, Plan, plan_card, truth_of

@@ -14,8 +14,8 @@ import pytest
 from active_learning.criteria import DocumentFacts, should_send_for_annotation
 from active_learning.reasons import coded, short_code
 from ml_backend.api.learning_requests import decoded
-from ml_backend.contacts.contact_ids import as_sent
 from ml_backend.store.annotations import LearningStore
+from ml_backend.store.contact_ids import as_sent
 from ml_backend.store.task_scores import Scored, TaskScores
 from tests.conftest import card_png
 from tests.ml_backend.api_backend import PROJECT, TOKEN, ApiClient, build_api

@@ -33,12 +33,12 @@ from ml_backend.store.engine import open_engine
 from ml_backend.store.events import Store
 from ml_backend.store.records import StoredAnnotation
 from ml_backend.store.rescorings import RescoringStore
+from model.document.bio import FIELDS
 from model.document.images import image_key
 from model.document.types import Document
 from model.errors import ImageError
 from model.evaluation.entity_metrics import total
 from model.evaluation.extractor_gate import held_out
-from model.extraction.bio import FIELDS
 from model.extraction.extractor import Extractor
 from model.extraction.training import Example
 from model.pipeline import SHIPPED_WEIGHTS

@@ -19,11 +19,12 @@ from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
 from ml_backend.cli.worker import main
+from ml_backend.container import TaskServices
 from ml_backend.errors import LabelStudioUnreachableError
 from ml_backend.jobs.job_counts import JobTally
 from ml_backend.jobs.queue import QUEUE_NAME, RETRY_SECONDS, SERIALIZER, JobQueue, QueueError
 from ml_backend.jobs.workers import build_worker
-from ml_backend.tasks import TaskServices, provide
+from ml_backend.tasks import provide
 from tests.conftest import free_port
 from tests.ml_backend.jobs.label_studio import MemoryLabelStudio
 from tests.ml_backend.jobs.test_scoring import services_of, task_at

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from redis import Redis
 from rq.job import Job
 
+from ml_backend.container import TaskServices
 from ml_backend.errors import ImageFetchError, LabelStudioUnreachableError
 from ml_backend.jobs.leases import Chunks
 from ml_backend.jobs.queue import JobQueue
@@ -29,7 +30,7 @@ from ml_backend.store.records import StoredAnnotation
 from ml_backend.store.rescorings import RescoringStore
 from ml_backend.store.signals import Votes
 from ml_backend.store.task_scores import NOT_SHOWN, TaskScores
-from ml_backend.tasks import TaskServices, provide
+from ml_backend.tasks import provide
 from model.document.images import image_key
 from model.document.types import Box, Document, Entity, Line, Page, Word
 from tests.ml_backend.backend import RECTANGLES, ImageTable

@@ -3,13 +3,14 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
+from ml_backend.container import TaskServices
 from ml_backend.errors import ImageFetchError, ImageRefusedError, LabelStudioUnreachableError
 from ml_backend.label_studio.records import Prediction, Task
 from ml_backend.observability.metrics import Metrics
 from ml_backend.order.scoring import ScoringServices, score
 from ml_backend.predict.serving_models import SoleModel
 from ml_backend.predict.task_predictor import TaskPredictor
-from ml_backend.tasks import TaskServices, WorkerNotReadyError, provide, score_task
+from ml_backend.tasks import WorkerNotReadyError, provide, score_task
 from model.errors import EngineError
 from tests.ml_backend.backend import ImageTable
 from tests.ml_backend.jobs.label_studio import MemoryLabelStudio

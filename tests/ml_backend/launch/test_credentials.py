@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from ml_backend.errors import LaunchError
 from ml_backend.launch.credentials import load_credentials, save_credentials
-from ml_backend.launch.errors import LaunchError
 
 
 def test_credentials_are_made_once_and_found_again(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ml_backend.errors import LaunchError
 from ml_backend.launch.env_file import SECRETS, write_env_file
-from ml_backend.launch.errors import LaunchError
 from ml_backend.settings import SHORTEST_TOKEN, Settings
 
 ROOT = Path(__file__).parents[3]

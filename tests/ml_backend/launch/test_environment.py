@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from ml_backend.errors import LaunchError
 from ml_backend.launch.console import Console
 from ml_backend.launch.environment import LABEL_STUDIO_VERSION, ensure_label_studio
-from ml_backend.launch.errors import LaunchError
 
 
 def environment(folder: Path, python: str) -> Path:

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from ml_backend.launch.errors import LaunchError
+from ml_backend.errors import LaunchError
 from ml_backend.launch.ports import check_port
 
 

@@ -5,8 +5,8 @@ import sys
 import time
 from pathlib import Path
 
+from ml_backend.errors import LaunchError
 from ml_backend.launch.console import Console
-from ml_backend.launch.errors import LaunchError
 from ml_backend.launch.supervisor import Service, Supervisor
 
 WAIT = "import time; print('ready', flush=True); time.sleep(120)"

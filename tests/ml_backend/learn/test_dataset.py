@@ -17,10 +17,10 @@ from ml_backend.store.annotations import LearningStore
 from ml_backend.store.events import Store
 from ml_backend.store.records import StoredAnnotation
 from ml_backend.store.rescorings import RescoringStore, TaskImage
+from model.document.bio import FIELDS
 from model.document.images import image_key
 from model.document.types import Page
 from model.errors import EngineError, ImageError
-from model.extraction.bio import FIELDS
 from tests.ml_backend.backend import RECTANGLES, ImageTable
 from tests.ml_backend.label_studio.results import HEIGHT, WIDTH, region
 from tests.ml_backend.learn.test_tagging import line

@@ -12,8 +12,8 @@ from ml_backend.label_studio.convert import to_regions
 from ml_backend.label_studio.label_config import Label, parse_label_config
 from ml_backend.label_studio.regions import Region, from_result
 from ml_backend.learn.tagging import LineSample, PageMismatchError, fit_to_page, line_samples, name_fields, tag_page
+from model.document.bio import CONTINUOUS, field_of
 from model.document.types import Box, Document, Line, Page, Word
-from model.extraction.bio import CONTINUOUS, field_of
 from model.extraction.segmentation import split_word
 from tests.ml_backend.backend import POLYGONS, RECTANGLES
 from tests.ml_backend.label_studio.documents import CONFIGS, config_xml, documents

@@ -26,6 +26,7 @@ from ml_backend.store.annotations import LearningStore
 from ml_backend.store.events import Store
 from ml_backend.store.runs import RunStore
 from model.document.types import Page
+from model.errors import say
 from model.evaluation.extractor_gate import Decision, GateSettings, held_out
 from model.evaluation.recogniser_gate import Forgetting
 from model.extraction import finetune
@@ -35,7 +36,6 @@ from model.recognition.head import FILE, Head
 from model.recognition.measuring import LineScore
 from model.registry.tracking import RUN_TAG, Tracking
 from model.registry.versions import Registry
-from model.words import say
 from tests.ml_backend.backend import RECTANGLES
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
 from tests.model.extraction.test_finetune import invoice

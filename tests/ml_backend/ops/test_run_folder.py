@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_backend.launch.errors import LaunchError
+from ml_backend.errors import LaunchError
 from ml_backend.ops.run_folder import locked, stop_leftovers
 
 HOLD = """

@@ -4,12 +4,13 @@ import pytest
 from redis import Redis
 
 from ml_backend.admin.actions import Actions
+from ml_backend.container import TaskServices
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.jobs.workers import build_worker
 from ml_backend.quality.label_search import LabelSearch
 from ml_backend.store.engine import open_engine
 from ml_backend.store.panel_actions import ActionStore
-from ml_backend.tasks import TaskServices, provide
+from ml_backend.tasks import provide
 
 
 @pytest.fixture

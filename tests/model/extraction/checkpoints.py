@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import LayoutLMv3Config, LayoutLMv3ForTokenClassification
 
-from model.extraction.bio import tags_of
+from model.document.bio import tags_of
 from model.extraction.initialise import build_tokenizer
 from model.extraction.inputs import SHAPES
 

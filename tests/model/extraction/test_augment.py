@@ -3,9 +3,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from model.document.bio import spans
 from model.document.types import Box, Line, Page, Word
 from model.extraction.augment import Augmentation, augment
-from model.extraction.bio import spans
 from model.extraction.training import Example
 
 NOTHING = Augmentation(**{each.name: 0.0 for each in fields(Augmentation)})

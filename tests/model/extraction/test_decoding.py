@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from model.document.bio import tags_of
 from model.document.types import Box, Line, Page, Word
-from model.extraction.bio import tags_of
 from model.extraction.committee import Committee, Opinion
 from model.extraction.decoding import LEAST_CONFIDENCE, Decider
 

@@ -24,7 +24,7 @@ def test_the_same_cards_give_the_same_file(tmp_path):
 
 
 def test_a_damaged_file_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(replay, "_FOLDER", tmp_path)
+    monkeypatch.setattr(replay, "FOLDER", tmp_path)
     (tmp_path / "learning.jsonl.gz").write_bytes(b"no gzip")
     with pytest.raises(WeightsError, match="synthetic cards"):
         replay.load_cards(replay.LEARNING)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from model.document.bio import tags_of
 from model.document.types import Box, Line, Page, Word
-from model.extraction.bio import tags_of
 from model.extraction.extractor import Extractor
 from model.extraction.initialise import build_tokenizer, learn_pieces, trim_vocabulary
 from model.extraction.training import IGNORED, Example, PageDataset, Plan, collate, train

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import model.synthetic.demo
-from model.extraction.bio import FIELDS
+from model.document.bio import FIELDS
 from model.synthetic.demo import MOST_BYTES, write_demo
 
 SHIPPED = Path(model.synthetic.demo.__file__).parent

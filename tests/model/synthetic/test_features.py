@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from model.extraction.bio import spans
+from model.document.bio import spans
 from model.synthetic import FEATURES, layout_card
 from model.synthetic.generator import plan_card
 

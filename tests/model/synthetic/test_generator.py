@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.document.bio import FIELDS, spans
 from model.errors import SyntheticError
-from model.extraction.bio import FIELDS, spans
 from model.synthetic import LAYOUTS, LOCALES, FontSet, layout_card, make_card
 
 SOME = settings(max_examples=40, deadline=None)

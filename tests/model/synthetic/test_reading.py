@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.document.bio import spans
 from model.document.types import Box, Line, Page, Word
-from model.extraction.bio import spans
 from model.synthetic import ReadingNoise, layout_card, simulate_reading
 
 SOME = settings(max_examples=30, deadline=None)

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from ml_backend.cli import role_record as record
-from ml_backend.cli.role_record import RoleError, RoleRecord, note_role, noted_role
+from ml_backend.ops import role_record as record
+from ml_backend.ops.role_record import RoleError, RoleRecord, note_role, noted_role
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.document.layout import in_reading_order, reading_directions
 from model.document.types import Box, Line, Word
-from model.ocr.layout import in_reading_order, reading_directions
 
 
 def line(x, y, *, width=100, height=20, text="a"):

@@ -14,9 +14,9 @@ from redis import Redis
 from rq import Queue, SimpleWorker, Worker
 from werkzeug.serving import make_server
 
-from ml_backend.cli.health import check_health, own_address
-from ml_backend.cli.role_record import RoleError, RoleRecord
 from ml_backend.jobs.queue import SERIALIZER
+from ml_backend.ops.health import check_health, own_address
+from ml_backend.ops.role_record import RoleError, RoleRecord
 from tests.conftest import free_port
 
 API = RoleRecord("api", os.getpid())

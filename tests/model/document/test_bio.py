@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.extraction.bio import CONTINUOUS, FIELDS, decode, field_of, spans, tags_of
+from model.document.bio import CONTINUOUS, FIELDS, decode, field_of, spans, tags_of
 
 TAGS = tags_of(("NAME", "PHONE"))
 

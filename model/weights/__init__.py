@@ -1,0 +1,1 @@
+"""What ships, and how it is made."""
