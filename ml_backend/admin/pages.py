@@ -6,10 +6,10 @@ from flask import Blueprint, Response, abort, g, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 
 from active_learning.reasons import explain
-from ml_backend.admin import views
 from ml_backend.admin.panel import Panel
 from ml_backend.admin.plots import draw, draw_weeks, queue_of_reasons
 from ml_backend.admin.progress import progress_of
+from ml_backend.admin.session import inside
 from ml_backend.admin.version_table import compare_versions
 from ml_backend.i18n import say
 from ml_backend.label_studio.label_config import parse_label_config
@@ -118,7 +118,7 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
         running = panel.actions.store.action(key) or next(
             (each for each in panel.actions.store.latest(project_id) if each.name == name), None
         )
-        back = views.inside(form.get("next", "")) or url_for("panel.overview", project_id=project_id)
+        back = inside(form.get("next", "")) or url_for("panel.overview", project_id=project_id)
         back = back.split("?")[0]
         return redirect(f"{back}?action={running.key}#outcome" if running else back, 303)
 

@@ -11,8 +11,9 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from ml_backend.admin.language import LANGUAGE_COOKIE, LANGUAGES, Speaker, speaker_of
+from ml_backend.admin.pages import add_pages
 from ml_backend.admin.panel import Panel
-from ml_backend.admin.session import Entrance, check_form, form_secret, prepare, seal
+from ml_backend.admin.session import Entrance, check_form, form_secret, inside, prepare, seal
 from ml_backend.api.limits import MAX_FORM_BYTES
 from ml_backend.errors import BackendError
 from ml_backend.i18n import say
@@ -47,8 +48,6 @@ def add_panel(app: Flask, panel: Panel | None, *, token: str, secure: bool) -> N
 
 def create_blueprint(panel: Panel, entrance: Entrance, *, secure: bool) -> Blueprint:
     """Return the panel's routes."""
-    from ml_backend.admin.pages import add_pages
-
     blueprint = Blueprint(
         "panel",
         __name__,
@@ -171,12 +170,6 @@ def _words_for(error: HTTPException) -> str:
     if error.code == 401:
         return str(g.speaker(say("Log in first.")))
     return error.name
-
-
-def inside(address: str) -> str:
-    """Return an address of the panel, or nothing: nobody is sent elsewhere by a link to the login."""
-    fine = address.startswith("/admin") and "//" not in address and "\\" not in address and "\n" not in address
-    return address if fine and (address == "/admin" or address[6:7] in "/?") else ""
 
 
 def _closed() -> Blueprint:
