@@ -39,7 +39,7 @@ from ml_backend.learn.page_source import PageReader, PageSource
 from ml_backend.learn.promotion import Versions, served_before
 from ml_backend.learn.sample_files import SampleFolder
 from ml_backend.learn.sample_io import ImageLimits, SampleWriter
-from ml_backend.learn.service import Steering
+from ml_backend.learn.service import LearningService
 from ml_backend.learn.status import Statuses
 from ml_backend.learn.training_trigger import DueCheck
 from ml_backend.observability.disk_metrics import DiskMetrics
@@ -397,6 +397,7 @@ class LearningServices:
     due: DueCheck
     label_studio: LabelStudio
     synchroniser: Synchroniser
+    service: LearningService
 
     def close(self) -> None:
         """Let go of connections."""
@@ -459,6 +460,7 @@ def build_learning(settings: Settings) -> LearningServices:
         build_due(settings, store),
         label_studio,
         build_synchroniser(settings, store, label_studio),
+        build_learning_service(settings, store, label_studio),
     )
 
 
@@ -641,6 +643,38 @@ def build_feedback(settings: Settings, store: Store, projects: Projects, images:
     )
 
 
+def build_learning_service(settings: Settings, store: Store, label_studio: LabelStudio | None) -> LearningService:
+    """Return the actions of the learning loop."""
+    runs, registry = RunStore(store.engine), build_registry(settings)
+    images, projects = build_images(settings, label_studio), build_projects(settings, store, label_studio)
+    folder = SampleFolder(settings.training_data_dir)
+    return LearningService(
+        projects,
+        build_synchroniser(settings, store, label_studio) if label_studio is not None else None,
+        build_feedback(settings, store, projects, images),
+        SampleWriter(LearningStore(store.engine), images, folder, ContactStore(store.engine).contacts_of),
+        build_due(settings, store),
+        runs,
+        build_statuses(settings, store, projects),
+        registry,
+        Versions(registry, runs),
+        ProjectOptions(store.engine),
+        both=settings.serve_both,
+    )
+
+
+def build_statuses(settings: Settings, store: Store, projects: Projects) -> Statuses:
+    """Return what says how projects stand."""
+    return Statuses(
+        projects,
+        LearningStore(store.engine),
+        RunStore(store.engine),
+        build_due(settings, store),
+        build_registry(settings),
+        required=settings.min_training_samples,
+    )
+
+
 def build_self_learning(
     settings: Settings,
     store: Store,
@@ -661,30 +695,17 @@ def build_self_learning(
         recommender: Says what to look at next.
         queue: Takes documents that are too long to be read at once; ``None`` for the one that the settings name.
     """
-    learning, runs, due = LearningStore(store.engine), RunStore(store.engine), build_due(settings, store)
+    learning = LearningStore(store.engine)
     options, contacts = ProjectOptions(store.engine), ContactStore(store.engine)
     folder = SampleFolder(settings.training_data_dir)
-    registry = build_registry(settings)
     projects = build_projects(settings, store, label_studio)
     feedback = build_feedback(settings, store, projects, images)
-    statuses = Statuses(projects, learning, runs, due, registry, required=settings.min_training_samples)
-    steering = Steering(
-        projects,
-        build_synchroniser(settings, store, label_studio) if label_studio is not None else None,
-        feedback,
-        SampleWriter(learning, images, folder, contacts.contacts_of),
-        due,
-        runs,
-        statuses,
-        registry,
-        Versions(registry, runs),
-        options,
-        both=settings.serve_both,
-    )
+    statuses = build_statuses(settings, store, projects)
+    service = build_learning_service(settings, store, label_studio)
     return SelfLearning(
         projects,
         statuses,
-        steering,
+        service,
         feedback,
         Sender(
             projects,
@@ -734,18 +755,16 @@ def build_panel(settings: Settings, store: Store) -> Panel:
     registry = Registry(tracking)
     scores = TaskScores(store.engine)
     source = CandidateSource(scores, learning, KeptLabels(store.engine))
+    images = build_images(settings, label_studio)
+    projects = build_projects(settings, store, label_studio)
+    service = build_learning_service(settings, store, label_studio)
     deeds = Deeds(
-        settings,
+        service,
+        Initialiser(settings, projects, learning),
         learning,
-        runs,
-        due,
         registry,
-        Versions(registry, runs),
         label_studio,
-        build_synchroniser(settings, store, label_studio) if label_studio else None,
-        ProjectOptions(store.engine),
         JobQueue.at(settings.queue_url),
-        ContactStore(store.engine),
     )
     return Panel(
         settings,
@@ -754,7 +773,7 @@ def build_panel(settings: Settings, store: Store) -> Panel:
         Actions(ActionStore(store.engine)),
         deeds,
         Pictures(
-            build_images(settings, label_studio),
+            images,
             SampleFolder(settings.training_data_dir).fetch,
             max_bytes=settings.max_image_bytes,
             max_pixels=settings.max_image_pixels,

@@ -9,21 +9,12 @@ from ml_backend.errors import BackendError, LabelStudioError, RequestError
 from ml_backend.i18n import Words, say
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.label_studio.images import build_images
-from ml_backend.label_studio.label_config import parse_label_config
-from ml_backend.label_studio.templates import business_cards_config
-from ml_backend.learn.annotation_sync import Synchroniser
-from ml_backend.learn.promotion import BY_HAND, ROLLED_BACK, Versions
-from ml_backend.learn.sample_files import SampleFolder
-from ml_backend.learn.sample_io import SampleWriter
-from ml_backend.learn.training_trigger import DueCheck
+from ml_backend.learn.promotion import BY_HAND, ROLLED_BACK
+from ml_backend.learn.service import LearningService
 from ml_backend.order.rescoring import ASKED
-from ml_backend.projects.setup import BackendAddress, ProjectPlan, ensure_project
-from ml_backend.settings import Settings
+from ml_backend.projects.initialising import Initialiser
 from ml_backend.store.annotations import LearningStore
-from ml_backend.store.contacts import ContactStore
-from ml_backend.store.options import ProjectOptions
-from ml_backend.store.runs import RunStore
+from ml_backend.store.runs import Run
 from model.registry.versions import Registry
 
 Deed = Callable[[int, Mapping[str, str]], "Sequence[Words] | None"]
@@ -45,30 +36,20 @@ class Deeds:
     """What buttons work with.
 
     Attributes:
-        settings: The backend's address and secrets.
-        learning: Annotations.
-        runs: Training runs.
-        due: Decides whether to train.
+        service: The learning loop's actions.
+        initialiser: Makes or repairs projects.
+        learning: Where a rescoring is asked for.
         registry: Versions.
-        versions: Moves the champion.
         label_studio: ``None`` where none is set.
-        synchroniser: ``None`` where no Label Studio is set.
-        options: What is set for projects.
         queue: Hands work to the workers.
-        contacts: What applications call documents.
     """
 
-    settings: Settings
+    service: LearningService
+    initialiser: Initialiser
     learning: LearningStore
-    runs: RunStore
-    due: DueCheck
     registry: Registry
-    versions: Versions
     label_studio: LabelStudio | None
-    synchroniser: Synchroniser | None
-    options: ProjectOptions
     queue: JobQueue
-    contacts: ContactStore
 
     @property
     def by_name(self) -> Mapping[str, Deed]:
@@ -88,67 +69,36 @@ class Deeds:
 
     def initialise(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
         """Create or repair the project: webhook, connection, predictions, order."""
-        settings = self.settings
-        plan = ProjectPlan(settings.label_studio_project, business_cards_config(), project_id=project_id or None)
-        address = BackendAddress(
-            url=settings.public_url,
-            user=settings.basic_auth_user,
-            password=settings.basic_auth_password.get_secret_value(),
-            webhook_secret=settings.webhook_secret.get_secret_value(),
-        )
-        report = ensure_project(self._client(), plan, address)
-        self.learning.ask_sync(report.project_id)
+        report = self.initialiser.initialise(project_id or None)
         done = [say("{change}.", change=change) for change in report.changes]
         return done or [say("Everything was in place already; nothing was changed.")]
 
     def sync(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
         """Make the store equal to Label Studio's annotations."""
-        self._client()
-        assert self.synchroniser is not None
-        report = self.synchroniser.sync(project_id, compare=True)
-        said = [
-            say(
-                "{changed} annotations are new or changed, {deleted} are gone.",
-                changed=report.changed,
-                deleted=report.deleted,
-            )
-        ]
-        return [*said, say("Run {run} is due now.", run=report.run.id)] if report.run else said
+        report = self.service.sync(project_id)
+        return [_synced(report.changed, report.deleted), *_pending(report.run)]
 
     def collect(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
         """Write the annotations as training samples into TRAINING_DATA_DIR."""
-        client = self._client()
-        self.sync(project_id, form)
-        config = parse_label_config(client.project(project_id).label_config)
-        writer = SampleWriter(
-            self.learning,
-            build_images(self.settings, client),
-            SampleFolder(self.settings.training_data_dir),
-            self.contacts.contacts_of,
-        )
-        path, tally = writer.write(project_id, config)
-        said = [say("{count} samples are in {path}.", count=tally.done, path=path)]
-        if tally.problems:
-            said.append(say("{count} annotations could not be used.", count=len(tally.problems)))
+        found = self.service.collect(project_id, write=True)
+        said = [_synced(found.changed, found.deleted), *_pending(found.run)]
+        said.append(say("{count} samples are in {path}.", count=found.written, path=found.file))
+        if found.problems:
+            said.append(say("{count} annotations could not be used.", count=len(found.problems)))
         return said
 
     def train(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
-        """Have a run made, however few documents are new."""
-        run = self.due.check(project_id, asked=True)
-        if run is not None:
-            return [
-                say(
-                    "Run {run} is due with {documents} documents; the trainer begins it within seconds.",
-                    run=run.id,
-                    documents=run.documents,
-                )
-            ]
-        waiting = next((each for each in self.runs.runs(project_id) if each.state == "due"), None)
-        if waiting is not None:
-            return [say("Run {run} is due already.", run=waiting.id)]
-        raise RequestError(
-            say("There is no annotated document to learn from."), say("Annotate some, then press «Sync».")
-        )
+        """Start a run, however few documents are new."""
+        run, already = self.service.train(project_id, forced=True)
+        if already:
+            return [say("Run {run} is pending already.", run=run.id)]
+        return [
+            say(
+                "Run {run} is pending with {documents} documents; the trainer starts it within seconds.",
+                run=run.id,
+                documents=run.documents,
+            )
+        ]
 
     def rescore(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
         """Have all open tasks scored again by who serves."""
@@ -165,7 +115,7 @@ class Deeds:
         """Let a version serve, if the one that the visitor saw still does."""
         self._see_unchanged(project_id, form)
         number = _number(form.get("version", ""))
-        self.versions.promote(project_id, number, by=BY, reason=form.get("reason", "").strip()[:500] or BY_HAND)
+        self.service.promote(project_id, number or 0, by=BY, reason=form.get("reason", "").strip()[:500] or BY_HAND)
         if number is None:
             return [say("The weights that ship serve now; open tasks are scored again in the background.")]
         return [say("Version {number} serves now; open tasks are scored again in the background.", number=number)]
@@ -173,8 +123,8 @@ class Deeds:
     def roll_back(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
         """Let the version before serve, if the one that the visitor saw still does."""
         self._see_unchanged(project_id, form)
-        number = self.versions.rollback(project_id, by=BY, reason=ROLLED_BACK)
-        if number is None:
+        number = self.service.roll_back(project_id, by=BY, reason=ROLLED_BACK).version
+        if not number:
             return [say("The weights that ship serve again; open tasks are scored again in the background.")]
         return [say("Version {number} serves again; open tasks are scored again in the background.", number=number)]
 
@@ -204,7 +154,7 @@ class Deeds:
         percent = form.get("percent", "")
         if not percent.isdecimal() or int(percent) > 100:
             raise RequestError(say("The share must lie between 0 and 100 %."))
-        self.options.set_challenger_share(project_id, int(percent) / 100)
+        self.service.share(project_id, int(percent) / 100)
         if percent == "0":
             return [say("The champion pre-labels all tasks.")]
         return [say("The challenger pre-labels {percent} % of the tasks from now on.", percent=int(percent))]
@@ -213,7 +163,8 @@ class Deeds:
         champion = self.registry.champion(project_id)
         if _number(form.get("seen", "")) != (None if champion is None else champion.number):
             raise OvertakenError(
-                say("Another version serves meanwhile than this page showed."), say("Look again, then decide.")
+                say("The serving version has changed since this page was loaded."),
+                say("Check the versions, then decide."),
             )
 
     def _client(self) -> LabelStudio:
@@ -229,3 +180,11 @@ def _number(text: str) -> int | None:
     if not text.isdecimal():
         raise RequestError(say("No version was chosen."))
     return int(text) or None
+
+
+def _synced(changed: int, deleted: int) -> Words:
+    return say("{changed} annotations are new or changed, {deleted} are gone.", changed=changed, deleted=deleted)
+
+
+def _pending(run: Run | None) -> list[Words]:
+    return [] if run is None else [say("Run {run} is pending now.", run=run.id)]

@@ -216,7 +216,7 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
     @blueprint.get("/projects/<int:project_id>/versions")
     def versions(project_id: int) -> ResponseReturnValue:
         table = compare_versions(desk, project_id, request.args.getlist("v", type=int))
-        share = panel.deeds.options.challenger_share(project_id)
+        share = panel.deeds.service.challenger_share(project_id)
         return render_template(
             "versions.html",
             page="versions",

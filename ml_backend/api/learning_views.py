@@ -102,7 +102,7 @@ class Views:
 
     def collect(self, call: Call) -> Answer:
         """Bring annotations and feedback over."""
-        found = self._services.steering.collect(self._project(call), write=bool(call.body.write))
+        found = self._services.learning.collect(self._project(call), write=bool(call.body.write))
         return 200, out.CollectedOut(
             changed=found.changed,
             deleted=found.deleted,
@@ -115,17 +115,17 @@ class Views:
 
     def train(self, call: Call) -> Answer:
         """Have a run made."""
-        run, already = self._services.steering.train(self._project(call), forced=bool(call.body.force))
+        run, already = self._services.learning.train(self._project(call), forced=bool(call.body.force))
         return 202, out.TriggeredOut(run_id=run.id, state=run.state, documents=run.documents, already=already)
 
     def runs(self, call: Call) -> Answer:
         """List training runs."""
-        found = self._services.steering.runs(self._project(call), call.query.limit)
+        found = self._services.learning.runs(self._project(call), call.query.limit)
         return 200, out.RunsOut(runs=[say.run_out(run) for run in found])
 
     def run(self, call: Call) -> Answer:
         """Say how a run is."""
-        return 200, say.run_out(self._services.steering.run(call.path.run_id))
+        return 200, say.run_out(self._services.learning.run(call.path.run_id))
 
     def take_feedback(self, call: Call) -> Answer:
         """Keep what an application corrects."""
@@ -194,20 +194,20 @@ class Views:
 
     def promote(self, call: Call) -> Answer:
         """Let a version serve."""
-        now = self._services.steering.promote(
+        now = self._services.learning.promote(
             self._project(call), call.path.version, reason=call.body.reason or "by hand"
         )
         return 200, out.ServingOut(version=now.version, previous=now.previous)
 
     def roll_back(self, call: Call) -> Answer:
         """Let the version before serve."""
-        now = self._services.steering.roll_back(self._project(call), reason=call.body.reason or "by hand")
+        now = self._services.learning.roll_back(self._project(call), reason=call.body.reason or "by hand")
         return 200, out.ServingOut(version=now.version, previous=now.previous)
 
     def share(self, call: Call) -> Answer:
         """Give the challenger a share of the tasks."""
         project = self._project(call)
-        self._services.steering.share(project, call.body.share)
+        self._services.learning.share(project, call.body.share)
         return 200, out.ShareOut(challenger_share=self._share_of(project))
 
     def history(self, call: Call) -> Answer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ml_backend.contacts.extracting import Extraction
 from ml_backend.contacts.sending import Sender
 from ml_backend.learn.feedback import FeedbackService
-from ml_backend.learn.service import Steering
+from ml_backend.learn.service import LearningService
 from ml_backend.learn.status import Statuses
 from ml_backend.observability.metrics import Metrics
 from ml_backend.order.recommendations import Recommender
@@ -28,7 +28,7 @@ class SelfLearning:
     Attributes:
         projects: Which project is meant, and how Label Studio is.
         statuses: How a project stands.
-        steering: Collects, trains, promotes, rolls back.
+        learning: Syncs, collects, trains, promotes, rolls back.
         feedback: Takes what applications correct.
         sender: Makes tasks of contacts.
         contacts: Which contact has which task.
@@ -42,7 +42,7 @@ class SelfLearning:
 
     projects: Projects
     statuses: Statuses
-    steering: Steering
+    learning: LearningService
     feedback: FeedbackService
     sender: Sender
     contacts: ContactStore

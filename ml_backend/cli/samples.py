@@ -52,31 +52,21 @@ def sync(arguments: argparse.Namespace, settings: Settings) -> int:
             print("No project is connected to this backend. Name one: sync PROJECT.", file=sys.stderr)
             return 1
         for project_id in projects:
-            report = services.synchroniser.sync(project_id, compare=True)
+            report = services.service.sync(project_id)
             print(
                 f"project {project_id}: {report.changed} annotations new or changed, {report.deleted} deleted, "
-                f"{report.events} events answered" + (f"; training is due: {report.run.reason}" if report.run else "")
+                f"{report.events} events answered"
+                + (f"; training is pending: {report.run.reason}" if report.run else "")
             )
     return 0
 
 
 def collect(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write a project's annotations as training samples into TRAINING_DATA_DIR."""
-    from ml_backend.label_studio.label_config import parse_label_config
-    from ml_backend.learn.sample_files import SampleFolder
-    from ml_backend.learn.sample_io import SampleWriter
-    from ml_backend.store.contacts import ContactStore
-
     with _services(settings) as services, tqdm(unit="annotation", file=sys.stderr) as progress:
-        services.synchroniser.sync(arguments.project, compare=True)
-        config = parse_label_config(services.label_studio.project(arguments.project).label_config)
-        folder = SampleFolder(settings.training_data_dir)
-        writer = SampleWriter(
-            services.learning, _images(services, settings), folder, ContactStore(services.store.engine).contacts_of
-        )
-        path, tally = writer.write(arguments.project, config, lambda: _step(progress))
-    print(f"{tally.done} samples are in {path}.")
-    return _report(tally.problems)
+        found = services.service.collect(arguments.project, write=True, step=lambda: _step(progress))
+    print(f"{found.written} samples are in {found.file}.")
+    return _report(found.problems)
 
 
 def import_samples(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -101,7 +91,7 @@ def import_samples(arguments: argparse.Namespace, settings: Settings) -> int:
     print(
         f"{tally.done} samples were taken."
         + (f" {tally.present} are annotated in Label Studio already." if tally.present else "")
-        + (f" Training is due: {run.reason}." if run else "")
+        + (f" Training is pending: {run.reason}." if run else "")
     )
     return _report(tally.problems)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from ml_backend.cli import AddCommand
@@ -12,6 +14,7 @@ from ml_backend.settings import Settings
 
 if TYPE_CHECKING:
     from ml_backend.learn.live_metrics import Outcome, VersionScore
+    from ml_backend.learn.service import LearningService
     from model.registry.versions import Version
 
 _SHIPPED = "shipped"
@@ -23,11 +26,11 @@ def add_commands(add: AddCommand) -> None:
     parser.add_argument("--here", action="store_true", help="train in this process instead of the trainer's")
     parser.add_argument("--recogniser", action="store_true", help="teach the recogniser alone, in this process")
     parser = _with_project(add("evaluate", evaluate))
-    parser.add_argument("version", metavar="VERSION", type=_number, help=f"number of the version, or «{_SHIPPED}»")
+    parser.add_argument("version", metavar="VERSION", type=_number, help=f"number of the version, or '{_SHIPPED}'")
     parser.add_argument("--recogniser", action="store_true", help="how well lines are read, instead of named")
     _with_project(add("versions", versions))
     parser = _with_project(add("promote", promote))
-    parser.add_argument("version", metavar="VERSION", type=_number, help=f"number of the version, or «{_SHIPPED}»")
+    parser.add_argument("version", metavar="VERSION", type=_number, help=f"number of the version, or '{_SHIPPED}'")
     _with_project(add("rollback", rollback))
     parser = _with_project(add("pin", pin))
     parser.add_argument("version", metavar="VERSION", type=int, help="number of the version")
@@ -40,17 +43,12 @@ def train(arguments: argparse.Namespace, settings: Settings) -> int:
 
     services = build_learning(connected(settings))
     try:
-        services.synchroniser.sync(arguments.project, compare=True)
-        run = services.due.check(arguments.project, asked=True)
-        waiting = next((each for each in services.runs.runs(arguments.project) if each.state == "due"), None)
+        services.service.sync(arguments.project)
+        run, _ = services.service.train(arguments.project, forced=True)
     finally:
         services.close()
-    if run is None and waiting is None:
-        print(f"Project {arguments.project} has no annotated document to learn from.", file=sys.stderr)
-        return 1
-    number = (run or waiting).id  # type: ignore[union-attr]
     if not arguments.here and not arguments.recogniser:
-        print(f"Run {number} is due; the trainer begins it within seconds.")
+        print(f"Run {run.id} is pending; the trainer starts it within seconds.")
         return 0
     from ml_backend.container import build_training
     from ml_backend.learn import training_run
@@ -59,9 +57,9 @@ def train(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.recogniser and training.recogniser is None:
         print("RECOGNISER_BUDGET_SECONDS is 0: set a time for learning to read.", file=sys.stderr)
         return 1
-    outcome = training_run.train(training, number, only_recogniser=arguments.recogniser)
-    done = training.runs.run(number)
-    print(f"Run {number}: {outcome}" + (f": {done.message}" if done is not None and done.message else "."))
+    outcome = training_run.train(training, run.id, only_recogniser=arguments.recogniser)
+    done = training.runs.run(run.id)
+    print(f"Run {run.id}: {outcome}" + (f": {done.message}" if done is not None and done.message else "."))
     return 0 if outcome in {"promoted", "kept"} else 1
 
 
@@ -138,23 +136,21 @@ def versions(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def promote(arguments: argparse.Namespace, settings: Settings) -> int:
     """Let a version serve its project from now on."""
-    from ml_backend.container import build_versions
     from ml_backend.learn.promotion import BY_HAND
 
-    _, moves, _ = build_versions(settings)
-    before = moves.promote(arguments.project, arguments.version, by="cli", reason=BY_HAND)
-    print(f"Project {arguments.project} is served by {_name(arguments.version)}, before by {_name(before)}.")
+    with _learning(settings) as service:
+        now = service.promote(arguments.project, arguments.version or 0, by="cli", reason=BY_HAND)
+    print(f"Project {arguments.project} is served by {_name(now.version)}, before by {_name(now.previous)}.")
     return 0
 
 
 def rollback(arguments: argparse.Namespace, settings: Settings) -> int:
     """Let the version serve again that served before the present one."""
-    from ml_backend.container import build_versions
     from ml_backend.learn.promotion import ROLLED_BACK
 
-    _, moves, _ = build_versions(settings)
-    now = moves.rollback(arguments.project, by="cli", reason=ROLLED_BACK)
-    print(f"Project {arguments.project} is served by {_name(now)} again.")
+    with _learning(settings) as service:
+        now = service.roll_back(arguments.project, by="cli", reason=ROLLED_BACK)
+    print(f"Project {arguments.project} is served by {_name(now.version)} again.")
     return 0
 
 
@@ -211,8 +207,18 @@ def _said(difference: object) -> str:
     )
 
 
-def _name(number: int | None) -> str:
-    return "the weights that ship" if number is None else f"version {number}"
+@contextmanager
+def _learning(settings: Settings) -> Iterator[LearningService]:
+    """Lend the actions that need no Label Studio."""
+    from ml_backend.container import build_learning_service
+    from ml_backend.store.events import Store
+
+    with closing(Store(settings.store_url)) as store:
+        yield build_learning_service(settings, store, None)
+
+
+def _name(number: int) -> str:
+    return f"version {number}" if number else "the weights that ship"
 
 
 def _number(text: str) -> int | None:

@@ -1,17 +1,23 @@
-"""What sets the loop going, or turns it: collect, train, promote, roll back, share tasks between versions."""
+"""The actions of the learning loop, each once: API, panel and command line translate in and out.
+
+Sync, collect, train, promote, roll back, and share tasks between versions.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml_backend.errors import BackendError, RequestError
-from ml_backend.learn.annotation_sync import Synchroniser
+from ml_backend.errors import BackendError, LabelStudioError, RequestError
+from ml_backend.i18n import say
+from ml_backend.learn.annotation_sync import Synchroniser, SyncReport
 from ml_backend.learn.feedback import FeedbackService
 from ml_backend.learn.promotion import Versions
 from ml_backend.learn.sample_io import SampleWriter
 from ml_backend.learn.status import Statuses, TrainingState
 from ml_backend.learn.training_trigger import DueCheck
+from ml_backend.observability.logs import get_logger
 from ml_backend.predict.serving_models import SHIPPED
 from ml_backend.projects.projects import Projects
 from ml_backend.store.options import ProjectOptions
@@ -19,6 +25,8 @@ from ml_backend.store.runs import Run, RunStore
 from model.registry.versions import Registry
 
 BY = "api"
+
+_log = get_logger(__name__)
 
 
 class NotReadyError(BackendError):
@@ -51,7 +59,8 @@ class Collection:
         unusable: Annotations that cannot be used.
         file: Where samples were written; ``None`` where nobody asked for it.
         written: How many.
-        run: The run that became due.
+        run: The run that became pending.
+        problems: Why annotations could not be written, a sentence each.
     """
 
     changed: int
@@ -62,6 +71,7 @@ class Collection:
     file: Path | None = None
     written: int = 0
     run: Run | None = None
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +87,8 @@ class Serving:
     previous: int
 
 
-class Steering:
-    """Sets the loop going; threads may share it.
+class LearningService:
+    """Runs the learning loop's actions; threads may share it.
 
     Args:
         projects: Label Studio.
@@ -121,44 +131,58 @@ class Steering:
         self._options = options
         self._both = both
 
-    def collect(self, project_id: int, *, write: bool = False) -> Collection:
-        """Bring annotations and waiting feedback over.
+    def sync(self, project_id: int) -> SyncReport:
+        """Make the store's annotations equal to Label Studio's.
+
+        Raises:
+            BackendError: If no Label Studio is set, or Label Studio or the store does not answer.
+        """
+        self._projects.reach()
+        if self._synchroniser is None:
+            raise LabelStudioError(
+                say("No Label Studio is set."), say("Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY.")
+            )
+        return self._synchroniser.sync(project_id, compare=True)
+
+    def collect(self, project_id: int, *, write: bool = False, step: Callable[[], None] = lambda: None) -> Collection:
+        """Sync, absorb waiting feedback, and write the samples where asked.
 
         Args:
             project_id: The project.
             write: Write samples into TRAINING_DATA_DIR as well, which fetches every image.
+            step: Called after each annotation that was written.
 
         Raises:
             BackendError: If Label Studio or the store does not answer.
         """
-        self._projects.reach()
-        assert self._synchroniser is not None, "where there is a Label Studio, there is a synchroniser"
-        report = self._synchroniser.sync(project_id, compare=True)
+        report = self.sync(project_id)
         config = self._projects.config(project_id)
         absorbed = self._feedback.absorb(project_id)
         current = self._statuses.current_run(project_id)
         run = current if current is not None and current.state == "due" else report.run
-        file, written, problems = None, 0, self._statuses.unusable(project_id)
+        file: Path | None = None
+        written, problems = 0, tuple[str, ...]()
         if write:
-            file, tally = self._writer.write(project_id, config)
-            written = tally.done
-        samples = self._statuses.training(project_id).samples
-        return Collection(report.changed, report.deleted, absorbed, samples, problems, file, written, run)
+            file, tally = self._writer.write(project_id, config, step)
+            written, problems = tally.done, tuple(tally.problems)
+        samples, unusable = self._statuses.training(project_id).samples, self._statuses.unusable(project_id)
+        return Collection(report.changed, report.deleted, absorbed, samples, unusable, file, written, run, problems)
 
     def train(self, project_id: int, *, forced: bool = False) -> tuple[Run, bool]:
-        """Have a run made.
+        """Start a run, after what Label Studio and applications have told was taken over.
 
         Args:
             project_id: The project.
             forced: Make it however few documents there are, as long as there is one.
 
         Returns:
-            The run, and whether it was due, or in progress, already.
+            The run, and whether it was pending, or in progress, already.
 
         Raises:
             NotReadyError: If there is not enough to learn from.
             StoreError: If the store cannot be read or written.
         """
+        self._bring_over(project_id)
         self._feedback.absorb(project_id)
         state = self._statuses.training(project_id)
         current = state.run
@@ -175,7 +199,18 @@ class Steering:
         waiting = self._statuses.current_run(project_id)
         if waiting is not None and waiting.state == "due":
             return waiting, True
-        raise NotReadyError("There is no annotated document to learn from.", "Annotate one, then collect.")
+        raise NotReadyError(
+            say("There is no annotated document to learn from."), say("Annotate a document, then sync the project.")
+        )
+
+    def _bring_over(self, project_id: int) -> None:
+        """Take over what Label Studio has told; training from what is here is possible without it."""
+        if self._synchroniser is None:
+            return
+        try:
+            self._synchroniser.sync(project_id)
+        except BackendError as error:
+            _log.warning("training_without_sync", project=project_id, error=str(error))
 
     def readiness(self, project_id: int) -> TrainingState:
         """Return what there is to learn from."""
@@ -226,7 +261,13 @@ class Steering:
             StoreError: If the store cannot be written.
         """
         if share is not None and not 0 <= share <= 1:
-            raise RequestError("The share must lie between 0 and 1.")
+            raise RequestError(say("The share must lie between 0 and 100 %."))
         if share is not None and self._both:
-            raise SharedError("Both versions predict every task.", "Switch SERVE_BOTH off to share tasks out.")
+            raise SharedError(
+                say("Both versions predict every task."), say("Switch SERVE_BOTH off to share tasks out.")
+            )
         self._options.set_challenger_share(project_id, share)
+
+    def challenger_share(self, project_id: int) -> float | None:
+        """Return the challenger's share of the tasks, in ``[0, 1]``; ``None`` where CHALLENGER_SHARE counts."""
+        return self._options.challenger_share(project_id)

@@ -222,7 +222,7 @@ def test_addresses_lead_nowhere_but_to_imported_images(bench: Bench, address: st
         bench.folder.fetch(address)
 
 
-EXAMPLES = json.loads((Path(__file__).parent / "api" / "application_examples.json").read_text(encoding="utf-8"))
+EXAMPLES = json.loads((Path(__file__).parents[1] / "api" / "application_examples.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("place", ["api/files/card.jpg", "files/card.jpg", "card.jpg"])
