@@ -27,6 +27,7 @@ from ml_backend.api.events import write_down
 from ml_backend.api.schemas import parse_batch, parse_event, project_number
 from ml_backend.container import build_services
 from ml_backend.observability.logs import configure_logging, get_logger
+from ml_backend.ops.using import use_data
 from ml_backend.predict.service import Services
 from ml_backend.settings import Settings
 
@@ -116,6 +117,7 @@ def build_app(settings: Settings) -> Flask:
 
     configure_logging(settings.log_level, settings.log_format, settings.secrets)
     # Before the first request: Label Studio gives /setup three seconds.
+    use_data(settings, "api")
     provide(build_services(settings))
     credentials = Credentials.of(settings)
     app: Flask = init_app(
@@ -151,5 +153,7 @@ def _ready() -> Services:
     global _services
     with _building:
         if _services is None:
-            _services = build_services(Settings())
+            settings = Settings()
+            use_data(settings, "api")
+            _services = build_services(settings)
         return _services

@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +32,8 @@ from model.errors import ModelError
 
 Result = TypeVar("Result")
 
+_USING_DATA = {module.__name__ for module in (samples, versions, ordering, active_learning)}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -51,13 +54,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     configure_logging(settings.log_level if arguments.command is run else "WARNING", secrets=settings.secrets)
     try:
-        status: int = arguments.command(arguments, settings)
+        with _use_of_data(arguments, settings):
+            status: int = arguments.command(arguments, settings)
     except (BackendError, ModelError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     return status
+
+
+def _use_of_data(arguments: argparse.Namespace, settings: Settings) -> AbstractContextManager[object]:
+    """Return what keeps a restore away while a command works with the data; roles see to it themselves."""
+    command = arguments.command
+    if command.__module__ in _USING_DATA or command in {roles.connect, roles.migrate, backup.backup}:
+        from ml_backend.ops.using import using_data
+
+        return using_data(settings, f"command {command.__name__}")
+    return nullcontext()
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

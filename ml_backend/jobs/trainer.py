@@ -14,10 +14,12 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Worker
 
+from ml_backend.errors import BackendError
 from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, QueueError
 from ml_backend.jobs.registered import registered_queue
 from ml_backend.jobs.traced import TracedWorker
 from ml_backend.observability.logs import configure_logging, get_logger
+from ml_backend.ops.using import use_data
 from ml_backend.settings import Settings
 
 #: How far a run stands back for whatever else wants the processor; 19 would be the most.
@@ -53,6 +55,12 @@ def main() -> int:
             error="TRAINING_DEVICE=cuda, but torch finds no GPU: unset it, or install "
             "drivers and a CUDA build of torch.",
         )
+        return 1
+    try:
+        # A run is forked from this process, and uses the data even if this one is killed.
+        use_data(settings, "trainer")
+    except BackendError as error:
+        _log.error("trainer_not_started", error=str(error))
         return 1
     # Webhooks and predictions go first: beside a run of ordinary rank one event in a hundred waits half a second.
     os.nice(NICENESS)

@@ -22,6 +22,7 @@ from ml_backend.jobs.lively_worker import LivelyWorker
 from ml_backend.jobs.queue import SERIALIZER, WORK, WORKER_QUEUES, QueueError
 from ml_backend.jobs.registered import registered_queue
 from ml_backend.observability.logs import configure_logging, get_logger
+from ml_backend.ops.using import use_data
 from ml_backend.settings import Settings
 from model.errors import ModelError
 
@@ -57,6 +58,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     try:
         connection = Redis.from_url(settings.queue_url)
         connection.ping()
+        use_data(settings, "worker")
         services = build_worker_services(settings) if "scoring" in settings.work else build_sync_services(settings)
     except (RedisError, ValueError) as error:
         unreachable = QueueError(f"Redis cannot be used ({type(error).__name__}).", "Start it, or set REDIS_URL.")
