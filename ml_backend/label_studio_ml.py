@@ -30,6 +30,7 @@ from ml_backend.observability.logs import configure_logging, get_logger
 from ml_backend.ops.using import use_data
 from ml_backend.predict.service import Services
 from ml_backend.settings import Settings
+from model.document.decode_budget import set_process_budget
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -116,6 +117,7 @@ def build_app(settings: Settings) -> Flask:
     from label_studio_ml.api import init_app
 
     configure_logging(settings.log_level, settings.log_format, settings.secrets)
+    set_process_budget(settings.decode_budget_megapixels)
     # Before the first request: Label Studio gives /setup three seconds.
     use_data(settings, "api")
     provide(build_services(settings))

@@ -26,6 +26,7 @@ from ml_backend.label_studio.fields import match_names
 from ml_backend.observability.logs import configure_logging
 from ml_backend.settings import Settings
 from ml_backend.store.atomic_write import replacing
+from model.document.decode_budget import set_process_budget
 from model.document.types import Document, Page
 from model.document.values import field_values
 from model.errors import ModelError
@@ -53,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{name or 'settings'}: {problem['msg']}", file=sys.stderr)
         return 2
     configure_logging(settings.log_level if arguments.command is run else "WARNING", secrets=settings.secrets)
+    set_process_budget(settings.decode_budget_megapixels)
     try:
         with _use_of_data(arguments, settings):
             status: int = arguments.command(arguments, settings)

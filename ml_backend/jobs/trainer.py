@@ -21,6 +21,7 @@ from ml_backend.jobs.traced import TracedWorker
 from ml_backend.observability.logs import configure_logging, get_logger
 from ml_backend.ops.using import use_data
 from ml_backend.settings import Settings
+from model.document.decode_budget import set_process_budget
 
 #: How far a run stands back for whatever else wants the processor; 19 would be the most.
 NICENESS = 10
@@ -42,6 +43,7 @@ def main() -> int:
     """Work until told to stop; return the exit status."""
     settings = Settings()
     configure_logging(settings.log_level, settings.log_format, settings.secrets)
+    set_process_budget(settings.decode_budget_megapixels)
     try:
         connection = Redis.from_url(settings.queue_url)
         connection.ping()

@@ -24,6 +24,7 @@ from ml_backend.jobs.registered import registered_queue
 from ml_backend.observability.logs import configure_logging, get_logger
 from ml_backend.ops.using import use_data
 from ml_backend.settings import Settings
+from model.document.decode_budget import set_process_budget
 from model.errors import ModelError
 
 _log = get_logger(__name__)
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] = ()) -> int:
             "; ".join(f"{each['loc'][0] if each['loc'] else 'settings'}: {each['msg']}" for each in error.errors())
         )
     configure_logging(settings.log_level, settings.log_format, settings.secrets)
+    set_process_budget(settings.decode_budget_megapixels)
     try:
         connection = Redis.from_url(settings.queue_url)
         connection.ping()
