@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sys
 from typing import Any
 
+from ml_backend.errors import BackendError
 from ml_backend.observability.logs import logging_config
+from ml_backend.ops.using import use_data
 from ml_backend.settings import Settings
 
 _settings = Settings()
@@ -41,7 +44,12 @@ if _settings.shared_metrics_dir is not None:
 
 
 def on_starting(server: Any) -> None:
-    """Forget the counts of an earlier run."""
+    """Use the data for as long as any process of the server lives; forget the counts of an earlier run."""
+    try:
+        use_data(_settings, "api")
+    except BackendError as error:
+        server.log.error(str(error))
+        sys.exit(1)
     if _settings.shared_metrics_dir is not None:
         shutil.rmtree(_settings.shared_metrics_dir, ignore_errors=True)
         _settings.shared_metrics_dir.mkdir(parents=True)

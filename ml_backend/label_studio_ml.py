@@ -28,7 +28,9 @@ from ml_backend.api.schemas import parse_batch, parse_event, project_number
 from ml_backend.api.services import Services
 from ml_backend.container import build_services
 from ml_backend.observability.logs import configure_logging, get_logger
+from ml_backend.ops.using import use_data
 from ml_backend.settings import Settings
+from model.document.decode_budget import set_process_budget
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -115,7 +117,9 @@ def build_app(settings: Settings) -> Flask:
     from label_studio_ml.api import init_app
 
     configure_logging(settings.log_level, settings.log_format, settings.secrets)
+    set_process_budget(settings.decode_budget_megapixels)
     # Before the first request: Label Studio gives /setup three seconds.
+    use_data(settings, "api")
     provide(build_services(settings))
     credentials = Credentials.of(settings)
     app: Flask = init_app(
@@ -151,5 +155,7 @@ def _ready() -> Services:
     global _services
     with _building:
         if _services is None:
-            _services = build_services(Settings())
+            settings = Settings()
+            use_data(settings, "api")
+            _services = build_services(settings)
         return _services

@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from typing_extensions import Self
 
+from model.document.decode_budget import DEFAULT_MEGAPIXELS
 from model.errors import RecogniserError
 from model.recognition.charset import charset_of
 
@@ -140,6 +141,11 @@ class Settings(BaseSettings):
     # Images
     max_image_bytes: int = Field(default=30_000_000, ge=1_000, description="Largest image file, in bytes.")
     max_image_pixels: int = Field(default=60_000_000, ge=10_000, description="Largest image, in pixels.")
+    decode_budget_megapixels: int = Field(
+        default=DEFAULT_MEGAPIXELS,
+        ge=1,
+        description="Most pixels that a process holds decoded at a time, in millions; images wait for their place.",
+    )
     max_document_bytes: int = Field(
         default=100_000_000, ge=1_000, description="Largest PDF or TIFF of several pages, in bytes."
     )

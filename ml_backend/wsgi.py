@@ -11,7 +11,9 @@ from ml_backend.app import create_app
 from ml_backend.container import build_services
 from ml_backend.errors import BackendError
 from ml_backend.observability.logs import configure_logging, get_logger
+from ml_backend.ops.using import use_data
 from ml_backend.settings import Settings
+from model.document.decode_budget import set_process_budget
 from model.errors import ModelError
 
 _log = get_logger(__name__)
@@ -26,7 +28,9 @@ def build() -> Flask:
     """
     settings = Settings()
     configure_logging(settings.log_level, settings.log_format, settings.secrets)
+    set_process_budget(settings.decode_budget_megapixels)
     try:
+        use_data(settings, "api")
         services = build_services(settings)
     except (BackendError, ModelError) as error:
         _log.error("backend_not_started", error=str(error))

@@ -35,6 +35,10 @@ class ImageTooLargeError(ImageError):
     """An image, or a document, of more bytes, pixels or pages than the settings allow."""
 
 
+class ImageBusyError(ModelError):
+    """An image for which there is no memory at this moment; it may be tried again."""
+
+
 class EngineError(ModelError):
     """An OCR engine that cannot be built or run, for example because its model files are missing."""
 

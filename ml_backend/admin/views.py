@@ -18,7 +18,7 @@ from ml_backend.api.limits import MAX_FORM_BYTES
 from ml_backend.errors import BackendError
 from ml_backend.i18n import say
 from ml_backend.observability.logs import get_logger
-from model.errors import ModelError
+from model.errors import ImageBusyError, ModelError
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "panel-theme"
@@ -144,7 +144,7 @@ def create_blueprint(panel: Panel, entrance: Entrance, *, secure: bool) -> Bluep
     @blueprint.errorhandler(ModelError)
     def failed(error: ModelError) -> ResponseReturnValue:
         _log.error("panel_page_failed", error=str(error), exc_info=error)
-        return _failure(500, str(error), "")
+        return _failure(503 if isinstance(error, ImageBusyError) else 500, str(error), "")
 
     @blueprint.errorhandler(HTTPException)
     def refused(error: HTTPException) -> ResponseReturnValue:

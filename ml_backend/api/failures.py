@@ -8,12 +8,13 @@ from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
 from ml_backend.errors import BackendError, CredentialsError
 from ml_backend.observability.logs import get_logger
-from model.errors import ImageError, ModelError, TrackingError, UnknownVersionError, VersionError
+from model.errors import ImageBusyError, ImageError, ModelError, TrackingError, UnknownVersionError, VersionError
 
 _log = get_logger(__name__)
 
 # The most special first.
 _MODELS: tuple[tuple[type[ModelError], int, str], ...] = (
+    (ImageBusyError, 503, "Try again in a moment."),
     (ImageError, 422, "Send a PNG, JPEG, WebP, TIFF or BMP file."),
     (UnknownVersionError, 404, "GET /api/self-learning/versions lists them."),
     (VersionError, 409, "Its files are gone or changed: choose another version."),

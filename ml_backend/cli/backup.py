@@ -15,7 +15,7 @@ def add_commands(add: AddCommand) -> None:
     parser = add("backup", backup)
     parser.add_argument("file", type=Path, metavar="FILE", help="file to write, such as backup.tar.gz")
     parser = add("restore", restore)
-    parser.add_argument("file", type=Path, metavar="FILE", help="what «backup» has written")
+    parser.add_argument("file", type=Path, metavar="FILE", help="what the command backup has written")
     parser.add_argument("--force", action="store_true", help="replace what is there")
 
 

@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
@@ -25,11 +26,14 @@ from ml_backend.label_studio.fields import match_names
 from ml_backend.observability.logs import configure_logging
 from ml_backend.settings import Settings
 from ml_backend.store.atomic_write import replacing
+from model.document.decode_budget import set_process_budget
 from model.document.types import Document, Page
 from model.document.values import field_values
 from model.errors import ModelError
 
 Result = TypeVar("Result")
+
+_USING_DATA = {module.__name__ for module in (samples, versions, ordering, active_learning)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,14 +54,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{name or 'settings'}: {problem['msg']}", file=sys.stderr)
         return 2
     configure_logging(settings.log_level if arguments.command is run else "WARNING", secrets=settings.secrets)
+    set_process_budget(settings.decode_budget_megapixels)
     try:
-        status: int = arguments.command(arguments, settings)
+        with _use_of_data(arguments, settings):
+            status: int = arguments.command(arguments, settings)
     except (BackendError, ModelError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     return status
+
+
+def _use_of_data(arguments: argparse.Namespace, settings: Settings) -> AbstractContextManager[object]:
+    """Return what keeps a restore away while a command works with the data; roles see to it themselves."""
+    command = arguments.command
+    if command.__module__ in _USING_DATA or command in {roles.connect, roles.migrate, backup.backup}:
+        from ml_backend.ops.using import using_data
+
+        return using_data(settings, f"command {command.__name__}")
+    return nullcontext()
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

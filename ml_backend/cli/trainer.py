@@ -13,11 +13,14 @@ import sys
 from redis import Redis
 from redis.exceptions import RedisError
 
+from ml_backend.errors import BackendError
 from ml_backend.jobs.queue import QueueError
 from ml_backend.jobs.registered import TRAINING_QUEUE
 from ml_backend.jobs.workers import build_trainer
 from ml_backend.observability.logs import configure_logging, get_logger
+from ml_backend.ops.using import use_data
 from ml_backend.settings import Settings
+from model.document.decode_budget import set_process_budget
 
 #: How far a run stands back for whatever else wants the processor; 19 would be the most.
 NICENESS = 10
@@ -29,6 +32,7 @@ def main() -> int:
     """Work until told to stop; return the exit status."""
     settings = Settings()
     configure_logging(settings.log_level, settings.log_format, settings.secrets)
+    set_process_budget(settings.decode_budget_megapixels)
     try:
         connection = Redis.from_url(settings.queue_url)
         connection.ping()
@@ -42,6 +46,12 @@ def main() -> int:
             error="TRAINING_DEVICE=cuda, but torch finds no GPU: unset it, or install "
             "drivers and a CUDA build of torch.",
         )
+        return 1
+    try:
+        # A run is forked from this process, and uses the data even if this one is killed.
+        use_data(settings, "trainer")
+    except BackendError as error:
+        _log.error("trainer_not_started", error=str(error))
         return 1
     # Webhooks and predictions go first: beside a run of ordinary rank one event in a hundred waits half a second.
     os.nice(NICENESS)

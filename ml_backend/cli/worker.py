@@ -21,7 +21,9 @@ from ml_backend.errors import BackendError
 from ml_backend.jobs.queue import WORK, QueueError
 from ml_backend.jobs.workers import build_worker
 from ml_backend.observability.logs import configure_logging, get_logger
+from ml_backend.ops.using import use_data
 from ml_backend.settings import Settings
+from model.document.decode_budget import set_process_budget
 from model.errors import ModelError
 
 _log = get_logger(__name__)
@@ -39,9 +41,11 @@ def main(arguments: Sequence[str] = ()) -> int:
             "; ".join(f"{each['loc'][0] if each['loc'] else 'settings'}: {each['msg']}" for each in error.errors())
         )
     configure_logging(settings.log_level, settings.log_format, settings.secrets)
+    set_process_budget(settings.decode_budget_megapixels)
     try:
         connection = Redis.from_url(settings.queue_url)
         connection.ping()
+        use_data(settings, "worker")
         services = build_worker_services(settings) if "scoring" in settings.work else build_sync_services(settings)
     except (RedisError, ValueError) as error:
         unreachable = QueueError(f"Redis cannot be used ({type(error).__name__}).", "Start it, or set REDIS_URL.")

@@ -24,6 +24,7 @@ from ml_backend.launch.supervisor import Service, Supervisor
 from ml_backend.launch.waiting import wait_until
 from ml_backend.ops.health import own_address, reachable
 from ml_backend.ops.run_folder import locked, stop_leftovers
+from ml_backend.ops.using import using_data
 from ml_backend.projects.setup import BackendAddress, ProjectPlan, SetupReport, ensure_project
 from ml_backend.settings import Settings
 
@@ -50,7 +51,7 @@ def bring_up(
         An exit status: 0 after Ctrl-C, 1 if something went wrong, which is then on the console.
     """
     try:
-        with locked(settings.run_dir):
+        with locked(settings.run_dir), using_data(settings, "make run"):
             return _Launch(settings, console, images, label_studio_venv).run()
     except BackendError as error:
         console.write(str(error))

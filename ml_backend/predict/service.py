@@ -26,7 +26,7 @@ from ml_backend.predict.task_predictor import (
     TimeUpError,
     TooManyPagesError,
 )
-from model.errors import EngineError, ImageError, ImageTooLargeError, ModelError
+from model.errors import EngineError, ImageBusyError, ImageError, ImageTooLargeError, ModelError
 
 Answer = JsonObject | list[JsonObject]
 """One element of ``results``: a prediction, a list of two of different versions, or an empty list."""
@@ -38,6 +38,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (ImageTooLargeError, "too_large"),
     (FileTooLargeError, "too_large"),
     (ImageError, "image"),
+    (ImageBusyError, "busy"),
     (EngineError, "engine"),
     (ModelError, "model"),
     (ImageRefusedError, "image_refused"),

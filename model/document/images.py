@@ -6,6 +6,7 @@ import hashlib
 import struct
 import warnings
 import zlib
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import TypeAlias
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.ExifTags import Base as ExifTag
 
+from model.document.decode_budget import process_budget
 from model.document.types import Polygon
 from model.errors import ImageError, ImageTooLargeError, say
 
@@ -37,16 +39,19 @@ _DECODER_ERRORS = (
     zlib.error,
 )
 
-# EXIF orientation → what makes the image upright.
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+# EXIF orientation → what makes the pixels upright.
+_UPRIGHT: dict[int, Callable[[RgbImage], RgbImage]] = {
+    2: np.fliplr,
+    3: lambda pixels: np.rot90(pixels, 2),
+    4: np.flipud,
+    5: lambda pixels: pixels.transpose(1, 0, 2),
+    6: lambda pixels: np.rot90(pixels, 3),
+    7: lambda pixels: np.rot90(pixels, 2).transpose(1, 0, 2),
+    8: np.rot90,
 }
+
+#: Pixels that are converted at a time: what a conversion takes in between is as small as that.
+_STRIP_PIXELS = 1_000_000
 
 
 def image_key(data: bytes) -> str:
@@ -68,6 +73,7 @@ def load_image(data: bytes, *, max_bytes: int, max_pixels: int) -> RgbImage:
 
     Raises:
         ImageError: If the file is too large, of another format, or broken.
+        ImageBusyError: If this process holds too many decoded pixels, see :mod:`model.document.decode_budget`.
     """
     if len(data) > max_bytes:
         raise ImageTooLargeError(
@@ -86,20 +92,30 @@ def load_image(data: bytes, *, max_bytes: int, max_pixels: int) -> RgbImage:
                     max_pixels=max_pixels,
                 )
             )
-        return upright_rgb(image)
+        return process_budget().decode(image.width * image.height, lambda: upright_rgb(image, last=True))
 
 
-def upright_rgb(image: Image.Image) -> RgbImage:
+def upright_rgb(image: Image.Image, *, last: bool = False) -> RgbImage:
     """Decode an opened image into upright RGB pixels; see :func:`load_image`.
+
+    Args:
+        image: As it was opened.
+        last: Whether nothing else is wanted of it, so that its memory can be given back before pixels are turned.
 
     Raises:
         ImageError: If it is broken.
     """
     try:
         image.load()
-        return _to_rgb(_turn_upright(image))
+        orientation = _orientation(image)
+        pixels = _to_rgb(image)
     except _DECODER_ERRORS as error:
         raise ImageError(say("The image file is broken or incomplete: {kind}.", kind=type(error).__name__)) from error
+    finally:
+        if last:
+            image.close()
+    turn = _UPRIGHT.get(orientation)
+    return pixels if turn is None else np.ascontiguousarray(turn(pixels))
 
 
 def crop(image: RgbImage, polygon: Polygon) -> RgbImage:
@@ -155,28 +171,45 @@ def _open(data: bytes) -> Image.Image:
         raise ImageError(say("The image file is broken: {kind}.", kind=type(error).__name__)) from error
 
 
-def _turn_upright(image: Image.Image) -> Image.Image:
+def _orientation(image: Image.Image) -> int:
     try:
         # Pillow itself turns a TIFF while loading it, and takes the tag away.
-        orientation = image.getexif().get(ExifTag.Orientation, 1)
+        return int(image.getexif().get(ExifTag.Orientation, 1))
     except _DECODER_ERRORS:
         # Broken metadata does not make the pixels worthless.
-        return image
-    method = _UPRIGHT.get(orientation)
-    return image if method is None else image.transpose(method)
+        return 1
 
 
 def _to_rgb(image: Image.Image) -> RgbImage:
+    pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
     if image.mode.startswith("I;16"):
-        grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    if image.mode in {"I", "F"}:
+        for rows, strip in _strips(image):
+            pixels[rows] = (np.asarray(strip).astype(np.uint16) >> 8)[:, :, None]
+    elif image.mode in {"I", "F"}:
         # 32-bit grey has no agreed white: stretch what is there.
-        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-        low, high = float(values.min()), float(values.max())
-        grey = ((values - low) * (255.0 / (high - low) if high > low else 0.0)).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return np.array(image.convert("RGB"), dtype=np.uint8)
+        bounds = [(float(values.min()), float(values.max())) for _, values in _grey_strips(image)]
+        low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
+        for rows, values in _grey_strips(image):
+            grey = (values - low) * (255.0 / (high - low) if high > low else 0.0)
+            pixels[rows] = grey.astype(np.uint8)[:, :, None]
+    else:
+        transparent = image.has_transparency_data
+        for rows, strip in _strips(image):
+            if transparent:
+                layer = strip.convert("RGBA")
+                strip = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+            pixels[rows] = np.asarray(strip.convert("RGB"))
+    return pixels
+
+
+def _grey_strips(image: Image.Image) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    for rows, strip in _strips(image):
+        yield rows, np.nan_to_num(np.asarray(strip, dtype=np.float64))
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    """Give an image in strips of its whole width, so that no copy of all of it is made."""
+    height = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, height):
+        bottom = min(top + height, image.height)
+        yield slice(top, bottom), image.crop((0, top, image.width, bottom))

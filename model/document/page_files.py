@@ -29,6 +29,10 @@ _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _HEADER = 1024
 #: Starting the process takes a second or two where the machine is busy.
 START_SECONDS = 10.0
+#: Where programs, libraries and temporary files are, and how text is written.
+_RENDERER_NEEDS = frozenset(
+    ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
+)
 _NOT_PAGED = (
     OSError,
     ValueError,
@@ -119,7 +123,7 @@ def split_pages(data: bytes, limits: PageLimits) -> Iterator[bytes]:
         file.seek(0)
         # Found wherever this process was started.
         path = os.pathsep.join((str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")))
-        environment = os.environ | {"PYTHONPATH": path.rstrip(os.pathsep)}
+        environment = _renderer_environment() | {"PYTHONPATH": path.rstrip(os.pathsep)}
         command = [sys.executable, "-m", "model.document.page_renderer", json.dumps(asdict(limits))]
         with subprocess.Popen(  # noqa: S603 - our own words
             command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
@@ -129,6 +133,14 @@ def split_pages(data: bytes, limits: PageLimits) -> Iterator[bytes]:
                 yield from _pages(renderer, renderer.stdout, limits.page_seconds)
             finally:
                 renderer.kill()
+
+
+def _renderer_environment() -> dict[str, str]:
+    """Return what the renderer needs of this process's environment.
+
+    That holds tokens and passwords, which are no business of a process that strangers' files may take over.
+    """
+    return {name: value for name, value in os.environ.items() if name in _RENDERER_NEEDS or name.startswith("LC_")}
 
 
 def _pages(renderer: subprocess.Popen[bytes], output: IO[bytes], page_seconds: float) -> Iterator[bytes]:

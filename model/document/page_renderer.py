@@ -38,6 +38,8 @@ def main() -> int:
     limits = json.loads(sys.argv[1])
     # Not every system knows this limit.
     with suppress(ValueError, OSError):
+        # A crash writes no document to the disk.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (limits["memory_bytes"],) * 2)
     data, out = sys.stdin.buffer.read(), sys.stdout.buffer
     count = 0

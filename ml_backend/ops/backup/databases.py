@@ -1,4 +1,4 @@
-"""Databases that can be copied while they are in use, and put back."""
+"""Databases that can be copied while they are in use."""
 
 from __future__ import annotations
 
@@ -35,14 +35,6 @@ class Database(Protocol):
         """
         ...
 
-    def restore_from(self, path: Path) -> None:
-        """Put a copy in its place, all or nothing.
-
-        Raises:
-            BackupError: If it cannot be written.
-        """
-        ...
-
 
 class SqliteDatabase:
     """A file.
@@ -74,20 +66,6 @@ class SqliteDatabase:
                 target.execute("PRAGMA journal_mode=DELETE")
         except sqlite3.Error as error:
             raise BackupError(f"{self.path} cannot be copied: {error}.") from error
-
-    def restore_from(self, path: Path) -> None:
-        """Replace the file; what the former one had beside it goes.
-
-        Raises:
-            BackupError: If it cannot be written.
-        """
-        try:
-            for suffix in ("-wal", "-shm", "-journal"):
-                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(self.path)
-        except OSError as error:
-            raise BackupError(f"{self.path} cannot be written: {error.strerror}.") from error
 
 
 class PostgresDatabase:
@@ -170,9 +148,11 @@ def _scan(url: str, *, count: bool) -> dict[str, object]:
         try:
             with engine.connect() as connection:
                 names = inspect(connection).get_table_names()
+                if not count and _REVISIONS not in names:
+                    return {}
                 if not count:
                     found = connection.exec_driver_sql(f"SELECT version_num FROM {_REVISIONS}").scalar()  # noqa: S608
-                    return {_REVISIONS: found or ""} if _REVISIONS in names else {}
+                    return {_REVISIONS: found or ""}
                 return {
                     name: connection.execute(select(1).select_from(table(name)).limit(1)).first() is not None
                     for name in names

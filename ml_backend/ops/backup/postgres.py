@@ -34,15 +34,28 @@ def restore(address: URL, path: Path) -> None:
     _run("pg_restore", address, [*options, str(path)])
 
 
+def read_through(path: Path) -> None:
+    """Read a dump to its end, without a server.
+
+    Raises:
+        BackupError: If it is damaged, or the program is missing.
+    """
+    _call("pg_restore", [f"--file={os.devnull}", str(path)], dict(os.environ))
+
+
 def _run(program: str, address: URL, arguments: list[str]) -> None:
-    found = _find(program)
     parts = (address.username, None, address.host, address.port, address.database, address.query)
     plain = URL.create("postgresql", *parts).render_as_string()
     # In the environment and not among the arguments, which every user of the machine may read.
     environment = os.environ | ({"PGPASSWORD": str(address.password)} if address.password else {})
+    _call(program, ["--no-password", f"--dbname={plain}", *arguments], environment)
+
+
+def _call(program: str, arguments: list[str], environment: dict[str, str]) -> None:
+    found = _find(program)
     try:
         done = subprocess.run(  # noqa: S603 - a list of arguments, no shell
-            [str(found), "--no-password", f"--dbname={plain}", *arguments],
+            [str(found), *arguments],
             env=environment,
             capture_output=True,
             text=True,

@@ -1,4 +1,4 @@
-"""Putting a backup in place: first everything is unpacked and looked at, then it takes the place of what is there."""
+"""Putting a backup in place: all is unpacked, checked and brought up to date before it takes any place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
-from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from ml_backend.ops.backup import artifact_paths
@@ -25,13 +24,15 @@ from ml_backend.ops.backup.contents import (
     folders_of,
 )
 from ml_backend.ops.backup.databases import PostgresDatabase, SqliteDatabase, database_at, has_rows
+from ml_backend.ops.backup.drafts import bring_up_to_date, check_store, check_tracking, known_revisions, rehearse
+from ml_backend.ops.backup.swapping import DRAFT, FORMER, Part, finish, read_journal, swap
 from ml_backend.ops.backup.writing import tracking_database
+from ml_backend.ops.data_lock import alone
 from ml_backend.ops.locks import housekeeping
 from ml_backend.ops.run_folder import locked
 from ml_backend.settings import Settings
 from ml_backend.store.engine import open_engine
 
-_DRAFT, _FORMER = ".restoring", ".replaced"
 _CHUNK = 1 << 20
 #: Header and digests of any backup are smaller.
 _MOST_BYTES = 256 << 20
@@ -43,8 +44,9 @@ _AnyDatabase = SqliteDatabase | PostgresDatabase
 def restore_backup(settings: Settings, path: Path, *, force: bool = False, step: Step = lambda _what: None) -> Header:
     """Put everything that a backup holds where the settings say.
 
-    Nothing is touched before the whole file was read and every digest was right. What takes places then is moved, not
-    copied, and moved back if a later step fails; the store is last.
+    Nothing is touched before the whole file was read, every digest was right, and the databases were opened, checked
+    and brought up to date. What takes places then is moved, not copied, each step written down before it is taken
+    (:mod:`ml_backend.ops.backup.swapping`); the store is last.
 
     Args:
         settings: Where everything is to be. Its databases must be of the kinds that the backup was made of.
@@ -57,15 +59,23 @@ def restore_backup(settings: Settings, path: Path, *, force: bool = False, step:
 
     Raises:
         BackupError: If the file is none or damaged, was made by a later version, or there is something already.
-        BackendError: If a system runs in the folder.
+        InUseError: If a role, a command or another restore uses the data.
+        LaunchError: If a system runs in the folder.
     """
     folders = folders_of(settings)
     store, tracking = database_at(settings.store_url), tracking_database(settings)
-    with locked(settings.run_dir), housekeeping(settings.run_dir), _drafts(settings, folders) as drafts:
-        header = _unpack(path, drafts, lambda header: _fits(header, settings, store, tracking, folders, force), step)
-        _put_in_place(header, drafts, settings, store, tracking, folders, step)
-    # What an older version made is brought up to date.
-    open_engine(settings.store_url).dispose()
+    with locked(settings.run_dir), alone(settings.run_dir, settings.store_url), housekeeping(settings.run_dir):
+        if said := finish_restore(settings):
+            step(said)
+        with _drafts(settings, folders) as drafts:
+            header = _unpack(
+                path, drafts, lambda header: _fits(header, settings, store, tracking, folders, force), step
+            )
+            parts = _parts(header, drafts, settings, store, tracking, folders, step)
+            swap(settings.run_dir, parts, _addresses(store, tracking), step)
+    if isinstance(store, PostgresDatabase):
+        # One without the right to make databases was not brought up to date beforehand.
+        open_engine(settings.store_url).dispose()
     return header
 
 
@@ -92,19 +102,14 @@ def _fits(
             f"The backup's MLflow database is {header.tracking}, and MLFLOW_TRACKING_URI names another kind.",
             "Restore into a database of the same kind.",
         )
-    if header.store_revision not in _known_revisions():
+    if header.store_revision not in known_revisions():
         raise BackupError(
             f"The backup was made by a later version ({header.version}): its store is of revision "
-            f"«{header.store_revision}».",
+            f"{header.store_revision!r}.",
             "Restore it with that version.",
         )
-    there = [f"{folder.path} has files" for folder in folders if next(folder.files(), None) is not None]
-    there += [f"the {name} has rows" for name, one in ((STORE, store), (TRACKING, tracking)) if one and has_rows(one)]
-    if there and not force:
-        raise BackupError(
-            f"There is something already: {'; '.join(there)}.",
-            "Restore into an empty RUN_DIR (and database), or say --force to replace it all.",
-        )
+    if not force:
+        _refuse_to_replace(store, tracking, folders)
     if header.tracking is None and tracking is None:
         return
     if header.tracking is not None and header.tracking_revision and not _mlflow_knows(header.tracking_revision):
@@ -113,10 +118,26 @@ def _fits(
         )
 
 
-def _known_revisions() -> set[str]:
-    config = Config()
-    config.set_main_option("script_location", "ml_backend.store:migrations")
-    return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+def _refuse_to_replace(store: _AnyDatabase, tracking: _AnyDatabase | None, folders: tuple[Folder, ...]) -> None:
+    """Make sure that there is nothing that a restore would replace.
+
+    Raises:
+        BackupError: If there is.
+    """
+    there = [f"{folder.path} has files" for folder in folders if next(folder.files(), None) is not None]
+    there += [said for name, one in ((STORE, store), (TRACKING, tracking)) if one and (said := _what_is_in(name, one))]
+    if there:
+        raise BackupError(
+            f"There is something already: {'; '.join(there)}.",
+            "Restore into an empty RUN_DIR (and database), or say --force to replace it all.",
+        )
+
+
+def _what_is_in(name: str, database: _AnyDatabase) -> str:
+    try:
+        return f"the {name} has rows" if has_rows(database) else ""
+    except BackupError:
+        return f"the {name} cannot be read"
 
 
 def _mlflow_knows(revision: str) -> bool:
@@ -130,16 +151,24 @@ def _mlflow_knows(revision: str) -> bool:
 def _drafts(settings: Settings, folders: tuple[Folder, ...]) -> Iterator[Mapping[str, Path]]:
     """Give an empty folder for each part, on the file system that the part will lie on; they are removed at the end."""
     places = {folder.name: folder.path for folder in folders}
-    drafts = {name: place / _DRAFT for name, place in places.items()} | {"": settings.run_dir.absolute() / _DRAFT}
+    drafts = {name: place / DRAFT for name, place in places.items()} | {"": settings.run_dir.absolute() / DRAFT}
     with ExitStack() as stack:
         for draft in drafts.values():
             try:
                 shutil.rmtree(draft, ignore_errors=True)
-                draft.mkdir(parents=True)
+                # What a restore that was killed at its very end did not get to remove.
+                shutil.rmtree(draft.with_name(FORMER), ignore_errors=True)
+                draft.mkdir(mode=0o700, parents=True)
             except OSError as error:
                 raise BackupError(f"{draft.parent} cannot be written: {error.strerror}.") from error
-            stack.callback(shutil.rmtree, draft, ignore_errors=True)
+            stack.callback(_discard, draft, settings.run_dir)
         yield drafts
+
+
+def _discard(draft: Path, run_dir: Path) -> None:
+    # A swap that was cut off, by Ctrl-C or a server that is gone, needs its drafts to be finished.
+    if read_journal(run_dir) is None:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _unpack(path: Path, drafts: Mapping[str, Path], fits: Callable[[Header], None], step: Step) -> Header:
@@ -202,7 +231,7 @@ def _target(name: str, drafts: Mapping[str, Path]) -> Path:
     return drafts[parts[0]].joinpath(*parts[1:])
 
 
-def _put_in_place(
+def _parts(
     header: Header,
     drafts: Mapping[str, Path],
     settings: Settings,
@@ -210,77 +239,73 @@ def _put_in_place(
     tracking: _AnyDatabase | None,
     folders: tuple[Folder, ...],
     step: Step,
-) -> None:
-    """Swap what is there for what was unpacked; where that fails, swap back."""
-    before, after = Path(header.artifacts), settings.models_dir.absolute()
-    copy = drafts[""] / TRACKING
-    with ExitStack() as undo:
-        for folder in folders:
-            step(f"putting the files of {folder.name} in place")
-            undo.callback(_swap(folder.path, drafts[folder.name]))
-        if header.tracking is not None and tracking is not None:
-            step("putting MLflow's database in place")
-            if isinstance(tracking, SqliteDatabase):
-                artifact_paths.move(f"sqlite:///{copy}", before, after)
-                undo.callback(_keep_file(tracking.path))
-            tracking.restore_from(copy)
-            if isinstance(tracking, PostgresDatabase):
-                artifact_paths.move(tracking.url, before, after)
-        step("putting the store in place")
-        if isinstance(store, SqliteDatabase):
-            undo.callback(_keep_file(store.path))
-        store.restore_from(drafts[""] / STORE)
-        # All is in place: nothing is undone.
-        undo.pop_all()
-    for folder in folders:
-        shutil.rmtree(folder.path / _FORMER, ignore_errors=True)
-    for database in (store, tracking):
-        if isinstance(database, SqliteDatabase):
-            database.path.with_name(database.path.name + _FORMER).unlink(missing_ok=True)
+) -> tuple[Part, ...]:
+    """Check the drafts, bring them up to date, and lay them ready; return what is to be swapped, the store last.
 
-
-def _swap(folder: Path, draft: Path) -> Callable[[], None]:
-    """Move what is in a folder aside and a draft's content into it; return what moves it back.
-
-    Within the folder, which may be a volume of its own and cannot be renamed then.
+    Raises:
+        BackupError: If one cannot be used.
     """
-    former = folder / _FORMER
-    shutil.rmtree(former, ignore_errors=True)
-    former.mkdir()
-
-    def back() -> None:
-        for path in _visible(folder):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        for path in list(former.iterdir()):
-            path.rename(folder / path.name)
-        former.rmdir()
-
-    try:
-        for path in _visible(folder):
-            path.rename(former / path.name)
-        for path in list(draft.iterdir()):
-            path.rename(folder / path.name)
-    except OSError as error:
-        back()
-        raise BackupError(f"{folder} cannot be written: {error.strerror}.") from error
-    return back
-
-
-def _visible(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.name not in {_DRAFT, _FORMER}]
-
-
-def _keep_file(path: Path) -> Callable[[], None]:
-    """Set a database's file aside, and return what puts it back."""
-    former = path.with_name(path.name + _FORMER)
-    if path.exists():
-        # Whole in one file: what the log beside it holds is written into it first.
-        SqliteDatabase(path).copy_to(former)
-
-    def back() -> None:
-        if former.exists():
-            SqliteDatabase(path).restore_from(former)
+    copies: list[tuple[str, _AnyDatabase]] = [(STORE, store)]
+    if header.tracking is not None and tracking is not None:
+        step("checking MLflow's database")
+        copy = drafts[""] / TRACKING
+        if isinstance(tracking, SqliteDatabase):
+            check_tracking(copy, header.tracking_revision)
+            artifact_paths.move(f"sqlite:///{copy}", Path(header.artifacts), settings.models_dir.absolute())
         else:
-            path.unlink(missing_ok=True)
+            before, after = Path(header.artifacts), settings.models_dir.absolute()
+            rehearse(tracking, copy, lambda url: artifact_paths.move(url, before, after))
+        copies.insert(0, (TRACKING, tracking))
+    step("checking the store, and bringing it up to date")
+    copy = drafts[""] / STORE
+    if isinstance(store, SqliteDatabase):
+        bring_up_to_date(copy)
+    else:
+        rehearse(store, copy, check_store)
+    return (
+        *(Part(folder.name, "folder", str(folder.path), str(drafts[folder.name])) for folder in folders),
+        *(_laid_ready(name, database, drafts[""] / name, settings) for name, database in copies),
+    )
 
-    return back
+
+def _laid_ready(name: str, database: _AnyDatabase, copy: Path, settings: Settings) -> Part:
+    """Put a database's draft where one move puts it in place, and keep what there is to return to."""
+    if isinstance(database, SqliteDatabase):
+        draft = database.path.with_name(database.path.name + DRAFT)
+        try:
+            draft.parent.mkdir(parents=True, exist_ok=True)
+            for suffix in ("-wal", "-shm", "-journal"):
+                Path(f"{draft}{suffix}").unlink(missing_ok=True)
+            shutil.move(copy, draft)
+            draft.chmod(0o600)
+        except OSError as error:
+            raise BackupError(f"{draft} cannot be written: {error.strerror}.") from error
+        return Part(name, "sqlite", str(database.path), str(draft))
+    draft, former = (settings.run_dir.absolute() / f"{name}{suffix}" for suffix in (DRAFT, FORMER))
+    shutil.move(copy, draft)
+    former.unlink(missing_ok=True)
+    try:
+        database.copy_to(former)
+    except BackupError:
+        # It is damaged, or not there: nothing to return to.
+        former.unlink(missing_ok=True)
+    return Part(name, "postgresql", str(former), str(draft))
+
+
+def finish_restore(settings: Settings) -> str:
+    """Finish, or take back, a restore that was cut off; only for who has the data alone.
+
+    Returns:
+        What was done, for people; empty where there was nothing to do.
+
+    Raises:
+        BackupError: If it can be neither finished nor taken back.
+    """
+    if read_journal(settings.run_dir) is None:
+        return ""
+    return finish(settings.run_dir, _addresses(database_at(settings.store_url), tracking_database(settings)))
+
+
+def _addresses(store: _AnyDatabase, tracking: _AnyDatabase | None) -> dict[str, str]:
+    databases = {STORE: store, TRACKING: tracking}
+    return {name: database.url for name, database in databases.items() if isinstance(database, PostgresDatabase)}

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -110,3 +111,20 @@ def test_no_more_is_drawn_than_is_asked_for() -> None:
     start = time.monotonic()
     pages.close()
     assert time.monotonic() - start < 5
+
+
+def test_the_renderer_has_no_secret_in_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the process is started with is looked at while it draws."""
+    secrets = {"LABEL_STUDIO_API_KEY": "a-token", "DATABASE_URL": "postgresql://u:p@h/d", "WHATEVER_ELSE": "a-password"}
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    pages = split_pages(paged(CARDS, "PDF"), LIMITS)
+    next(pages)
+    (renderer,) = [
+        child for child in psutil.Process().children() if "model.document.page_renderer" in " ".join(child.cmdline())
+    ]
+    environment = renderer.environ()
+    pages.close()
+    assert "PYTHONPATH" in environment
+    assert not secrets.keys() & environment.keys()
+    assert not {"a-token", "a-password"} & set(environment.values())

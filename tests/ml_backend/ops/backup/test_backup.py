@@ -1,5 +1,6 @@
 """Everything into one file and back, on another folder, with the loop going on there."""
 
+import errno
 import gzip
 import io
 import json
@@ -16,9 +17,10 @@ from ml_backend import __version__
 from ml_backend.cli.main import main
 from ml_backend.errors import BackendError
 from ml_backend.learn.training_run import train
+from ml_backend.ops.backup import swapping
 from ml_backend.ops.backup.contents import BackupError
-from ml_backend.ops.backup.databases import SqliteDatabase
 from ml_backend.ops.backup.restoring import restore_backup
+from ml_backend.ops.backup.swapping import DRAFT
 from ml_backend.ops.backup.writing import write_backup
 from ml_backend.ops.locks import BusyError, housekeeping
 from ml_backend.store.annotations import LearningStore
@@ -197,17 +199,15 @@ def test_where_the_last_step_fails_all_is_as_it_was(small, make_settings, tmp_pa
         return [name for name in files_in(small) if "sqlite3-" not in name and not name.endswith("lock")]
 
     before = files()
-    restore, calls = SqliteDatabase.restore_from, []
+    move = swapping._Files._move
 
-    def fail_once(self, path):
-        calls.append(path)
-        if len(calls) == 1:
-            self.path.write_bytes(b"half")
-            raise BackupError("The disk is full.")
-        restore(self, path)
+    def fail_at_last(source, target):
+        move(source, target)
+        if target.name == "store.sqlite3" and source.name.endswith(DRAFT):
+            raise OSError(errno.ENOSPC, "The disk is full")
 
-    monkeypatch.setattr(SqliteDatabase, "restore_from", fail_once)
-    with pytest.raises(BackupError, match="full"):
+    monkeypatch.setattr(swapping._Files, "_move", staticmethod(fail_at_last))
+    with pytest.raises(BackupError, match="disk is full"):
         restore_backup(settings, file, force=True)
     assert files() == before
     store = Store(settings.store_url)
