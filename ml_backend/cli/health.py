@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from rq import Worker
 
 from ml_backend.cli.role_record import Role, RoleError, RoleRecord
-from ml_backend.jobs.queue import SERIALIZER
+from ml_backend.jobs.registered import SERIALIZER
 from ml_backend.settings import Settings
 
 _SECONDS = 5.0

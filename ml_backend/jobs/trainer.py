@@ -14,8 +14,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Worker
 
-from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, QueueError
-from ml_backend.jobs.registered import registered_queue
+from ml_backend.jobs.queue import QueueError
+from ml_backend.jobs.registered import SERIALIZER, TRAINING_QUEUE, registered_queue
 from ml_backend.jobs.traced import TracedWorker
 from ml_backend.observability.logs import configure_logging, get_logger
 from ml_backend.settings import Settings

@@ -19,8 +19,8 @@ from ml_backend.container import build_sync_services, build_worker_services
 from ml_backend.errors import BackendError
 from ml_backend.jobs import label_errors, rescoring, scoring, sync, tidying
 from ml_backend.jobs.lively_worker import LivelyWorker
-from ml_backend.jobs.queue import SERIALIZER, WORK, WORKER_QUEUES, QueueError
-from ml_backend.jobs.registered import registered_queue
+from ml_backend.jobs.queue import WORK, WORKER_QUEUES, QueueError
+from ml_backend.jobs.registered import SERIALIZER, registered_queue
 from ml_backend.observability.logs import configure_logging, get_logger
 from ml_backend.settings import Settings
 from model.errors import ModelError

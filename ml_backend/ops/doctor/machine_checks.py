@@ -20,7 +20,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from ml_backend.i18n import say
-from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, WORK, WORKER_QUEUES
+from ml_backend.jobs.queue import WORK, WORKER_QUEUES
+from ml_backend.jobs.registered import SERIALIZER, TRAINING_QUEUE
 from ml_backend.ops.doctor.results import Check, Seen, well
 from ml_backend.ops.doctor.targets import System
 from ml_backend.settings import LEAST_HELD_OUT

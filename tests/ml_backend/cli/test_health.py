@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 
 from ml_backend.cli.health import check_health, own_address
 from ml_backend.cli.role_record import RoleError, RoleRecord
-from ml_backend.jobs.queue import SERIALIZER
+from ml_backend.jobs.registered import SERIALIZER
 from tests.conftest import free_port
 
 API = RoleRecord("api", os.getpid())

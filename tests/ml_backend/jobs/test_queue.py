@@ -21,7 +21,8 @@ from structlog.testing import capture_logs
 from ml_backend.errors import LabelStudioUnreachableError
 from ml_backend.jobs import tidying
 from ml_backend.jobs.job_counts import JobTally
-from ml_backend.jobs.queue import QUEUE_NAME, RETRY_SECONDS, SERIALIZER, JobQueue, QueueError
+from ml_backend.jobs.queue import RETRY_SECONDS, JobQueue, QueueError
+from ml_backend.jobs.registered import QUEUE_NAME, SERIALIZER
 from ml_backend.jobs.scoring import provide
 from ml_backend.jobs.worker import build_worker, main
 from tests.conftest import free_port
