@@ -21,8 +21,7 @@ from structlog.testing import capture_logs
 from ml_backend.jobs import sync
 from ml_backend.jobs.job_counts import JobTally
 from ml_backend.jobs.queue import JobQueue
-from ml_backend.jobs.registered import QUEUE_NAME, SYNC_QUEUE, TRAINING_QUEUE
-from ml_backend.jobs.registered import REGISTERED, Registered, RegisteredJob
+from ml_backend.jobs.registered import QUEUE_NAME, REGISTERED, SYNC_QUEUE, TRAINING_QUEUE, Registered, RegisteredJob
 from ml_backend.jobs.trainer import build_trainer
 from ml_backend.jobs.worker import build_worker
 
