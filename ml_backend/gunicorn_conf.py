@@ -23,6 +23,8 @@ worker_class = "ml_backend.api.buffering_worker.BufferingWorker"
 threads = _settings.web_threads
 # Each is a file descriptor, of which a process has 1,024 by default; models and temporary files need some too.
 worker_connections = 512
+# An answer is sent by the worker's loop where a client does not take it at once.
+sendfile = False
 # Each process loads its own models after the fork: ONNX Runtime's and torch's threads do not survive one.
 preload_app = False
 # Label Studio waits 100 s for a prediction. With threads this limit is for a process that hangs as a whole, and for

@@ -2,21 +2,29 @@
 
 Gunicorn's own gives every new connection a thread, which then waits for headers and body for as long as the client
 likes: as many silent connections as there are threads stop it. Here the loop that waits for connections also reads
-them. A thread gets a request when all of it is there, so it never waits for a client to send. What is read is bounded
-by time, by size and in sum; the credentials are looked at before any body is waited for; ``/health`` has threads of
-its own. Waitress buffers in the same way, but its timeout starts again with every byte, it knows nothing of
-credentials and it keeps no thread for ``/health``.
+them, and sends what a client does not take at once. A thread gets a request when all of it is there and leaves its
+answer behind, so it never waits for a client. What is read and sent is bounded by time, by size and in sum; the
+credentials are looked at before any body is waited for; ``/health`` has threads of its own. Waitress buffers in the
+same way, but its timeout starts again with every byte, it knows nothing of credentials and it keeps no thread for
+``/health``.
+
+This builds on gunicorn's internals, whose version is pinned: ``TConn``, ``ThreadWorker``, ``RequestParser`` and
+``SocketUnreader``. ``tests/ml_backend/api/test_slow_clients.py`` runs all of it in a real process.
 """
 
 from __future__ import annotations
 
 import errno
+import re
 import selectors
 import socket
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, islice
+from os import SEEK_END
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
@@ -36,7 +44,7 @@ BODY_BYTES_A_SECOND = 64 * 1024
 #: Bodies under way, together: without credentials, and with them. Above that the one that began first has to go.
 MAX_ANONYMOUS_BYTES = 32 * 1024 * 1024
 MAX_TRUSTED_BYTES = 512 * 1024 * 1024
-#: A client that does not take its answer keeps its thread for no longer, for each piece of the answer.
+#: An answer may be on its way for so long, and a second more for each piece of :data:`BODY_BYTES_A_SECOND` taken.
 SEND_SECONDS = 20.0
 #: For so long, after the last answer, is read what a client still sends, so that it sees the answer.
 LINGER_SECONDS = 2.0
@@ -46,21 +54,59 @@ URGENT_THREADS = 2
 FREE_CONNECTIONS = 64
 
 _PIECE = 64 * 1024
-_IN_MEMORY = 64 * 1024
+# As large as what comes without credentials: strangers cause no temporary files, each of which is a descriptor.
+_IN_MEMORY = 1024 * 1024
 _ACCEPTED_AT_ONCE = 64
 _END_OF_HEADERS = b"\r\n\r\n"
-_GONE = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EINTR)
 _NO_MORE_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _REASONS = {408: "Request Timeout", 413: "Content Too Large", 431: "Request Header Fields Too Large"}
 _REASONS |= {503: "Service Unavailable"}
 
 
-class DeadlineSocket(socket.socket):
-    """A socket whose blocking calls end: what gunicorn calls blocking has a limit here."""
+class AnswerSocket(socket.socket):
+    """A client's socket on which no thread waits: what the client does not take at once is kept for the loop.
 
-    def setblocking(self, flag: bool, /) -> None:
-        """Block for :data:`SEND_SECONDS` at most, or not at all."""
-        self.settimeout(SEND_SECONDS if flag else 0.0)
+    Attributes:
+        unsent: Bytes of answers that are kept.
+    """
+
+    def __init__(self, fileno: int) -> None:
+        super().__init__(fileno=fileno)
+        self.unsent = 0
+        self._kept = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+
+    def setblocking(self, _flag: bool, /) -> None:
+        """Never block, whatever gunicorn asks for."""
+        super().setblocking(False)
+
+    def sendall(self, data: Any, _flags: int = 0, /) -> None:
+        """Send what the client takes now, and keep the rest."""
+        view = memoryview(data)
+        if not self.unsent:
+            view = view[self._send_now(view) :]
+        self._kept.write(view)
+        self.unsent += len(view)
+
+    def send_kept(self) -> int:
+        """Send what the client takes now of the rest; return how many bytes that was."""
+        self._kept.seek(-self.unsent, SEEK_END)
+        sent = self._send_now(memoryview(self._kept.read(_PIECE)))
+        self.unsent -= sent
+        if not self.unsent:
+            self._kept.seek(0)
+            self._kept.truncate()
+        return sent
+
+    def close(self) -> None:
+        """End the connection, and forget the rest."""
+        self._kept.close()
+        super().close()
+
+    def _send_now(self, data: memoryview) -> int:
+        try:
+            return self.send(data)
+        except BlockingIOError:
+            return 0
 
 
 class ChunkedEnd:
@@ -71,6 +117,7 @@ class ChunkedEnd:
     """
 
     _LONGEST_LINE = 1024
+    _SIZE = re.compile(rb"[0-9a-fA-F]{1,12}")
 
     def __init__(self) -> None:
         self._line = bytearray()
@@ -102,9 +149,10 @@ class ChunkedEnd:
         if self._in_trailers:
             self.done = not line
             return
-        size = int(line.partition(b";")[0].strip(), 16)
-        if size < 0:
-            raise ValueError("a chunk has less than no bytes")
+        digits = line.partition(b";")[0].strip()
+        if not self._SIZE.fullmatch(digits):
+            raise ValueError("a chunk has no size")
+        size = int(digits, 16)
         if size == 0:
             self._in_trailers = True
         else:
@@ -160,10 +208,12 @@ class _RefusedError(Exception):
 class _Unreader(SocketUnreader):  # type: ignore[misc]
     """Reads the request that is there; the socket is never read by a thread."""
 
-    spool: Any = None
+    def __init__(self, sock: socket.socket, spool: Any) -> None:
+        super().__init__(sock)
+        self._spool = spool
 
     def chunk(self) -> bytes:
-        data: bytes = self.spool.read(self.mxchunk) if self.spool is not None else b""
+        data: bytes = self._spool.read(self.mxchunk)
         return data
 
 
@@ -178,31 +228,35 @@ class Connection(TConn):  # type: ignore[misc]
     """
 
     def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
-        super().__init__(cfg, DeadlineSocket(fileno=sock.detach()), client, server)
-        self.data_ready = True
+        super().__init__(cfg, AnswerSocket(sock.detach()), client, server)
+        self.data_ready = self.initialized = True
         self.incoming = Incoming()
         self.rest = b""
         self.idle_until = 0.0
-
-    def init(self) -> None:
-        """Give the parser the request that is there."""
-        if not self.initialized:
-            self.initialized = True
-            self.parser = RequestParser(self.cfg, self.sock, self.client)
-            self.parser.unreader = _Unreader(self.sock)
-        self.sock.setblocking(True)
+        self.answered = 0.0
+        self.taken = 0
+        self.keep = False
 
     def begin_reading(self) -> None:
-        """Make the request that is there the parser's next."""
-        self.init()
+        """Give the request that is there to a parser, which sees nothing of the ones before and behind."""
         self.incoming.spool.seek(0)
-        self.parser.unreader.spool = self.incoming.spool
+        self.parser = RequestParser(self.cfg, self.sock, self.client)
+        self.parser.unreader = _Unreader(self.sock, self.incoming.spool)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether what it sends comes with credentials."""
+        return self.incoming.allowance is not None and self.incoming.allowance.trusted
 
     def next_request(self) -> None:
         """Forget the request that was answered."""
         self.incoming.spool.close()
-        self.parser.unreader.spool = None
         self.incoming = Incoming()
+        self.idle_until = time.monotonic() + self.cfg.keepalive
+
+    def send_is_late(self, now: float) -> bool:
+        """Return whether the client has had its time to take the answer."""
+        return now - self.answered > SEND_SECONDS + self.taken / BODY_BYTES_A_SECOND
 
 
 class BufferingWorker(ThreadWorker):  # type: ignore[misc]
@@ -210,8 +264,12 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self._most_connections = self.worker_connections
+        # Never reached, so that gunicorn's loop goes on to take connections: room is made for them here.
+        self.worker_connections += 1
         # By when they began to wait: the first has waited longest.
         self._reading: dict[Connection, None] = {}
+        self._sending: dict[Connection, None] = {}
         self._lingering: dict[Connection, float] = {}
         self._submitted = 0
         self._bytes = {True: 0, False: 0}
@@ -225,27 +283,34 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         super().init_process()
 
     def accept(self, listener: socket.socket) -> None:
-        """Take new connections and wait for what they send."""
+        """Take new connections and wait for what they send; the ones that waited longest make room."""
         for _ in range(_ACCEPTED_AT_ONCE):
-            if self.nr_conns >= self.worker_connections and not self._evict():
-                return
             try:
                 client, address = listener.accept()
-            except OSError as error:
-                if error.errno in _NO_MORE_FILES and self._evict():
-                    continue
-                if error.errno not in (*_GONE, *_NO_MORE_FILES):
-                    raise
+            except (BlockingIOError, ConnectionAbortedError):
                 return
+            except OSError as error:
+                if error.errno not in _NO_MORE_FILES:
+                    raise
+                if not self._evict():
+                    return
+                continue
+            if self.nr_conns >= self._most_connections and not self._evict():
+                client.close()
+                continue
             self.nr_conns += 1
             self._await(Connection(self.cfg, client, address, listener.getsockname()))
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait for events, but no longer than deadlines allow: gunicorn waits for long while it ends."""
+        super().wait_for_and_dispatch_events(min(timeout, 1.0))
 
     def enqueue_req(self, conn: Connection) -> None:
         """Give a request that is there to a thread."""
         assert self._urgent is not None
         allowance = conn.incoming.allowance
         urgent = allowance is not None and allowance.urgent
-        if not urgent and self._submitted >= self.worker_connections - FREE_CONNECTIONS:
+        if not urgent and self._submitted >= self._most_connections - FREE_CONNECTIONS:
             self._answer(conn, 503)
             return
         self._submitted += not urgent
@@ -258,14 +323,39 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         self.finish_request(conn, done)
 
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
-        """Wait for the connection's next request, or end it, without waiting for the client in either case."""
+        """Send the rest of the answer, and go on with the connection, without waiting for the client."""
         self._forget_bytes(conn)
-        keep = not fs.cancelled() and fs.exception() is None and bool(fs.result())
-        if not keep or not self.alive:
+        conn.keep = not fs.cancelled() and fs.exception() is None and bool(fs.result())
+        if not conn.sock.unsent:
+            self._go_on(conn)
+            return
+        conn.answered, conn.taken = time.monotonic(), 0
+        try:
+            self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._write, conn))
+        except (OSError, ValueError):
+            # Broken, and closed by gunicorn.
+            self._close(conn)
+            return
+        self._sending[conn] = None
+
+    def _write(self, conn: Connection, _socket: socket.socket) -> None:
+        if conn not in self._sending:
+            return
+        try:
+            conn.taken += conn.sock.send_kept()
+        except OSError:
+            self._drop(conn)
+            return
+        if not conn.sock.unsent:
+            self._stop_waiting(conn)
+            self._go_on(conn)
+
+    def _go_on(self, conn: Connection) -> None:
+        """Wait for the connection's next request, or end it."""
+        if not conn.keep or not self.alive:
             self._linger(conn)
             return
         conn.next_request()
-        conn.idle_until = time.monotonic() + self.cfg.keepalive
         self._await(conn)
         if conn.rest:
             # Sent before it saw the answer; nothing will announce it.
@@ -274,6 +364,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """Answer a request; the connection ends with it where its body was left unread."""
+        # Who waits for that has been told, or is not to send any.
+        req._expected_100_continue = False
         if conn.incoming.cut:
             req.force_close()
         return super().handle_request(req, conn)
@@ -288,17 +380,21 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
                     self._drop(conn)
             elif incoming.late(now):
                 self._answer(conn, 408)
-            elif not self.alive and not incoming.has_begun:
-                self._drop(conn)
-        for conn in [conn for conn, until in self._lingering.items() if now > until]:
+            elif not self.alive and not conn.trusted:
+                # Nobody waits for strangers while the process ends.
+                self._answer(conn, 503)
+        late = [conn for conn in self._sending if conn.send_is_late(now)]
+        for conn in [*late, *(conn for conn, until in self._lingering.items() if now > until)]:
             self._drop(conn)
 
     def _await(self, conn: Connection) -> None:
-        conn.sock.setblocking(False)
         self._reading[conn] = None
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._read, conn))
 
     def _read(self, conn: Connection, _socket: socket.socket) -> None:
+        if conn not in self._reading and conn not in self._lingering:
+            # It had to go in favour of another, with this news under way.
+            return
         try:
             data = conn.sock.recv(_PIECE)
         except BlockingIOError:
@@ -338,10 +434,12 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         incoming = conn.incoming
         if incoming.allowance is None:
             if not incoming.head:
-                incoming.started = time.monotonic()
-            # A line break between requests, which old clients send, begins none.
+                # A line break between requests, which old clients send, begins none.
+                data = data.lstrip(b"\r\n")
+                if conn.idle_until:
+                    incoming.started = time.monotonic()
             searched = max(len(incoming.head) - len(_END_OF_HEADERS), 0)
-            incoming.head += data if incoming.head else data.lstrip(b"\r\n")
+            incoming.head += data
             end = incoming.head.find(_END_OF_HEADERS, searched)
             if end < 0:
                 if len(incoming.head) > MAX_HEADER_BYTES:
@@ -409,19 +507,20 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         incoming.spool.write(data)
 
     def _evict(self, *, trusted: bool | None = None, spare: Connection | None = None) -> bool:
-        """End the connection whose request has taken longest to come; return whether there was one.
+        """End the connection that has waited longest, those with credentials last; return whether there was one.
 
         Args:
-            trusted: Only those whose bodies count as such.
+            trusted: Only one whose body counts as such.
             spare: Not this one.
         """
-        for conn in self._lingering if trusted is None else ():
-            self._drop(conn)
-            return True
-        for conn in self._reading:
-            allowance = conn.incoming.allowance
-            if conn is spare or (trusted is not None and (allowance is None or allowance.trusted != trusted)):
-                continue
+        if trusted is None:
+            for conn in (*islice(self._lingering, 1), *islice(self._sending, 1)):
+                self._drop(conn)
+                return True
+        least = {False} if trusted is None else {trusted}
+        of_least = (conn for conn in self._reading if conn is not spare and conn.trusted in least)
+        others = (conn for conn in self._reading if trusted is None)
+        for conn in chain(of_least, others):
             self._answer(conn, 503 if conn.incoming.has_begun else None)
             if conn in self._lingering:
                 self._drop(conn)
@@ -445,7 +544,6 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         conn.incoming.spool.close()
         try:
             conn.sock.shutdown(socket.SHUT_WR)
-            conn.sock.setblocking(False)
             self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._read, conn))
         except (OSError, ValueError, KeyError):
             self._close(conn)
@@ -458,10 +556,10 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         self._close(conn)
 
     def _stop_waiting(self, conn: Connection) -> None:
-        if conn in self._reading or conn in self._lingering:
-            self._reading.pop(conn, None)
-            self._lingering.pop(conn, None)
-            self.poller.unregister(conn.sock)
+        for waiting in (self._reading, self._sending, self._lingering):
+            if conn in waiting:
+                del waiting[conn]
+                self.poller.unregister(conn.sock)
 
     def _forget_bytes(self, conn: Connection) -> None:
         incoming = conn.incoming
@@ -476,12 +574,9 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
 
 
 def _send(conn: Connection, data: bytes) -> None:
-    try:
-        conn.sock.setblocking(False)
+    # A client that takes nothing gets nothing.
+    with suppress(OSError):
         conn.sock.send(data)
-    except OSError:
-        # A client that takes nothing gets nothing.
-        pass
 
 
 def _parse(head: bytes) -> tuple[str, dict[str, str], int | None]:

@@ -191,7 +191,7 @@ class JobQueue:
     def rescoring_workers(self) -> int:
         """Return how many workers look into the queue of parts."""
         try:
-            return Worker.count(queue=self._queues[RESCORING_QUEUE])
+            return int(Worker.count(queue=self._queues[RESCORING_QUEUE]))
         except RedisError as error:
             raise unreachable(error) from error
 

@@ -11,7 +11,8 @@ from rq import Queue, Worker
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 
 from ml_backend.jobs.job_counts import JobTally
-from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, WORKER_QUEUES, JobQueue, unreachable
+from ml_backend.jobs.queue import WORKER_QUEUES, JobQueue, unreachable
+from ml_backend.jobs.registered import SERIALIZER, TRAINING_QUEUE
 from ml_backend.observability.cached_collector import Occasional
 
 _SECONDS = 5.0

@@ -132,11 +132,13 @@ RENAMED: Mapping[str, str] = {
 }
 
 
-class RegisteredJob(Job):
+class RegisteredJob(Job):  # type: ignore[misc]
     """A job out of Redis that performs a registered function or nothing."""
 
     #: What cannot be read of the job, if anything; such a job is refused.
     unreadable: str | None = None
+    description: str | None
+    meta: Any
 
     @classmethod
     def fetch(cls, id: str, connection: Redis | None = None, serializer: Any = None) -> RegisteredJob:
@@ -283,7 +285,7 @@ def registered_queue(name: str, connection: Redis) -> Queue:
     return Queue(name, connection=connection, serializer=SERIALIZER, job_class=RegisteredJob)
 
 
-class RegisteredScheduler(RQScheduler):
+class RegisteredScheduler(RQScheduler):  # type: ignore[misc]
     """RQ's scheduler, for registered jobs: one that cannot be read does not keep the others from their queues."""
 
     def enqueue_scheduled_jobs(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from ml_backend.errors import RequestError
 from ml_backend.label_studio.label_config import Label
@@ -61,9 +62,9 @@ def match_labels(fields: Iterable[str], labels: Sequence[Label]) -> dict[str, st
     Returns:
         Label value by field. A field that no label fits is missing.
     """
-    matches = {}
+    index, matches = _index(tuple(labels)), {}
     for field in fields:
-        label = _find(field, labels)
+        label = index.find(field)
         if label is not None:
             matches[field] = label.value
     return matches
@@ -105,18 +106,34 @@ def match_names(fields: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     return matches
 
 
-def _find(field: str, labels: Sequence[Label]) -> Label | None:
-    plain, meaning = _plain(field), _meaning(field)
-    fits: list[Callable[[Label], bool]] = [
-        lambda label: plain in map(_plain, label.predicted_values),
-        lambda label: field in (label.value, label.title),
-        lambda label: plain in map(_plain, (label.value, label.title)),
-        lambda label: meaning in _meanings(label),
-    ]
-    if meaning in FALLBACKS:
-        related = FALLBACKS[meaning]
-        fits.append(lambda label: related in _meanings(label))
-    return next((label for fit in fits for label in labels if fit(label)), None)
+class _Index:
+    """Finds the label of a field, however many labels there are."""
+
+    def __init__(self, labels: Sequence[Label]) -> None:
+        self._predicted: dict[str, Label] = {}
+        self._exact: dict[str, Label] = {}
+        self._plain: dict[str, Label] = {}
+        self._meant: dict[str, Label] = {}
+        # Of several that fit equally the first is taken.
+        for label in labels:
+            for name in label.predicted_values:
+                self._predicted.setdefault(_plain(name), label)
+            for name in (label.value, label.title):
+                self._exact.setdefault(name, label)
+                self._plain.setdefault(_plain(name), label)
+            for meaning in _meanings(label):
+                self._meant.setdefault(meaning, label)
+
+    def find(self, field: str) -> Label | None:
+        plain, meaning = _plain(field), _meaning(field)
+        found = self._predicted.get(plain) or self._exact.get(field) or self._plain.get(plain)
+        found = found or self._meant.get(meaning)
+        return found or (self._meant.get(FALLBACKS[meaning]) if meaning in FALLBACKS else None)
+
+
+@lru_cache(maxsize=32)
+def _index(labels: tuple[Label, ...]) -> _Index:
+    return _Index(labels)
 
 
 def _meanings(label: Label) -> Iterator[str]:

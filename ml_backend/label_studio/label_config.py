@@ -151,7 +151,11 @@ def parse_label_config(xml: str) -> LabelConfig:
     images = [element for tag, element in tags if tag == "image" and _variable(element)]
     if not images:
         raise LabelConfigError(say('The labelling configuration has no <Image> with a value such as "$image".'), REMEDY)
-    targets = [target for image in images if (target := _target(image, tags)) is not None]
+    controls: dict[str, list[tuple[str, Element]]] = {}
+    for tag, control in tags:
+        for name in set(_names(control.get("toName"))) if control.get("name") else ():
+            controls.setdefault(name, []).append((tag, control))
+    targets = [target for image in images if (target := _target(image, controls)) is not None]
     if not targets:
         raise LabelConfigError(
             say("The labelling configuration has no control that draws text regions on an image."), REMEDY
@@ -159,10 +163,10 @@ def parse_label_config(xml: str) -> LabelConfig:
     return LabelConfig(tuple(targets))
 
 
-def _target(image: Element, tags: Iterable[tuple[str, Element]]) -> Target | None:
+def _target(image: Element, controls: Mapping[str, Sequence[tuple[str, Element]]]) -> Target | None:
     """Choose the controls of one image: labelled rectangles first, then polygons, then labels and shapes apart."""
     name = image.get("name", "")
-    own = [(tag, control) for tag, control in tags if control.get("name") and name in _names(control.get("toName"))]
+    own = controls.get(name, ())
     first = dict(reversed(own))  # the first control of each type
     text = _text_control(control for tag, control in own if tag == "textarea")
 

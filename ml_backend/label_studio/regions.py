@@ -15,6 +15,13 @@ _LABELS = frozenset({"labels", "rectanglelabels", "polygonlabels"})
 _OTHER_SHAPES = ("ellipse", "brush", "keypoint", "bitmask", "vector", "video")
 #: No coordinate and no side of an image is beyond this; products of two stay finite.
 _LARGEST = 1e9
+#: A task of a hundred dense pages has fewer; each region is one to three entries of a result.
+MAX_REGIONS = 10_000
+MAX_PARTS = 50_000
+#: An outline of more points was drawn by no hand.
+MAX_OUTLINE_POINTS = 10_000
+MAX_POINTS = 500_000
+_LONGEST_KIND = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,10 @@ class ReadResult:
     skipped: tuple[Skipped, ...]
 
 
+#: Why a result of more regions is not used.
+TOO_MANY = f"It has more than {MAX_REGIONS} regions, or more than {MAX_POINTS} points."
+
+
 class _UnusableError(Exception):
     """Why a region cannot be used."""
 
@@ -110,12 +121,21 @@ def read_result(result: Iterable[Mapping[str, Any]], config: LabelConfig) -> Rea
     Args:
         result: The list that Label Studio stores; nothing in it is trusted.
         config: The project's labelling configuration.
+
+    Returns:
+        No region at all, and :data:`TOO_MANY` as the reason, beyond :data:`MAX_REGIONS`, :data:`MAX_PARTS` or
+        :data:`MAX_POINTS`.
     """
     groups: dict[str, list[_Part]] = {}
+    points = 0
     for index, raw in enumerate(result):
         part = _part(index, raw)
         if part is not None:
             groups.setdefault(part.id, []).append(part)
+            drawn = part.value.get("points")
+            points += len(drawn) if isinstance(drawn, list) else 0
+        if index >= MAX_PARTS or len(groups) > MAX_REGIONS or points > MAX_POINTS:
+            return ReadResult((), (Skipped("", TOO_MANY),))
     regions, skipped = [], []
     for region_id, parts in groups.items():
         try:
@@ -150,7 +170,7 @@ def _region(region_id: str, parts: Sequence[_Part], config: LabelConfig) -> Regi
     """
     other = next((part.kind for part in parts if part.kind.startswith(_OTHER_SHAPES)), None)
     if other is not None:
-        raise _UnusableError(f"a region of type {other} has no text outline")
+        raise _UnusableError(f"a region of type {other[:_LONGEST_KIND]} has no text outline")
     # The part that draws knows the geometry best; the others repeat it, and may stand alone.
     drawn = sorted((part for part in parts if part.has_outline), key=lambda part: part.kind not in _SHAPES)
     if not drawn:
@@ -186,6 +206,8 @@ def _outline(value: Mapping[str, Any], width: int, height: int) -> tuple[Polygon
         points = value["points"]
         if not isinstance(points, list) or not all(isinstance(point, list) and len(point) == 2 for point in points):
             raise _UnusableError("its points are not pairs of numbers")
+        if len(points) > MAX_OUTLINE_POINTS:
+            raise _UnusableError(f"its outline has more than {MAX_OUTLINE_POINTS} points")
         pairs = [(_number(point[0]), _number(point[1])) for point in points]
         polygon = geometry.polygon_from_percent(pairs, width, height)
         if len(polygon) < 3 or geometry.polygon_area(polygon) == 0:

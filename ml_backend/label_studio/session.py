@@ -108,7 +108,8 @@ class Session:
         response = self.sdk._client_wrapper.httpx_client.request(path, method=method, **arguments)
         try:
             body = response.json() if response.content else None
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
+            # Also numbers of more digits, and nesting deeper, than can be read.
             body = response.text
             raise ApiError(status_code=response.status_code, headers=dict(response.headers), body=body) from None
         if not 200 <= response.status_code < 300:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ml_backend.label_studio.label_config import LabelConfig, PageId
-from ml_backend.label_studio.outlines import iou, pairs_by_iou, shape_of
+from ml_backend.label_studio.outlines import MAX_POINTS, Budget, iou, pairs_by_iou, shape_of
 from ml_backend.label_studio.regions import Region, read_result
 from ml_backend.store.records import Correction, CorrectionKind
 from model.document.types import Box
@@ -33,21 +33,26 @@ def diff(
 
     Returns:
         In the order of the annotation's regions; what was deleted comes last.
+
+    Raises:
+        TooComplexError: If its regions cannot be compared in a bounded time.
     """
     return diff_regions(read_result(prediction, config).regions, read_result(annotation, config).regions)
 
 
 def diff_regions(before: Sequence[Region], after: Sequence[Region]) -> tuple[Correction, ...]:
     """Return what was changed between two lists of regions; see :func:`diff`."""
-    origin = _origins(before, after)
+    budget = Budget()
+    origin = _origins(before, after, budget)
     corrections: list[Correction] = []
     for region in after:
-        corrections += _changes(origin[region.id], region) if region.id in origin else [_whole(region, added=True)]
+        first = origin.get(region.id)
+        corrections += [_whole(region, added=True)] if first is None else _changes(first, region, budget)
     kept = {region.id for region in origin.values()}
     return (*corrections, *(_whole(region, added=False) for region in before if region.id not in kept))
 
 
-def _origins(before: Iterable[Region], after: Iterable[Region]) -> dict[str, Region]:
+def _origins(before: Iterable[Region], after: Iterable[Region], budget: Budget) -> dict[str, Region]:
     """Return the predicted region that each annotated one was, by its id; those that were added are missing."""
     predicted = {region.id: region for region in before}
     origins = {
@@ -59,16 +64,19 @@ def _origins(before: Iterable[Region], after: Iterable[Region]) -> dict[str, Reg
         left = [region for region in predicted.values() if _side(region) == side]
         new = [region for region in after if region.id not in origins and _side(region) == side]
         shapes = [shape_of(region.polygon) for region in left], [shape_of(region.polygon) for region in new]
-        origins |= {new[j].id: left[i] for i, j, _ in pairs_by_iou(*shapes, least=SAME_REGION)}
+        origins |= {new[j].id: left[i] for i, j, _ in pairs_by_iou(*shapes, least=SAME_REGION, budget=budget)}
     return origins
 
 
-def _changes(before: Region, after: Region) -> Iterator[Correction]:
+def _changes(before: Region, after: Region, budget: Budget) -> Iterator[Correction]:
     if _plain(before.text) != _plain(after.text):
         yield _correction("text", before, after)
     if before.label != after.label:
         yield _correction("field", before, after)
-    if before.polygon != after.polygon and iou(shape_of(before.polygon), shape_of(after.polygon)) < SAME_PLACE:
+    if before.polygon == after.polygon:
+        return
+    budget.spend(min(len(before.polygon), MAX_POINTS) * min(len(after.polygon), MAX_POINTS))
+    if iou(shape_of(before.polygon), shape_of(after.polygon)) < SAME_PLACE:
         yield _correction("moved", before, after)
 
 

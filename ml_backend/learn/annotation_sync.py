@@ -15,9 +15,11 @@ from typing import Any, Protocol
 
 from ml_backend.errors import LabelConfigError, NotFoundError
 from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
+from ml_backend.label_studio.outlines import TooComplexError
 from ml_backend.label_studio.records import Annotation, Project, Task
-from ml_backend.label_studio.regions import read_result
+from ml_backend.label_studio.regions import TOO_MANY, read_result
 from ml_backend.learn.annotation_diff import diff
+from ml_backend.learn.quarantine import QUARANTINED, TOO_DEEP, nested_too_deep
 from ml_backend.learn.source_predictions import Origins
 from ml_backend.learn.training_trigger import DueCheck
 from ml_backend.observability.logs import get_logger
@@ -184,7 +186,8 @@ class Synchroniser:
         if isinstance(config, LabelConfig):
             # Somebody may have mended the configuration, and then they are of use.
             unusable = self._learning.annotations(self._learning.unusable(project_id))
-            changed += self._learning.save(look_at(annotation, config) for annotation in unusable)
+            again = (look_at(each, config) for each in unusable if each.problem not in QUARANTINED)
+            changed += self._learning.save(again)
         return changed, len(gone), cursor
 
     def _tasks(self, project_id: int, task_ids: set[int]) -> Iterator[Task]:
@@ -244,13 +247,23 @@ def look_at(
     annotation: StoredAnnotation, config: LabelConfig | LabelConfigError
 ) -> tuple[StoredAnnotation, tuple[Correction, ...]]:
     """Return an annotation with its problem and its correction cost, and what the person has changed."""
+    if nested_too_deep(annotation.result, annotation.prediction):
+        return replace(annotation, result=[], prediction=None, problem=TOO_DEEP, cost=None), ()
+    if nested_too_deep(annotation.task_data):
+        return replace(annotation, task_data={}, problem=TOO_DEEP, cost=None), ()
     if isinstance(config, LabelConfigError):
         return replace(annotation, problem=config.message, cost=None), ()
     own = config.for_task(annotation.task_data)
     problem = problem_of(annotation.result, own)
     if annotation.prediction is None or annotation.was_cancelled:
         return replace(annotation, problem=problem, cost=None), ()
-    corrections = diff(annotation.prediction["result"], annotation.result, own)
+    if problem == TOO_MANY:
+        return replace(annotation, problem=problem, cost=None), ()
+    try:
+        corrections = diff(annotation.prediction["result"], annotation.result, own)
+    except TooComplexError as error:
+        _log.warning("annotation_quarantined", annotation=annotation.id, reason=str(error))
+        return replace(annotation, problem=str(error), cost=None), ()
     return replace(annotation, problem=problem, cost=len(corrections)), corrections
 
 
@@ -261,6 +274,8 @@ def problem_of(result: Iterable[Mapping[str, Any]], config: LabelConfig) -> str 
         return None
     if not read.skipped:
         return "It has no region on the image."
+    if read.skipped[0].reason == TOO_MANY:
+        return TOO_MANY
     return "None of its regions can be used: " + "; ".join(sorted({skipped.reason for skipped in read.skipped})) + "."
 
 

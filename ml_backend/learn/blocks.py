@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ml_backend.errors import RequestError
 from ml_backend.label_studio.convert import to_parts
 from ml_backend.label_studio.label_config import Target
+from ml_backend.label_studio.outlines import TooComplexError
 from ml_backend.label_studio.regions import Region
 from ml_backend.learn.annotation_diff import diff_regions
 from ml_backend.store.records import Correction
@@ -74,6 +76,9 @@ def compare(original: Iterable[TextBlock], corrected: Iterable[TextBlock]) -> tu
 
     Blocks are the same if they have the same name, else if they cover about the same place: see
     :func:`ml_backend.learn.annotation_diff.diff_regions`. Fields that differ in case alone are the same.
+
+    Raises:
+        RequestError: If too many blocks lie on one another to be compared.
     """
     original = list(original)
     spelt = {block.field.casefold(): block.field for block in original if block.field is not None}
@@ -81,7 +86,12 @@ def compare(original: Iterable[TextBlock], corrected: Iterable[TextBlock]) -> tu
         replace(block, field=None if block.field is None else spelt.get(block.field.casefold(), block.field))
         for block in corrected
     ]
-    return diff_regions([_region(block) for block in original], [_region(block) for block in same])
+    try:
+        return diff_regions([_region(block) for block in original], [_region(block) for block in same])
+    except TooComplexError as error:
+        raise RequestError(
+            "Too many blocks lie on one another to be compared.", "Give blocks that are the same the same block_id."
+        ) from error
 
 
 def to_result(

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from shapely import Point, STRtree
+import numpy as np
+from numpy.typing import NDArray
+from shapely import Point, STRtree, area, covers, intersection
 from shapely.geometry.base import BaseGeometry
 
 from ml_backend.label_studio import geometry
 from ml_backend.label_studio.fields import match_labels
 from ml_backend.label_studio.label_config import Label
-from ml_backend.label_studio.outlines import covered, shape_of
+from ml_backend.label_studio.outlines import shape_of
 from ml_backend.label_studio.regions import Region
 from model.document.bio import CONTINUOUS, OUTSIDE
 from model.document.types import Line, Page, Polygon, Word
@@ -124,7 +126,7 @@ def tag_page(page: Page, regions: Sequence[Region], names: Mapping[str, str]) ->
         names: Field by label.
     """
     segmented = segment(page)
-    shapes = [shape_of(region.polygon) for region in regions]
+    shapes = np.array([shape_of(region.polygon) for region in regions], dtype=object)
     tree = STRtree(shapes)
     tags: list[str] = []
     for line in segmented.lines:
@@ -153,30 +155,32 @@ def line_samples(page: Page, regions: Sequence[Region]) -> tuple[LineSample, ...
         page: What the engine read.
         regions: On this page, in its pixels.
     """
-    shapes = [shape_of(line.polygon) for line in page.lines]
+    shapes = np.array([shape_of(line.polygon) for line in page.lines], dtype=object)
+    tree = STRtree(shapes)
     samples = []
     for region in regions:
         text = " ".join((region.text or "").split())
         if not text or "\n" in (region.text or "").strip():
             continue
         shape = shape_of(region.polygon)
-        touched = [
-            line for line in shapes if covered(line, shape) >= LEAST_COVER or covered(shape, line) >= LEAST_COVER
-        ]
-        if len(touched) <= 1:
+        near = shapes[tree.query(shape)]
+        shared = area(intersection(near, shape))
+        touched = (shared > 0) & (shared >= LEAST_COVER * np.minimum(area(near), area(shape)))
+        if touched.sum() <= 1:
             samples.append(LineSample(region.polygon, text))
     return tuple(samples)
 
 
-def _owner(word: BaseGeometry, shapes: Sequence[BaseGeometry], tree: STRtree) -> int | None:
+def _owner(word: BaseGeometry, shapes: NDArray[np.object_], tree: STRtree) -> int | None:
     """Return the index of the shape that a word belongs to, ``None`` where there is none."""
     middle: Point = word.centroid
-    claims = []
-    for index in tree.query(word):
-        share = covered(word, shapes[index])
-        if share >= LEAST_COVER or (share > 0 and shapes[index].covers(middle)):
-            claims.append((-round(share, _DIGITS), shapes[index].area, int(index)))
-    return min(claims)[2] if claims else None
+    near = tree.query(word)
+    if not len(near) or word.area == 0:
+        return None
+    shares = area(intersection(shapes[near], word)) / word.area
+    claims = (shares >= LEAST_COVER) | ((shares > 0) & covers(shapes[near], middle))
+    ranked = zip(-shares[claims].round(_DIGITS), area(shapes[near][claims]), near[claims], strict=True)
+    return min(((share, size, int(index)) for share, size, index in ranked), default=(0, 0, None))[2]
 
 
 def _outline(word: Word, line: Line) -> BaseGeometry:

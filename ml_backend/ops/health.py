@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Worker
 
-from ml_backend.jobs.queue import SERIALIZER
+from ml_backend.jobs.registered import SERIALIZER
 from ml_backend.ops.role_record import Role, RoleError, RoleRecord
 from ml_backend.settings import Settings
 

@@ -21,13 +21,17 @@ from sklearn.preprocessing import StandardScaler
 
 from active_learning.label_errors import Annotated, find_label_errors
 from ml_backend.label_studio.label_config import LabelConfig
+from ml_backend.label_studio.outlines import TooComplexError
 from ml_backend.learn.annotation_diff import diff
 from ml_backend.learn.dataset import Collected, LabelledDocument
+from ml_backend.observability.logs import get_logger
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.label_errors import Doubt, LabelSuspect
 from ml_backend.store.records import choose
 from model.document.bio import field_of
 from model.document.types import Page
+
+_log = get_logger(__name__)
 
 FOLDS = 5
 #: Documents that are looked at, the latest, and those below which nothing is said.
@@ -150,10 +154,15 @@ class LabelErrorSearch:
             for other in annotations.values():
                 if mine is None or other.completed_by == mine.completed_by:
                     continue
+                try:
+                    found = diff(mine.result, other.result, config.for_task(mine.task_data))
+                except TooComplexError as error:
+                    _log.warning("annotations_not_compared", task=task_id, error=str(error))
+                    continue
                 # One that has a value more has labelled what the other left without a label.
                 changes = [
                     item
-                    for item in diff(mine.result, other.result, config.for_task(mine.task_data))
+                    for item in found
                     if item.kind in ("field", "added", "deleted") and (item.field_before or item.field_after)
                 ]
                 if changes:

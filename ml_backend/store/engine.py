@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQL
 
 from ml_backend.errors import BackendError
 from ml_backend.observability.logs import get_logger
-from ml_backend.store.postgres import open_postgres
+from ml_backend.store.postgres import open_postgres, storable
 from model.errors import say
 
 BUSY_SECONDS = 30.0
@@ -85,6 +85,11 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def clean(_c: object, _cursor: object, statement: str, parameters: Any, _context: object, many: bool) -> Any:
+        # Half a pair of surrogates has no UTF-8.
+        return statement, [storable(each) for each in parameters] if many else storable(parameters)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -63,12 +63,13 @@ def open_postgres(url: URL) -> Engine:
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
     def clean(_c: object, _cursor: object, statement: str, parameters: Any, _context: object, many: bool) -> Any:
-        return statement, [_storable(each) for each in parameters] if many else _storable(parameters)
+        return statement, [storable(each) for each in parameters] if many else storable(parameters)
 
     return engine
 
 
-def _storable(parameters: Any) -> Any:
+def storable(parameters: Any) -> Any:
+    """Return a statement's parameters without characters that a database refuses."""
     if isinstance(parameters, Mapping):
         return {name: _text(value) for name, value in parameters.items()}
     return type(parameters)(_text(value) for value in parameters)

@@ -16,20 +16,25 @@ from alembic.script import ScriptDirectory
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Worker
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from ml_backend.i18n import say
-from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, WORK, WORKER_QUEUES
+from ml_backend.jobs.queue import WORK, WORKER_QUEUES
+from ml_backend.jobs.registered import SERIALIZER, TRAINING_QUEUE
+from ml_backend.learn.quarantine import QUARANTINED
 from ml_backend.ops.doctor.results import Check, Seen, well
 from ml_backend.ops.doctor.targets import System
 from ml_backend.settings import LEAST_HELD_OUT
+from ml_backend.store.tables import AnnotationRow
 from model.evaluation.extractor_gate import KEPT_ONE_IN, documents_needed
 
 #: Below the first a training run may end half way, below the second nothing can be written down any more.
 LITTLE_SPACE, NO_SPACE = 2_000_000_000, 200_000_000
 #: RQ's workers give a sign of life at least every seven minutes.
 SILENT_SECONDS = 600.0
+#: Tasks that are named.
+SHOWN_TASKS = 10
 
 
 def look_at_redis(system: System) -> Iterator[Seen]:
@@ -169,10 +174,40 @@ def look_at_gate(system: System) -> Iterator[Seen]:
     )
 
 
+def look_at_annotations(system: System) -> Iterator[Seen]:
+    """Look for annotations that are kept apart, since they would take a sync too long."""
+    chosen = select(AnnotationRow.project_id, AnnotationRow.task_id).where(
+        AnnotationRow.problem.in_(sorted(QUARANTINED)), AnnotationRow.deleted_at.is_(None)
+    )
+    engine = system.engine or create_engine(system.settings.store_url)
+    try:
+        with engine.connect() as connection:
+            apart = connection.execute(chosen.order_by(AnnotationRow.project_id, AnnotationRow.task_id)).all()
+    except SQLAlchemyError:
+        # A store that waits for its migration, of which the check of the store says more.
+        apart = []
+    if system.engine is None:
+        engine.dispose()
+    if not apart:
+        yield well("No annotation is left out for its size.")
+        return
+    shown = ", ".join(f"{project_id}/{task_id}" for project_id, task_id in apart[:SHOWN_TASKS])
+    yield Seen(
+        "attention",
+        say(
+            "{count} annotations are left out: their regions are too many or too intricate. Project/task: {tasks}",
+            count=len(apart),
+            tasks=shown if len(apart) <= SHOWN_TASKS else f"{shown}, …",
+        ),
+        say("Open these tasks in Label Studio and delete regions that lie on one another, or the annotation."),
+    )
+
+
 MACHINE_CHECKS: tuple[Check[System], ...] = (
     Check("redis", say("Redis"), look_at_redis),
     Check("workers", say("Workers"), look_at_workers, needs=("redis",)),
     Check("store", say("Store"), look_at_store),
+    Check("annotations", say("Annotations"), look_at_annotations, needs=("store",)),
     Check("disk", say("Disk space"), look_at_disk),
     Check("models", say("Models"), look_at_models),
     Check("gate", say("Gate"), look_at_gate),

@@ -5,7 +5,8 @@ from redis import Redis
 from rq.job import Job, JobStatus
 
 from ml_backend.jobs.leases import Chunks
-from ml_backend.jobs.queue import RESCORING_QUEUE, SERIALIZER, JobQueue, QueueError
+from ml_backend.jobs.queue import JobQueue, QueueError
+from ml_backend.jobs.registered import RESCORING_QUEUE, SERIALIZER
 from tests.conftest import free_port
 
 VERSION = "p3-v1-00000001.aaaaaa"

@@ -22,7 +22,8 @@ from ml_backend.cli.worker import main
 from ml_backend.container import TaskServices
 from ml_backend.errors import LabelStudioUnreachableError
 from ml_backend.jobs.job_counts import JobTally
-from ml_backend.jobs.queue import QUEUE_NAME, RETRY_SECONDS, SERIALIZER, JobQueue, QueueError
+from ml_backend.jobs.queue import RETRY_SECONDS, JobQueue, QueueError
+from ml_backend.jobs.registered import QUEUE_NAME, SERIALIZER
 from ml_backend.jobs.workers import build_worker
 from ml_backend.tasks import provide
 from tests.conftest import free_port

@@ -20,8 +20,8 @@ from structlog.testing import capture_logs
 
 from ml_backend import tasks
 from ml_backend.jobs.job_counts import JobTally
-from ml_backend.jobs.queue import QUEUE_NAME, SYNC_QUEUE, TRAINING_QUEUE, JobQueue
-from ml_backend.jobs.registered import REGISTERED, Registered, RegisteredJob
+from ml_backend.jobs.queue import JobQueue
+from ml_backend.jobs.registered import QUEUE_NAME, REGISTERED, SYNC_QUEUE, TRAINING_QUEUE, Registered, RegisteredJob
 from ml_backend.jobs.workers import build_trainer, build_worker
 
 

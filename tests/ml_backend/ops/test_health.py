@@ -14,7 +14,7 @@ from redis import Redis
 from rq import Queue, SimpleWorker, Worker
 from werkzeug.serving import make_server
 
-from ml_backend.jobs.queue import SERIALIZER
+from ml_backend.jobs.registered import SERIALIZER
 from ml_backend.ops.health import check_health, own_address
 from ml_backend.ops.role_record import RoleError, RoleRecord
 from tests.conftest import free_port

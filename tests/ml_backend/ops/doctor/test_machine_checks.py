@@ -6,7 +6,8 @@ from redis import Redis
 from rq import Queue, SimpleWorker
 from sqlalchemy import create_engine, text
 
-from ml_backend.jobs.queue import SERIALIZER, TRAINING_QUEUE, WORKER_QUEUES
+from ml_backend.jobs.queue import WORKER_QUEUES
+from ml_backend.jobs.registered import SERIALIZER, TRAINING_QUEUE
 from ml_backend.ops.doctor.machine_checks import (
     look_at_disk,
     look_at_gate,
