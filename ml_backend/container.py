@@ -53,6 +53,7 @@ from ml_backend.store.options import ProjectOptions
 from ml_backend.store.panel_actions import ActionStore
 from ml_backend.store.rescorings import RescoringStore
 from ml_backend.store.runs import RunStore
+from ml_backend.store.task_failures import TaskFailures
 from ml_backend.store.task_scores import TaskScores
 from model.errors import ModelError
 from model.extraction.extractor import Extractor
@@ -217,15 +218,19 @@ def build_worker_services(settings: Settings) -> WorkerServices:
     assert label_studio is not None
     queue = JobQueue.at(settings.queue_url)
     source = build_source(parts.store)
+    failures = TaskFailures(parts.store.engine)
     rescorer = Rescorer(
         label_studio,
         parts.models,
         parts.predictor,
         parts.rescorings,
         parts.learning,
-        Pusher(label_studio, parts.predictor, parts.rescorings, queue, parts.scores),
+        Pusher(label_studio, parts.predictor, parts.rescorings, failures, parts.scores),
         queue,
         Chunks(queue),
+        failures,
+        parts.scores,
+        settings.public_url,
         keep_old=settings.keep_old_predictions,
         orderer=Orderer(
             label_studio,
@@ -241,7 +246,6 @@ def build_worker_services(settings: Settings) -> WorkerServices:
         parts.learning.projects,
         RunStore(parts.store.engine),
         parts.models.settled_version,
-        parts.pipeline.version,
         queue,
         sync_seconds=settings.sync_seconds,
         to_order=lambda: parts.scores.to_order(ORDER_QUIET, REORDER_AFTER),
@@ -291,8 +295,7 @@ def build_sync_services(settings: Settings) -> WorkerServices:
         lambda: waiting_events(store.engine),
         LearningStore(store.engine).projects,
         RunStore(store.engine),
-        lambda _project_id: None,
-        "",
+        None,
         JobQueue.at(settings.queue_url),
         sync_seconds=settings.sync_seconds,
         to_order=lambda: scores.to_order(ORDER_QUIET, REORDER_AFTER),

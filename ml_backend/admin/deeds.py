@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ml_backend.cli.rescoring import ASKED
 from ml_backend.errors import BackendError, LabelStudioError, RequestError
 from ml_backend.i18n import Words, say
 from ml_backend.jobs.queue import JobQueue
@@ -20,7 +19,7 @@ from ml_backend.learn.training_trigger import DueCheck
 from ml_backend.learning_assembly import build_images
 from ml_backend.projects.setup import BackendAddress, ProjectPlan, ensure_project
 from ml_backend.settings import Settings
-from ml_backend.store.annotations import LearningStore
+from ml_backend.store.annotations import ASKED, LearningStore
 from ml_backend.store.contacts import ContactStore
 from ml_backend.store.options import ProjectOptions
 from ml_backend.store.runs import RunStore
@@ -97,7 +96,7 @@ class Deeds:
             webhook_secret=settings.webhook_secret.get_secret_value(),
         )
         report = ensure_project(self._client(), plan, address)
-        self.learning.ask_sync(report.project_id)
+        self.learning.look_after(report.project_id)
         done = [say("{change}.", change=change) for change in report.changes]
         return done or [say("Everything was in place already; nothing was changed.")]
 

@@ -8,9 +8,6 @@ from contextlib import closing
 from ml_backend.cli import AddCommand
 from ml_backend.settings import Settings
 
-#: Stands in the store for «no version»: the ticker then finds that a project's version is not done.
-ASKED = "asked for"
-
 
 def add_commands(add: AddCommand) -> None:
     """Add the command to the command line."""
@@ -19,7 +16,7 @@ def add_commands(add: AddCommand) -> None:
 
 def rescore(arguments: argparse.Namespace, settings: Settings) -> int:
     """Have the worker give every open task that lacks one a prediction of the version that serves."""
-    from ml_backend.store.annotations import LearningStore
+    from ml_backend.store.annotations import ASKED, LearningStore
     from ml_backend.store.events import Store
 
     with closing(Store(settings.store_url)) as store:

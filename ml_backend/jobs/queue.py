@@ -59,6 +59,7 @@ _SYNC = "ml_backend.jobs.sync.sync_project"
 _TRAIN = "ml_backend.jobs.training.train"
 _RESCORE = "ml_backend.jobs.rescoring.rescore_project"
 _RESCORE_CHUNK = "ml_backend.jobs.rescoring.rescore_chunk"
+_FIND_PROJECTS = "ml_backend.jobs.rescoring.find_projects"
 _ORDER = "ml_backend.jobs.rescoring.order_project"
 _TIDY = "ml_backend.jobs.tidying.tidy"
 _FINISH_RESCORING = "ml_backend.jobs.rescoring.finish_rescoring"
@@ -191,7 +192,7 @@ class JobQueue:
     def rescoring_workers(self) -> int:
         """Return how many workers look into the queue of parts."""
         try:
-            return Worker.count(queue=self._queues[RESCORING_QUEUE])
+            return int(Worker.count(queue=self._queues[RESCORING_QUEUE]))
         except RedisError as error:
             raise unreachable(error) from error
 
@@ -203,6 +204,11 @@ class JobQueue:
     def enqueue_ordering(self, project_id: int) -> bool:
         """Have a project's open tasks put into order; return whether that was added."""
         return self._add(RESCORING_QUEUE, _ORDER, (project_id,), f"order-{project_id}", f"order project {project_id}")
+
+    def enqueue_finding(self) -> bool:
+        """Have Label Studio asked for projects that people have connected; return whether that was added."""
+        name, what = "find-projects", "find connected projects"
+        return self._add(RESCORING_QUEUE, _FIND_PROJECTS, (), name, what, first=True)
 
     def enqueue_label_search(self, project_id: int, key: str) -> bool:
         """Have a project's annotated documents searched for wrong labels; return whether that was added.

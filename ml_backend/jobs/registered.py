@@ -110,6 +110,7 @@ REGISTERED: Mapping[str, Registered] = {
     "ml_backend.jobs.sync.sync_project": Registered(SYNC_QUEUE, (int,)),
     "ml_backend.jobs.tidying.tidy": Registered(SYNC_QUEUE),
     "ml_backend.jobs.training.train": Registered(TRAINING_QUEUE, (int,)),
+    "ml_backend.jobs.rescoring.find_projects": Registered(RESCORING_QUEUE),
     "ml_backend.jobs.rescoring.rescore_project": Registered(RESCORING_QUEUE, (int,)),
     "ml_backend.jobs.rescoring.rescore_chunk": Registered(RESCORING_QUEUE, (int, str, str)),
     "ml_backend.jobs.rescoring.finish_rescoring": Registered(RESCORING_QUEUE, (int, str)),

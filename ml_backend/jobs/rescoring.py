@@ -14,6 +14,12 @@ def provide(rescorer: Rescorer | None) -> None:
     _rescorer = rescorer
 
 
+def find_projects() -> str:
+    """Run :meth:`ml_backend.order.rescoring.Rescorer.discover` with the worker's services."""
+    found = _ready().discover()
+    return f"{len(found)} found"
+
+
 def rescore_project(project_id: int) -> str:
     """Run :meth:`ml_backend.order.rescoring.Rescorer.rescore` with the worker's services."""
     return _ready().rescore(project_id)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
@@ -27,7 +27,7 @@ from ml_backend.order.task_board import TaskBoard
 from ml_backend.order.task_order import UNCERTAINTY, Orderer
 from ml_backend.predict.serving_models import Lineup, is_ours
 from ml_backend.predict.task_predictor import ModelSource, Reader, TaskPredictor
-from ml_backend.store.annotations import LearningStore
+from ml_backend.store.annotations import ASKED, LearningStore
 from ml_backend.store.rescorings import RescoringStore
 from ml_backend.store.task_failures import TaskFailure, TaskFailures
 from ml_backend.store.task_scores import TaskScores
@@ -40,10 +40,10 @@ CHUNK, LEAST, PARTS = 50, 10, 12
 TURN_SECONDS = 15.0
 #: A task that was begun so often without an end is left alone for a while: it seems to end its worker.
 BEGUN_AT_MOST = 2
+#: Of so many unknown projects it is found out at a time whether they are connected.
+FOUND_OUT_AT_ONCE = 25
 #: How soon a project is looked at again of which something is under way, or not as it should be.
 SOON = timedelta(seconds=20)
-#: What stands in the store in place of a version where a person wants the open tasks predicted again.
-ASKED = "asked for"
 
 _log = get_logger(__name__)
 
@@ -80,6 +80,7 @@ class Rescorer:
         keep_old: Whether the predictions of versions that no longer serve stay.
         orderer: Puts the tasks into order before the project is switched over; ``None`` leaves that to the scores.
         clock: Monotonic seconds.
+        found_out: When it was found out of projects that nobody told of whether they are connected.
     """
 
     board: TaskBoard
@@ -97,6 +98,7 @@ class Rescorer:
     keep_old: bool = False
     orderer: Orderer | None = None
     clock: Callable[[], float] = time.monotonic
+    found_out: dict[int, float] = field(default_factory=dict)
 
     def rescore(self, project_id: int) -> str:
         """Look whether all open tasks have predictions of the version that serves, and have the others predicted.
@@ -205,9 +207,11 @@ class Rescorer:
         """
         known = {state.id for state in self.learning.projects()}
         found = []
-        for project in self.board.projects():
-            if project.id in known:
-                continue
+        unknown = [project for project in self.board.projects() if project.id not in known]
+        # The newest first, then those whose turn was longest ago.
+        unknown.sort(key=lambda project: (self.found_out.get(project.id, -1.0), -project.id))
+        for project in unknown[:FOUND_OUT_AT_ONCE]:
+            self.found_out[project.id] = self.clock()
             try:
                 backends = self.board.ml_backends(project.id)
             except NotFoundError:

@@ -42,7 +42,7 @@ class Initialiser:
         known = project_id if project_id is not None or title is not None else self.projects.find()
         plan = ProjectPlan(title or self.settings.label_studio_project, business_cards_config(), project_id=known)
         report = ensure_project(self.projects.reach(), plan, backend_address(self.settings), most=_MOST)
-        self.learning.ask_sync(report.project_id)
+        self.learning.look_after(report.project_id)
         self.projects.config(report.project_id)
         return report
 

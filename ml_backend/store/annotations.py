@@ -21,6 +21,9 @@ _CHUNK = 500
 # Label Studio's regions have ids of 10 characters, and ours are the versions; other programs may write what they like.
 _LONGEST_ID = 200
 
+#: What stands in place of a rescored version where a person wants the open tasks predicted again.
+ASKED = "asked for"
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectState:
@@ -77,6 +80,10 @@ class LearningStore:
     def ask_sync(self, project_id: int) -> None:
         """Note that a person wants a project's annotations brought over."""
         self._change_project(project_id, sync_asked=True)
+
+    def look_after(self, project_id: int) -> None:
+        """Have a project synced and its open tasks predicted as soon as may be: it was connected just now."""
+        self._change_project(project_id, sync_asked=True, predict_at=None)
 
     def note_synced(self, project_id: int, *, cursor: str | None, compared: bool) -> None:
         """Note that a project's annotations were brought over just now.

@@ -4,11 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from ml_backend.cli.rescoring import ASKED
 from ml_backend.i18n import keep, say
 from ml_backend.learn.promotion import REASON_TAG, Versions
 from ml_backend.learn.sample_files import SampleFolder
-from ml_backend.store.annotations import LearningStore
+from ml_backend.store.annotations import ASKED, LearningStore
 from ml_backend.store.label_errors import Doubt, LabelErrors, LabelSuspect
 from ml_backend.store.records import Correction, StoredAnnotation
 from ml_backend.store.runs import RunStore
