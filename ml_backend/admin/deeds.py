@@ -17,6 +17,7 @@ from ml_backend.learn.sample_files import SampleFolder
 from ml_backend.learn.sample_io import SampleWriter
 from ml_backend.learn.training_trigger import DueCheck
 from ml_backend.learning_assembly import build_images
+from ml_backend.projects.initialising import PREDICTED_AT_ONCE
 from ml_backend.projects.setup import BackendAddress, ProjectPlan, ensure_project
 from ml_backend.settings import Settings
 from ml_backend.store.annotations import ASKED, LearningStore
@@ -95,10 +96,11 @@ class Deeds:
             password=settings.basic_auth_password.get_secret_value(),
             webhook_secret=settings.webhook_secret.get_secret_value(),
         )
-        report = ensure_project(self._client(), plan, address)
+        report = ensure_project(self._client(), plan, address, most=PREDICTED_AT_ONCE)
         self.learning.look_after(report.project_id)
         done = [say("{change}.", change=change) for change in report.changes]
-        return done or [say("Everything was in place already; nothing was changed.")]
+        done = done or [say("Everything was in place already; nothing was changed.")]
+        return [*done, report.said_of_waiting()] if report.waiting else done
 
     def sync(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
         """Make the store equal to Label Studio's annotations."""

@@ -18,6 +18,7 @@ from ml_backend.learn.sample_files import SampleFolder
 from ml_backend.learning_assembly import build_due, build_images, build_synchroniser
 from ml_backend.observability.logs import get_logger
 from ml_backend.order.candidates import CandidateSource
+from ml_backend.order.coverage import Coverages
 from ml_backend.order.recommendations import Recommender, thresholds_of
 from ml_backend.order.stopping_advice import Adviser, learning_curve
 from ml_backend.quality.patterns import Patterns
@@ -96,7 +97,16 @@ def build_panel(settings: Settings, store: Store) -> Panel:
     return Panel(
         settings,
         store.engine,
-        Desk(settings, learning, runs, due, registry, tracking, _label_studio(settings, _LOOK_SECONDS)),
+        Desk(
+            settings,
+            learning,
+            runs,
+            due,
+            registry,
+            tracking,
+            _label_studio(settings, _LOOK_SECONDS),
+            Coverages(store.engine),
+        ),
         Actions(ActionStore(store.engine)),
         deeds,
         Pictures(

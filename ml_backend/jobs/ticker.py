@@ -144,11 +144,7 @@ class Ticker:
 
     def _look_for_syncs(self) -> None:
         now = self._clock()
-        over = {
-            project_id: waiting
-            for project_id, waiting in self._events().items()
-            if self._is_over(waiting, now)
-        }
+        over = {project_id: waiting for project_id, waiting in self._events().items() if self._is_over(waiting, now)}
         due = set(over)
         for state in self._projects():
             # The first look after a start asks for what was missed while nothing ran.

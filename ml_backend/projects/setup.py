@@ -43,7 +43,7 @@ def ensure_project(
         backend: The backend to connect.
         progress: Called with a line whenever there is something new to say.
         batch: Tasks in one retrieval of predictions; few, so that progress can be seen.
-        most: Tasks that get their prediction here at most; the others are left to «Retrieve predictions».
+        most: Tasks that get their prediction here at most; the worker sees to the others.
 
     Returns:
         What was found and done.
@@ -85,8 +85,9 @@ class _Setup:
         self._secure_webhook(project.id)
         version = self._connect(project.id)
         tasks, predicted = self._predict(project.id, version, batch=batch, most=most)
+        waiting = self._client.open_count(project.id, lacking=version)
         self._order(project.id, version if predicted else "")
-        return SetupReport(project.id, version, tasks, predicted, tuple(self._changes))
+        return SetupReport(project.id, version, tasks, predicted, tuple(self._changes), waiting)
 
     def _find(self, plan: ProjectPlan) -> Project | None:
         if plan.project_id is not None:

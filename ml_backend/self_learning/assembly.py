@@ -15,6 +15,7 @@ from ml_backend.learn.sample_io import ImageLimits, SampleWriter
 from ml_backend.learn.service import Steering
 from ml_backend.learn.status import Statuses
 from ml_backend.learning_assembly import build_due, build_synchroniser
+from ml_backend.order.coverage import Coverages
 from ml_backend.page_limits import page_limits
 from ml_backend.predict.task_predictor import ImageFetcher, ModelSource
 from ml_backend.projects.custom_fields import CustomFields
@@ -85,7 +86,15 @@ def build_self_learning(
     registry = Registry(Tracking(settings.tracking_uri, settings.models_dir))
     projects = build_projects(settings, store, label_studio)
     feedback = build_feedback(settings, store, projects, images)
-    statuses = Statuses(projects, learning, runs, due, registry, required=settings.min_training_samples)
+    statuses = Statuses(
+        projects,
+        learning,
+        runs,
+        due,
+        registry,
+        required=settings.min_training_samples,
+        coverages=Coverages(store.engine),
+    )
     steering = Steering(
         projects,
         build_synchroniser(settings, store, label_studio) if label_studio is not None else None,

@@ -218,5 +218,3 @@ class World:
 
     def made_by(self, version=NEW):
         return sorted(item.task for item in self.board.predictions if item.model_version == version)
-
-

@@ -139,7 +139,7 @@ def test_a_failure_is_kept_with_its_reason_and_tried_again_later_while_the_other
     coverage = world.coverages.of(3)
     assert (coverage.open_tasks, coverage.lacking, coverage.waiting) == (6, 2, 0)
     assert {reason: (group.count, group.message) for reason, group in coverage.failures.items()} == {
-        "image": (1, "The host does not answer."),
+        "image_fetch": (1, "The host does not answer."),
         "too_large": (1, "The image has more than 50 MB."),
     }
     asked = len(world.images.asked)

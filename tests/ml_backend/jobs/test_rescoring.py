@@ -3,8 +3,6 @@
 import hashlib
 from datetime import datetime, timedelta, timezone
 
-import pytest
-
 from ml_backend.errors import ImageFetchError
 from ml_backend.label_studio.records import Prediction, Task
 from ml_backend.order.rescoring import CHUNK, UNCERTAINTY
@@ -212,7 +210,7 @@ def test_a_task_without_a_usable_image_does_not_hold_up_the_others(make):
     assert world.made_by() == [1, 4]
     assert world.board.model_version == NEW
     failures = world.failures.of(3)
-    assert {number: each.reason for number, each in failures.items()} == {2: "image", 3: "no_image"}
+    assert {number: each.reason for number, each in failures.items()} == {2: "image_fetch", 3: "no_image"}
     assert failures[2].retry_at > datetime.now(timezone.utc), "its host may come back"
 
 
