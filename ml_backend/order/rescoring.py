@@ -1,10 +1,11 @@
 """Every open task gets a prediction of the version that serves, so that the next task is the right one.
 
 What is to be done is derived, not remembered: Label Studio is asked which open tasks lack the version. Whatever made
-them lack it (they are new, the project was just connected, the backend was down, another version was promoted), the same
-steps follow, each of which can be repeated: the look (find the tasks), the parts (predict and push), and the end (put
-the tasks into order, set the project's version, remove what is older). Nothing is pushed twice, since each step asks
-again; nothing is forgotten, since the ticker has each project looked at now and then. Events are hints to look sooner.
+them lack it (they are new, the project was just connected, the backend was down, another version was promoted), the
+same steps follow, each of which can be repeated: the look (find the tasks), the parts (predict and push), and the end
+(put the tasks into order, set the project's version, remove what is older). Nothing is pushed twice, since each step
+asks again; nothing is forgotten, since the ticker has each project looked at now and then. Events are hints to look
+sooner.
 """
 
 from __future__ import annotations

@@ -182,9 +182,15 @@ class _Setup:
         tasks = list(self._client.tasks(project_id))
         have = self._predictions(tasks, project_id, version)
         todo = [task.id for task in tasks if task.id not in have][:most]
+        # A worker may be at it already, from the first task on: the two meet half-way.
+        backwards = todo[::-1]
         for start in range(0, len(todo), batch):
             self._progress(f"pre-labelling: {start} of {len(todo)} documents")
-            retrieve_predictions(self._client, project_id, todo[start : start + batch])
+            some = backwards[start : start + batch]
+            lacking = {task.id for task in self._client.open_tasks(project_id, some, lacking=version)}
+            done = {task.id for task in self._client.open_tasks(project_id, some)} - lacking
+            if left := [task_id for task_id in some if task_id not in done]:
+                retrieve_predictions(self._client, project_id, left)
         if todo:
             have = self._predictions(tasks, project_id, version)
             self._changed(
