@@ -191,7 +191,9 @@ class Ticker:
             quiet_since = None if told is None else told.newest + QUIET
             news = promoted or (quiet_since is not None and quiet_since <= now and (looked or now) < quiet_since)
             if again or news:
-                self._queue.enqueue_rescoring(state.id)
+                if not self._queue.enqueue_rescoring(state.id):
+                    # A look that is under way may have asked before there was this reason: another one follows it.
+                    continue
                 self._looked[state.id] = now
                 self._told.pop(state.id, None)
                 if version is not None:

@@ -81,6 +81,7 @@ class Rescorer:
         keep_old: Whether the predictions of versions that no longer serve stay.
         orderer: Puts the tasks into order before the project is switched over; ``None`` leaves that to the scores.
         clock: Monotonic seconds.
+        claims: The moments that looks have set at their beginning, by project.
         found_out: When it was found out of projects that nobody told of whether they are connected.
     """
 
@@ -99,6 +100,7 @@ class Rescorer:
     keep_old: bool = False
     orderer: Orderer | None = None
     clock: Callable[[], float] = time.monotonic
+    claims: dict[int, datetime] = field(default_factory=dict)
     found_out: dict[int, float] = field(default_factory=dict)
 
     def rescore(self, project_id: int) -> str:
@@ -112,6 +114,7 @@ class Rescorer:
         Raises:
             BackendError: If Label Studio, the store or Redis does not answer.
         """
+        self._claim(project_id)
         lineup = self.models.refresh(project_id)
         if project_id in self.models.problems:
             # Else a version that is only out of reach would cost all tasks their predictions, twice.
@@ -266,7 +269,13 @@ class Rescorer:
     def _look_again(self, project_id: int, wait: timedelta, failures: Mapping[int, TaskFailure] | None = None) -> None:
         now = datetime.now(timezone.utc)
         moments = [now + wait, *(each.retry_at for each in (failures or {}).values())]
-        self.learning.predict_again(project_id, max(now + timedelta(seconds=1), min(moments)))
+        at = max(now + timedelta(seconds=1), min(moments))
+        self.learning.predict_next(project_id, at, claimed=self.claims[project_id])
+
+    def _claim(self, project_id: int) -> None:
+        """Put the next look off for a moment; who wants one meanwhile is not overwritten at the end of this one."""
+        self.claims[project_id] = datetime.now(timezone.utc) + SOON
+        self.learning.predict_again(project_id, self.claims[project_id])
 
     def _lacking(self, project_id: int, lineup: Lineup[Reader]) -> list[int]:
         return sorted({number for name in lineup.versions for number in self.board.open_ids(project_id, lacking=name)})

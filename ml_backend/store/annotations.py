@@ -114,6 +114,12 @@ class LearningStore:
         """Have a project's open tasks looked at for missing predictions at a moment; ``None`` stands for now."""
         self._change_project(project_id, predict_at=at)
 
+    def predict_next(self, project_id: int, at: datetime, *, claimed: datetime) -> None:
+        """Have the next look at a moment, unless somebody has set another one since a look claimed its own."""
+        mine = (ProjectRow.id == project_id, ProjectRow.predict_at == claimed)
+        with writing(self._engine) as connection:
+            connection.execute(update(ProjectRow).where(*mine).values(predict_at=at))
+
     def add(self, project_id: int) -> bool:
         """Have a project that was never heard of synced and its open tasks predicted; return whether it was new."""
         if self.project(project_id) is not None:

@@ -70,6 +70,20 @@ def test_a_project_of_which_nothing_is_lacking_is_looked_at_again_after_a_while(
     assert timedelta(seconds=250) < left <= timedelta(seconds=300)
 
 
+def test_who_connects_a_project_during_a_look_is_not_forgotten(make):
+    world = make(3)
+    world.rescore()
+    count = world.board.open_count
+
+    def connecting(project_id, **named):
+        world.learning.look_after(project_id)
+        return count(project_id, **named)
+
+    world.board.open_count = connecting
+    world.rescore()
+    assert world.learning.project(3).predict_at is None, "which stands for now"
+
+
 def test_a_version_that_changes_half_way_ends_with_the_new_one_everywhere(make, monkeypatch):
     world = make(40)
     monkeypatch.setattr(type(world.queue), "rescoring_workers", lambda _self: 0)

@@ -202,6 +202,20 @@ def test_new_tasks_bring_a_look_though_a_sync_is_done_with_their_event_before(wo
     assert world.queue.rescorings == [3]
 
 
+def test_new_tasks_bring_another_look_where_one_was_under_way_already(world):
+    world.know(synced=1, predict_at=LATER, rescored_version=SHIPPED)
+    world.events[3] = Waiting(START, START, new_tasks=True)
+    enqueue, world.queue.enqueue_rescoring = world.queue.enqueue_rescoring, lambda _project: False
+    world.wait(3)
+    world.ticker.tick()
+    world.events.clear()
+    world.queue.enqueue_rescoring = enqueue
+    world.wait(2)
+    world.ticker.tick()
+    world.ticker.tick()
+    assert world.queue.rescorings == [3]
+
+
 def test_an_import_without_an_end_brings_looks_now_and_then(world):
     world.know(synced=1, predict_at=LATER, rescored_version=SHIPPED)
     for _ in range(40):
