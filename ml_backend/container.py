@@ -67,6 +67,7 @@ from ml_backend.quality.store_metrics import StoreMetrics
 from ml_backend.settings import Settings
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.contacts import ContactStore
+from ml_backend.store.coverage import Coverages
 from ml_backend.store.engine import tell_failures
 from ml_backend.store.event_times import waiting_events
 from ml_backend.store.events import Store
@@ -77,6 +78,7 @@ from ml_backend.store.options import ProjectOptions
 from ml_backend.store.panel_actions import ActionStore
 from ml_backend.store.rescorings import RescoringStore
 from ml_backend.store.runs import RunStore
+from ml_backend.store.task_failures import TaskFailures
 from ml_backend.store.task_scores import TaskScores
 from model.document.page_files import PageLimits
 from model.errors import EngineError, ModelError
@@ -275,15 +277,19 @@ def build_worker_services(settings: Settings) -> WorkerServices:
     assert label_studio is not None
     queue = JobQueue.at(settings.queue_url)
     source = build_source(parts.store)
+    failures = TaskFailures(parts.store.engine)
     rescorer = Rescorer(
         label_studio,
         parts.models,
         parts.predictor,
         parts.rescorings,
         parts.learning,
-        Pusher(label_studio, parts.predictor, parts.rescorings, queue, parts.scores),
+        Pusher(label_studio, parts.predictor, parts.rescorings, failures, parts.scores),
         queue,
         Chunks(queue),
+        failures,
+        parts.scores,
+        settings.public_url,
         keep_old=settings.keep_old_predictions,
         orderer=Orderer(
             label_studio,
@@ -299,7 +305,6 @@ def build_worker_services(settings: Settings) -> WorkerServices:
         parts.learning.projects,
         RunStore(parts.store.engine),
         parts.models.settled_version,
-        parts.pipeline.version,
         queue,
         sync_seconds=settings.sync_seconds,
         to_order=lambda: parts.scores.to_order(ORDER_QUIET, REORDER_AFTER),
@@ -352,8 +357,7 @@ def build_sync_services(settings: Settings) -> WorkerServices:
         lambda: waiting_events(store.engine),
         LearningStore(store.engine).projects,
         RunStore(store.engine),
-        lambda _project_id: None,
-        "",
+        None,
         JobQueue.at(settings.queue_url),
         sync_seconds=settings.sync_seconds,
         to_order=lambda: scores.to_order(ORDER_QUIET, REORDER_AFTER),
@@ -672,6 +676,7 @@ def build_statuses(settings: Settings, store: Store, projects: Projects) -> Stat
         build_due(settings, store),
         build_registry(settings),
         required=settings.min_training_samples,
+        coverages=Coverages(store.engine),
     )
 
 
@@ -769,7 +774,16 @@ def build_panel(settings: Settings, store: Store) -> Panel:
     return Panel(
         settings,
         store.engine,
-        Desk(settings, learning, runs, due, registry, tracking, _label_studio(settings, _LOOK_SECONDS)),
+        Desk(
+            settings,
+            learning,
+            runs,
+            due,
+            registry,
+            tracking,
+            _label_studio(settings, _LOOK_SECONDS),
+            Coverages(store.engine),
+        ),
         Actions(ActionStore(store.engine)),
         deeds,
         Pictures(

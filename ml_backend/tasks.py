@@ -67,6 +67,11 @@ def sync_project(project_id: int) -> str:
     return f"{report.changed} changed, {report.deleted} deleted, {report.events} events{more}"
 
 
+def find_projects() -> str:
+    """Run :meth:`ml_backend.order.rescoring.Rescorer.discover`."""
+    return f"{len(_need(_services.rescorer, _NO_MODELS).discover())} found"
+
+
 def rescore_project(project_id: int) -> str:
     """Run :meth:`ml_backend.order.rescoring.Rescorer.rescore`."""
     return _need(_services.rescorer, _NO_MODELS).rescore(project_id)

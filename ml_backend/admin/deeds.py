@@ -11,9 +11,8 @@ from ml_backend.jobs.queue import JobQueue
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.learn.promotion import BY_HAND, ROLLED_BACK
 from ml_backend.learn.service import LearningService
-from ml_backend.order.rescoring import ASKED
 from ml_backend.projects.initialising import Initialiser
-from ml_backend.store.annotations import LearningStore
+from ml_backend.store.annotations import ASKED, LearningStore
 from ml_backend.store.runs import Run
 from model.registry.versions import Registry
 
@@ -71,7 +70,8 @@ class Deeds:
         """Create or repair the project: webhook, connection, predictions, order."""
         report = self.initialiser.initialise(project_id or None)
         done = [say("{change}.", change=change) for change in report.changes]
-        return done or [say("Everything was in place already; nothing was changed.")]
+        done = done or [say("Everything was in place already; nothing was changed.")]
+        return [*done, report.said_of_waiting()] if report.waiting else done
 
     def sync(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
         """Make the store equal to Label Studio's annotations."""

@@ -14,6 +14,7 @@ from ml_backend.admin.version_table import compare_versions
 from ml_backend.i18n import say
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.ops.doctor.examination import Examined, examine_everything
+from ml_backend.ops.doctor.results import lacks_predictions
 from model.errors import ModelError
 
 #: The pages of a project, in the order of the menu.
@@ -243,11 +244,13 @@ class Tally:
     def __init__(self) -> None:
         self.broken = 0
         self.attention = 0
+        self.lacking = False
 
     def add(self, examined: Examined) -> str:
         """Count one finding, and write nothing."""
         self.broken += examined.finding.state == "broken"
         self.attention += examined.finding.state == "attention"
+        self.lacking = self.lacking or lacks_predictions(examined.finding)
         return ""
 
 

@@ -15,6 +15,7 @@ from ml_backend.learn.live_metrics import Outcome, VersionScore, outcomes, score
 from ml_backend.learn.training_trigger import DueCheck
 from ml_backend.settings import Settings
 from ml_backend.store.annotations import LearningStore
+from ml_backend.store.coverage import Coverage, Coverages
 from ml_backend.store.records import Correction, StoredAnnotation
 from ml_backend.store.runs import Promotion, Run, RunStore
 from model.errors import ModelError
@@ -60,6 +61,7 @@ class Overview:
         run: The run that is due or runs, else the last one.
         registry_problem: Why versions cannot be told.
         step: What to do next.
+        coverage: How far the open tasks are predicted; ``None`` where nobody has looked yet.
     """
 
     label_studio: LabelStudioState
@@ -71,6 +73,7 @@ class Overview:
     run: Run | None
     registry_problem: str
     step: Words
+    coverage: Coverage | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class Desk:
         registry: Versions.
         tracking: Their numbers.
         label_studio: ``None`` where none is set.
+        coverages: Says how far open tasks are predicted.
     """
 
     def __init__(
@@ -108,6 +112,7 @@ class Desk:
         registry: Registry,
         tracking: Tracking,
         label_studio: LabelStudio | None,
+        coverages: Coverages,
     ) -> None:
         self.settings = settings
         self.learning = learning
@@ -116,6 +121,7 @@ class Desk:
         self.tracking = tracking
         self.label_studio = label_studio
         self._due = due
+        self._coverages = coverages
         self._silent_since = -math.inf
 
     def projects(self) -> list[Project]:
@@ -166,9 +172,10 @@ class Desk:
         found = self.outcomes(project_id)
         documents = len(standing.digests)
         step = self._next_step(state, documents, standing.changed, challenger, run, bool(problem))
+        coverage = self._coverages.of(project_id)
         return Overview(
-            state, documents, standing.changed, champion, challenger, score(found), run, problem, step
-        )  # fmt: skip
+            state, documents, standing.changed, champion, challenger, score(found), run, problem, step, coverage
+        )
 
     def current_run(self, project_id: int) -> Run | None:
         """Return the run in progress, else the one that is due, else the last one."""

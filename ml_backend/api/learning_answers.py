@@ -15,6 +15,7 @@ from ml_backend.learn.feedback import Taken
 from ml_backend.learn.status import Status, TrainingState, VersionState
 from ml_backend.predict.serving_models import SHIPPED
 from ml_backend.quality.patterns import PatternReport, Period
+from ml_backend.store.coverage import Coverage
 from ml_backend.store.records import Correction
 from ml_backend.store.runs import Promotion, Run
 
@@ -33,6 +34,25 @@ def status_out(found: Status) -> out.StatusOut:
         training=_training(found.training),
         champion=None if found.champion is None else version_out(found.champion),
         problem=found.registry_problem,
+        predictions=None if found.coverage is None else _predictions(found.coverage),
+    )
+
+
+def _predictions(coverage: Coverage) -> out.PredictionsOut:
+    return out.PredictionsOut(
+        version=coverage.version,
+        open_tasks=coverage.open_tasks,
+        lacking=coverage.lacking,
+        waiting=coverage.waiting,
+        failures=[
+            out.LackingOut(reason=reason, tasks=group.count, message=str(group.message))
+            for reason, group in coverage.failures.items()
+        ],
+        problem=coverage.problem,
+        problem_text=str(coverage.problem_text),
+        running=coverage.running,
+        seconds_left=round(coverage.seconds_left, 1),
+        checked_at=coverage.checked_at,
     )
 
 

@@ -349,6 +349,29 @@ class VersionOut(Outgoing):
     tags: dict[str, str]
 
 
+class LackingOut(Outgoing):
+    """Open tasks that could not be predicted for one reason; they are tried again, more and more rarely."""
+
+    reason: str
+    tasks: int
+    message: str = Field(description="What was said of the latest of them.")
+
+
+class PredictionsOut(Outgoing):
+    """How far a project's open tasks have predictions of the version that serves."""
+
+    version: str
+    open_tasks: int
+    lacking: int = Field(description="Open tasks without one.")
+    waiting: int = Field(description="Of these, such as will get one by themselves.")
+    failures: list[LackingOut] = Field(description="Of these, such as could not be predicted.")
+    problem: str = Field(description="Why none can be predicted: not_connected, label_config, version; else empty.")
+    problem_text: str
+    running: bool
+    seconds_left: float = Field(description="About how long the waiting ones will take.")
+    checked_at: datetime | None
+
+
 class StatusOut(Outgoing):
     """How a project stands."""
 
@@ -356,6 +379,9 @@ class StatusOut(Outgoing):
     training: TrainingOut
     champion: VersionOut | None
     problem: str = ""
+    predictions: PredictionsOut | None = Field(
+        description="How far the open tasks have predictions of the version that serves; null until somebody looked."
+    )
 
 
 class InitOut(Outgoing):
@@ -366,6 +392,9 @@ class InitOut(Outgoing):
     total_tasks: int
     predicted_tasks: int
     changes: list[str]
+    waiting_tasks: int = Field(description="Tasks that get their prediction in the background.")
+    seconds_left: float = Field(description="About how long that takes.")
+    note: str
 
 
 class SentOut(Outgoing):

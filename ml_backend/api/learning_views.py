@@ -23,6 +23,7 @@ from ml_backend.contacts.sending import SentImage
 from ml_backend.contacts.spreadsheet import to_csv
 from ml_backend.contacts.vcard import to_vcard
 from ml_backend.errors import RequestError
+from ml_backend.store.coverage import USUAL_SECONDS
 from ml_backend.store.options import CustomField
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ class Views:
             total_tasks=report.tasks,
             predicted_tasks=report.predicted,
             changes=list(report.changes),
+            waiting_tasks=report.waiting,
+            seconds_left=report.waiting * USUAL_SECONDS,
+            note=str(report.said_of_waiting()),
         )
 
     def send(self, call: Call) -> Answer:

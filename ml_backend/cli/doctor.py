@@ -9,7 +9,7 @@ from ml_backend.cli import AddCommand
 from ml_backend.cli.connection import launched
 from ml_backend.settings import Settings
 
-_SIGNS = {"well": "✔", "attention": "!", "broken": "✘", "skipped": "-"}
+_SIGNS = {"well": "✔", "attention": "!", "broken": "✘", "skipped": "-", "running": "…"}
 
 
 def add_commands(add: AddCommand) -> None:
@@ -27,6 +27,7 @@ def doctor(arguments: argparse.Namespace, settings: Settings) -> int:
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
     from ml_backend.ops.doctor.examination import examine_everything
+    from ml_backend.ops.doctor.results import lacks_predictions
     from ml_backend.store.engine import StoreError
 
     settings = launched(settings)
@@ -34,10 +35,11 @@ def doctor(arguments: argparse.Namespace, settings: Settings) -> int:
         engine = create_engine(settings.store_url)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise StoreError("DATABASE_URL cannot be used.", "Check address and driver.") from error
-    broken, heading = 0, ""
+    broken, lacking, heading = 0, False, ""
     for examined in examine_everything(settings, engine, arguments.project):
         finding = examined.finding
         broken += finding.state == "broken"
+        lacking = lacking or lacks_predictions(finding)
         if arguments.json:
             print(
                 json.dumps(
@@ -61,5 +63,6 @@ def doctor(arguments: argparse.Namespace, settings: Settings) -> int:
             print(f"    → {finding.remedy}")
     engine.dispose()
     if not arguments.json:
-        print(f"\n{broken} broken." if broken else "\nAll links hold.")
+        holds = "No link is broken; open tasks lack predictions." if lacking else "All links hold."
+        print(f"\n{broken} broken." if broken else f"\n{holds}")
     return 1 if broken else 0

@@ -16,8 +16,7 @@ def add_commands(add: AddCommand) -> None:
 
 def rescore(arguments: argparse.Namespace, settings: Settings) -> int:
     """Have the worker give every open task that lacks one a prediction of the version that serves."""
-    from ml_backend.order.rescoring import ASKED
-    from ml_backend.store.annotations import LearningStore
+    from ml_backend.store.annotations import ASKED, LearningStore
     from ml_backend.store.events import Store
 
     with closing(Store(settings.store_url)) as store:

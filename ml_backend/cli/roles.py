@@ -59,6 +59,8 @@ def connect(arguments: argparse.Namespace, settings: Settings) -> int:
     images: Path | None = DEMONSTRATION_CARDS if arguments.demonstration else None
     report = connect_project(launched(settings), progress=print, images=images)
     print(f"Project {report.project_id} is connected: {report.predicted} of {report.tasks} documents are pre-labelled.")
+    if report.waiting:
+        print(report.said_of_waiting())
     return 0
 
 

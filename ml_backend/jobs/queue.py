@@ -59,6 +59,7 @@ _SYNC = "ml_backend.tasks.sync_project"
 _TRAIN = "ml_backend.tasks.train"
 _RESCORE = "ml_backend.tasks.rescore_project"
 _RESCORE_CHUNK = "ml_backend.tasks.rescore_chunk"
+_FIND_PROJECTS = "ml_backend.tasks.find_projects"
 _ORDER = "ml_backend.tasks.order_project"
 _TIDY = "ml_backend.tasks.tidy"
 _FINISH_RESCORING = "ml_backend.tasks.finish_rescoring"
@@ -203,6 +204,11 @@ class JobQueue:
     def enqueue_ordering(self, project_id: int) -> bool:
         """Have a project's open tasks put into order; return whether that was added."""
         return self._add(RESCORING_QUEUE, _ORDER, (project_id,), f"order-{project_id}", f"order project {project_id}")
+
+    def enqueue_finding(self) -> bool:
+        """Have Label Studio asked for projects that people have connected; return whether that was added."""
+        name, what = "find-projects", "find connected projects"
+        return self._add(RESCORING_QUEUE, _FIND_PROJECTS, (), name, what, first=True)
 
     def enqueue_label_search(self, project_id: int, key: str) -> bool:
         """Have a project's annotated documents searched for wrong labels; return whether that was added.

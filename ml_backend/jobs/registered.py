@@ -110,6 +110,7 @@ REGISTERED: Mapping[str, Registered] = {
     "ml_backend.tasks.sync_project": Registered(SYNC_QUEUE, (int,)),
     "ml_backend.tasks.tidy": Registered(SYNC_QUEUE),
     "ml_backend.tasks.train": Registered(TRAINING_QUEUE, (int,)),
+    "ml_backend.tasks.find_projects": Registered(RESCORING_QUEUE),
     "ml_backend.tasks.rescore_project": Registered(RESCORING_QUEUE, (int,)),
     "ml_backend.tasks.rescore_chunk": Registered(RESCORING_QUEUE, (int, str, str)),
     "ml_backend.tasks.finish_rescoring": Registered(RESCORING_QUEUE, (int, str)),

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from ml_backend.errors import BackendError
 from ml_backend.observability.logs import get_logger
-from ml_backend.store.annotations import ProjectState
+from ml_backend.store.annotations import ASKED, ProjectState
 from ml_backend.store.event_times import Waiting
 from ml_backend.store.runs import Run
 
@@ -23,8 +23,10 @@ from ml_backend.store.runs import Run
 QUIET = timedelta(seconds=2)
 PATIENCE = timedelta(seconds=20)
 TICK_SECONDS = 2.0
-#: A rescoring that is under way is looked after this often.
+#: What is wanted of a project's open tasks is put into the queue no more often than this.
 RESCORE_SECONDS = 20.0
+#: How often Label Studio is asked for projects that people have connected by hand; the first time at the start.
+FIND_EVERY = timedelta(seconds=60)
 #: How often what is no longer kept is removed; the first time soon after the start.
 TIDY_EVERY, TIDY_FIRST = timedelta(hours=1), timedelta(minutes=10)
 
@@ -58,6 +60,8 @@ class Queue(Protocol):
 
     def enqueue_ordering(self, project_id: int) -> bool: ...  # noqa: D102
 
+    def enqueue_finding(self) -> bool: ...  # noqa: D102
+
     def recover(self) -> None: ...  # noqa: D102
     def enqueue_tidying(self) -> bool: ...  # noqa: D102
 
@@ -69,8 +73,8 @@ class Ticker:
         events: Asked, by project, since when events wait that were not learned from yet.
         projects: Asked for what is known of each project.
         runs: Training runs.
-        serving: Asked for the version that answers for a project; ``None`` while that is in doubt.
-        shipped: The version that answers where a project has none of its own.
+        serving: Asked for the version that answers for a project; ``None`` while that is in doubt. In place of it
+            ``None`` for a worker without models, which leaves open tasks to the others.
         queue: Where jobs wait.
         sync_seconds: How often a project is synced without an event.
         to_order: Asked for the projects whose tasks are to be put into order.
@@ -82,8 +86,7 @@ class Ticker:
         events: Callable[[], Mapping[int, Waiting]],
         projects: Callable[[], Sequence[ProjectState]],
         runs: Runs,
-        serving: Callable[[int], str | None],
-        shipped: str,
+        serving: Callable[[int], str | None] | None,
         queue: Queue,
         *,
         sync_seconds: float,
@@ -94,14 +97,16 @@ class Ticker:
         self._projects = projects
         self._runs = runs
         self._serving = serving
-        self._shipped = shipped
         self._queue = queue
         self._sync_every = timedelta(seconds=sync_seconds)
         self._to_order = to_order
         self._clock = clock
         self._begun = clock()
         self._tidied = self._begun + TIDY_FIRST - TIDY_EVERY
-        self._rescored: dict[tuple[int, str], datetime] = {}
+        self._found = self._begun - FIND_EVERY
+        self._looked: dict[int, datetime] = {}
+        self._served: dict[int, str] = {}
+        self._told: dict[int, Waiting] = {}
         self._ordered: dict[int, datetime] = {}
         self._stop = threading.Event()
 
@@ -125,7 +130,8 @@ class Ticker:
             self._look_for_syncs,
             self._look_for_stale_runs,
             self._look_for_due_runs,
-            self._look_for_rescorings,
+            self._look_for_open_tasks,
+            self._look_for_projects,
             self._look_for_orders,
             self._look_for_tidying,
         ):
@@ -138,22 +144,20 @@ class Ticker:
 
     def _look_for_syncs(self) -> None:
         now = self._clock()
-        over = {
-            project_id: waiting
-            for project_id, waiting in self._events().items()
-            if now - waiting.newest >= QUIET or now - waiting.oldest >= PATIENCE
-        }
+        over = {project_id: waiting for project_id, waiting in self._events().items() if self._is_over(waiting, now)}
         due = set(over)
         for state in self._projects():
             # The first look after a start asks for what was missed while nothing ran.
             since = state.synced_at
             if state.sync_asked or since is None or since < self._begun or now - since >= self._sync_every:
                 due.add(state.id)
-            if state.rescored_version and state.id in over and over[state.id].new_tasks:
-                # Where this backend sets the order, a task without its prediction would come last.
-                self._queue.enqueue_rescoring(state.id)
         for project_id in sorted(due):
             self._queue.enqueue_sync(project_id)
+
+    @staticmethod
+    def _is_over(waiting: Waiting, now: datetime) -> bool:
+        """Tell whether a burst of events is over, or has lasted long enough."""
+        return now - waiting.newest >= QUIET or now - waiting.oldest >= PATIENCE
 
     def _look_for_stale_runs(self) -> None:
         for run in self._runs.stale_runs():
@@ -164,16 +168,42 @@ class Ticker:
         for run in self._runs.due_runs():
             self._queue.enqueue_training(run.id)
 
-    def _look_for_rescorings(self) -> None:
+    def _look_for_open_tasks(self) -> None:
+        """Have a project looked at when its time has come, and at once where something tells of a reason to."""
+        if self._serving is None:
+            return
         now = self._clock()
+        for project_id, waiting in self._events().items():
+            if waiting.new_tasks:
+                # Kept until the project was looked at: a sync may be done with the events before.
+                self._told[project_id] = waiting
         for state in self._projects():
             version = self._serving(state.id)
-            if version is None or version == (state.rescored_version or self._shipped):
+            promoted = version is not None and version != self._served.get(state.id, state.rescored_version)
+            told = self._told.get(state.id)
+            told_of = told is not None and self._is_over(told, now)
+            wanted = promoted or told_of or state.rescored_version == ASKED
+            if state.predict_at is not None and state.predict_at > now and not wanted:
                 continue
-            asked = self._rescored.get((state.id, version))
-            if asked is None or (now - asked).total_seconds() >= RESCORE_SECONDS:
-                self._queue.enqueue_rescoring(state.id)
-                self._rescored[(state.id, version)] = now
+            looked = self._looked.get(state.id)
+            again = looked is None or (now - looked).total_seconds() >= RESCORE_SECONDS
+            # Events may wait long for their sync, and bring one look all the same once their burst is over.
+            quiet_since = None if told is None else told.newest + QUIET
+            news = promoted or (quiet_since is not None and quiet_since <= now and (looked or now) < quiet_since)
+            if again or news:
+                if not self._queue.enqueue_rescoring(state.id):
+                    # A look that is under way may have asked before there was this reason: another one follows it.
+                    continue
+                self._looked[state.id] = now
+                self._told.pop(state.id, None)
+                if version is not None:
+                    self._served[state.id] = version
+
+    def _look_for_projects(self) -> None:
+        now = self._clock()
+        if self._serving is not None and now - self._found >= FIND_EVERY:
+            self._queue.enqueue_finding()
+            self._found = now
 
     def _look_for_orders(self) -> None:
         now = self._clock()

@@ -11,6 +11,7 @@ from ml_backend.learn.training_trigger import DueCheck
 from ml_backend.predict.serving_models import SHIPPED
 from ml_backend.projects.projects import LabelStudioState, Projects
 from ml_backend.store.annotations import LearningStore
+from ml_backend.store.coverage import Coverage, Coverages
 from ml_backend.store.runs import Promotion, Run, RunStore
 from model.errors import ModelError
 from model.registry.versions import Registry, Version
@@ -108,6 +109,7 @@ class Status:
         training: What there is to learn from.
         champion: The version that serves; ``None`` where the registry cannot be read.
         registry_problem: Why it cannot.
+        coverage: How far its open tasks are predicted; ``None`` where nobody has looked yet.
     """
 
     project_id: int | None
@@ -115,6 +117,7 @@ class Status:
     training: TrainingState
     champion: VersionState | None
     registry_problem: str = ""
+    coverage: Coverage | None = None
 
 
 class Statuses:
@@ -127,6 +130,7 @@ class Statuses:
         due: Counts what there is to learn from.
         registry: Versions.
         required: Documents before the first run.
+        coverages: Says how far open tasks are predicted.
         shipped: Asked for the version that predictions of the weights that ship carry.
     """
 
@@ -139,6 +143,7 @@ class Statuses:
         registry: Registry,
         *,
         required: int,
+        coverages: Coverages,
         shipped: str = SHIPPED_NAME,
     ) -> None:
         self._projects = projects
@@ -147,6 +152,7 @@ class Statuses:
         self._due = due
         self._registry = registry
         self._required = required
+        self._coverages = coverages
         self._shipped = shipped
 
     def status(self, project_id: int | None) -> Status:
@@ -164,7 +170,8 @@ class Statuses:
             except ModelError as error:
                 problem = str(error)
         champion = next((each for each in versions if each.role == "champion"), None)
-        return Status(project_id, state, self.training(project_id, versions), champion, problem)
+        coverage = None if project_id is None else self._coverages.of(project_id)
+        return Status(project_id, state, self.training(project_id, versions), champion, problem, coverage)
 
     def training(self, project_id: int | None, versions: Sequence[VersionState] = ()) -> TrainingState:
         """Return what there is to learn from."""

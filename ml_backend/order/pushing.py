@@ -75,6 +75,7 @@ class _Work:
     config: LabelConfig
     lineup: Lineup[Reader]
     lacks: Mapping[int, Collection[str]]
+    failed_before: Collection[int] = ()
     predictions: int = 0
     failed: int = 0
     group: list[list[Prediction]] = field(default_factory=list)
@@ -119,7 +120,7 @@ class Pusher:
             for task in self.board.open_tasks(project_id, task_ids, lacking=name):
                 tasks[task.id] = task
                 lacks.setdefault(task.id, set()).add(name)
-        work = _Work(project_id, config, lineup, lacks)
+        work = _Work(project_id, config, lineup, lacks, frozenset(self.failures.of(project_id)))
         waiting = deque(number for number in task_ids if number in tasks)
         begun = False
         # One thread pushes while this one names the fields of the next document; more would meet at Label Studio's
@@ -189,7 +190,7 @@ class Pusher:
             name: {task.id for task in self.board.open_tasks(work.project_id, numbers, lacking=name)}
             for name in work.lineup.versions
         }
-        pushed = 0
+        pushed, over = 0, []
         for made in group:
             wanted = [item for item in made if item.task in still.get(item.model_version, ())]
             if not wanted:
@@ -204,6 +205,7 @@ class Pusher:
                 self._note(work.project_id, wanted[0].task, "label_studio", _message(error))
                 continue
             pushed += len(stored)
+            over += [wanted[0].task] if wanted[0].task in work.failed_before else []
             if self.scores is not None:
                 shown = {
                     item.task: (number, item.score)
@@ -211,6 +213,8 @@ class Pusher:
                     if item.model_version == work.lineup.version
                 }
                 self.scores.shown(work.project_id, shown)
+        if over:
+            self.failures.clear(work.project_id, over)
         return pushed
 
     def _predictions(

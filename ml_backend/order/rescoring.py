@@ -2,16 +2,17 @@
 
 What is to be done is derived, not remembered: Label Studio is asked which open tasks lack the version. Whatever made
 them lack it (they are new, the project was just connected, the backend was down, another version was promoted), the
-same steps follow, each of which can be repeated: the look (find the tasks), the parts (predict and push), and the end (put
-the tasks into order, set the project's version, remove what is older). Nothing is pushed twice, since each step asks
-again; nothing is forgotten, since the ticker has each project looked at now and then. Events are hints to look sooner.
+same steps follow, each of which can be repeated: the look (find the tasks), the parts (predict and push), and the end
+(put the tasks into order, set the project's version, remove what is older). Nothing is pushed twice, since each step
+asks again; nothing is forgotten, since the ticker has each project looked at now and then. Events are hints to look
+sooner.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
@@ -21,13 +22,13 @@ from ml_backend.jobs.queue import JobQueue
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import Project
 from ml_backend.observability.logs import get_logger
-from ml_backend.order.coverage import LABEL_CONFIG, NOT_CONNECTED, VERSION
 from ml_backend.order.pushing import Pusher, Turn
 from ml_backend.order.task_board import TaskBoard
 from ml_backend.order.task_order import UNCERTAINTY, Orderer
 from ml_backend.predict.serving_models import Lineup, is_ours
 from ml_backend.predict.task_predictor import ModelSource, Reader, TaskPredictor
-from ml_backend.store.annotations import LearningStore
+from ml_backend.store.annotations import ASKED, LearningStore
+from ml_backend.store.coverage import LABEL_CONFIG, NOT_CONNECTED, VERSION
 from ml_backend.store.rescorings import RescoringStore
 from ml_backend.store.task_failures import TaskFailure, TaskFailures
 from ml_backend.store.task_scores import TaskScores
@@ -40,10 +41,10 @@ CHUNK, LEAST, PARTS = 50, 10, 12
 TURN_SECONDS = 15.0
 #: A task that was begun so often without an end is left alone for a while: it seems to end its worker.
 BEGUN_AT_MOST = 2
+#: Of so many unknown projects it is found out at a time whether they are connected.
+FOUND_OUT_AT_ONCE = 25
 #: How soon a project is looked at again of which something is under way, or not as it should be.
 SOON = timedelta(seconds=20)
-#: What stands in the store in place of a version where a person wants the open tasks predicted again.
-ASKED = "asked for"
 
 _log = get_logger(__name__)
 
@@ -80,6 +81,8 @@ class Rescorer:
         keep_old: Whether the predictions of versions that no longer serve stay.
         orderer: Puts the tasks into order before the project is switched over; ``None`` leaves that to the scores.
         clock: Monotonic seconds.
+        claims: The moments that looks have set at their beginning, by project.
+        found_out: When it was found out of projects that nobody told of whether they are connected.
     """
 
     board: TaskBoard
@@ -97,6 +100,8 @@ class Rescorer:
     keep_old: bool = False
     orderer: Orderer | None = None
     clock: Callable[[], float] = time.monotonic
+    claims: dict[int, datetime] = field(default_factory=dict)
+    found_out: dict[int, float] = field(default_factory=dict)
 
     def rescore(self, project_id: int) -> str:
         """Look whether all open tasks have predictions of the version that serves, and have the others predicted.
@@ -109,6 +114,7 @@ class Rescorer:
         Raises:
             BackendError: If Label Studio, the store or Redis does not answer.
         """
+        self._claim(project_id)
         lineup = self.models.refresh(project_id)
         if project_id in self.models.problems:
             # Else a version that is only out of reach would cost all tasks their predictions, twice.
@@ -205,9 +211,11 @@ class Rescorer:
         """
         known = {state.id for state in self.learning.projects()}
         found = []
-        for project in self.board.projects():
-            if project.id in known:
-                continue
+        unknown = [project for project in self.board.projects() if project.id not in known]
+        # The newest first, then those whose turn was longest ago.
+        unknown.sort(key=lambda project: (self.found_out.get(project.id, -1.0), -project.id))
+        for project in unknown[:FOUND_OUT_AT_ONCE]:
+            self.found_out[project.id] = self.clock()
             try:
                 backends = self.board.ml_backends(project.id)
             except NotFoundError:
@@ -261,7 +269,13 @@ class Rescorer:
     def _look_again(self, project_id: int, wait: timedelta, failures: Mapping[int, TaskFailure] | None = None) -> None:
         now = datetime.now(timezone.utc)
         moments = [now + wait, *(each.retry_at for each in (failures or {}).values())]
-        self.learning.predict_again(project_id, max(now + timedelta(seconds=1), min(moments)))
+        at = max(now + timedelta(seconds=1), min(moments))
+        self.learning.predict_next(project_id, at, claimed=self.claims[project_id])
+
+    def _claim(self, project_id: int) -> None:
+        """Put the next look off for a moment; who wants one meanwhile is not overwritten at the end of this one."""
+        self.claims[project_id] = datetime.now(timezone.utc) + SOON
+        self.learning.predict_again(project_id, self.claims[project_id])
 
     def _lacking(self, project_id: int, lineup: Lineup[Reader]) -> list[int]:
         return sorted({number for name in lineup.versions for number in self.board.open_ids(project_id, lacking=name)})

@@ -15,6 +15,10 @@ class TaskBoard(Protocol):
     Every method raises :class:`ml_backend.errors.BackendError` if Label Studio does not answer or refuses.
     """
 
+    def projects(self) -> list[Project]:
+        """Return all projects that the token's user sees."""
+        ...
+
     def project(self, project_id: int) -> Project:
         """Return one project."""
         ...

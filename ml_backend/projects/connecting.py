@@ -44,7 +44,7 @@ def connect_project(settings: Settings, *, progress: Progress, images: Path | No
             plan = replace(plan, images=sorted(images.glob("*.jpg")))
         report = ensure_project(client, plan, backend_address(settings), progress=progress)
         # The worker looks after the projects that it knows.
-        LearningStore(store.engine).ask_sync(report.project_id)
+        LearningStore(store.engine).look_after(report.project_id)
     return report
 
 

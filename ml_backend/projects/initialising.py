@@ -11,7 +11,7 @@ from ml_backend.settings import Settings
 from ml_backend.store.annotations import LearningStore
 
 #: Tasks that get their prediction within the call; the worker sees to the others.
-_MOST = 8
+PREDICTED_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Initialiser:
         """
         known = project_id if project_id is not None or title is not None else self.projects.find()
         plan = ProjectPlan(title or self.settings.label_studio_project, business_cards_config(), project_id=known)
-        report = ensure_project(self.projects.reach(), plan, backend_address(self.settings), most=_MOST)
-        self.learning.ask_sync(report.project_id)
+        report = ensure_project(self.projects.reach(), plan, backend_address(self.settings), most=PREDICTED_AT_ONCE)
+        self.learning.look_after(report.project_id)
         self.projects.config(report.project_id)
         return report
 

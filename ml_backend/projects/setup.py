@@ -43,7 +43,7 @@ def ensure_project(
         backend: The backend to connect.
         progress: Called with a line whenever there is something new to say.
         batch: Tasks in one retrieval of predictions; few, so that progress can be seen.
-        most: Tasks that get their prediction here at most; the others are left to «Retrieve predictions».
+        most: Tasks that get their prediction here at most; the worker sees to the others.
 
     Returns:
         What was found and done.
@@ -85,8 +85,9 @@ class _Setup:
         self._secure_webhook(project.id)
         version = self._connect(project.id)
         tasks, predicted = self._predict(project.id, version, batch=batch, most=most)
+        waiting = self._client.open_count(project.id, lacking=version)
         self._order(project.id, version if predicted else "")
-        return SetupReport(project.id, version, tasks, predicted, tuple(self._changes))
+        return SetupReport(project.id, version, tasks, predicted, tuple(self._changes), waiting)
 
     def _find(self, plan: ProjectPlan) -> Project | None:
         if plan.project_id is not None:
@@ -181,9 +182,15 @@ class _Setup:
         tasks = list(self._client.tasks(project_id))
         have = self._predictions(tasks, project_id, version)
         todo = [task.id for task in tasks if task.id not in have][:most]
+        # A worker may be at it already, from the first task on: the two meet half-way.
+        backwards = todo[::-1]
         for start in range(0, len(todo), batch):
             self._progress(f"pre-labelling: {start} of {len(todo)} documents")
-            retrieve_predictions(self._client, project_id, todo[start : start + batch])
+            some = backwards[start : start + batch]
+            lacking = {task.id for task in self._client.open_tasks(project_id, some, lacking=version)}
+            done = {task.id for task in self._client.open_tasks(project_id, some)} - lacking
+            if left := [task_id for task_id in some if task_id not in done]:
+                retrieve_predictions(self._client, project_id, left)
         if todo:
             have = self._predictions(tasks, project_id, version)
             self._changed(

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ml_backend.i18n import Words, say
+from ml_backend.store.coverage import USUAL_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class BackendAddress:
@@ -61,6 +64,7 @@ class SetupReport:
         tasks: How many tasks the project has.
         predicted: How many of them have a prediction of that version.
         changes: What was changed, a line each; none where all was well.
+        waiting: How many open tasks lack such a prediction: the worker sees to them.
     """
 
     project_id: int
@@ -68,3 +72,14 @@ class SetupReport:
     tasks: int
     predicted: int
     changes: tuple[str, ...]
+    waiting: int = 0
+
+    def said_of_waiting(self) -> Words:
+        """Return what becomes of the open tasks that lack a prediction."""
+        if not self.waiting:
+            return say("Every open task has its prediction.")
+        return say(
+            "{count} open tasks get their predictions in the background, in about {minutes:.0f} minutes.",
+            count=self.waiting,
+            minutes=max(1.0, self.waiting * USUAL_SECONDS / 60),
+        )

@@ -13,12 +13,13 @@ from sqlalchemy import Engine, func, select
 from ml_backend.learn.training_trigger import DueCheck
 from ml_backend.observability.cached_collector import Occasional
 from ml_backend.store.annotations import LearningStore
+from ml_backend.store.coverage import Coverages
 from ml_backend.store.engine import reading
 from ml_backend.store.runs import RunStore
 from ml_backend.store.tables import EventRow, PageRow, RunRow
 
 _SECONDS = 30.0
-_PROJECT = ["project"]
+_PROJECT, _REASON = ["project"], ["project", "reason"]
 
 
 class StoreMetrics(Occasional):
@@ -35,6 +36,7 @@ class StoreMetrics(Occasional):
         self._due = due
         self._learning = LearningStore(engine)
         self._runs = RunStore(engine)
+        self._coverages = Coverages(engine)
 
     def look(self) -> Sequence[Metric]:
         """Return all numbers.
@@ -42,7 +44,21 @@ class StoreMetrics(Occasional):
         Raises:
             StoreError: If the store cannot be read.
         """
-        return (*self._projects(), *self._training(), *self._sizes())
+        return (*self._projects(), *self._open_tasks(), *self._training(), *self._sizes())
+
+    def _open_tasks(self) -> Sequence[Metric]:
+        count = _gauge("open_tasks", "Tasks that nobody has annotated, when Label Studio was last asked.")
+        waiting = _gauge("open_tasks_waiting", "Of these, such as wait for a prediction of the version that serves.")
+        failed = _gauge("open_tasks_failed", "Of these, such as could not be predicted, by reason.", _REASON)
+        left = _gauge("open_tasks_seconds_left", "About how long until those that wait are predicted.")
+        for coverage in self._coverages.all():
+            labels = [str(coverage.project_id)]
+            count.add_metric(labels, coverage.open_tasks)
+            waiting.add_metric(labels, coverage.waiting)
+            left.add_metric(labels, coverage.seconds_left)
+            for reason, group in coverage.failures.items():
+                failed.add_metric([*labels, reason], group.count)
+        return count, waiting, failed, left
 
     def _projects(self) -> Sequence[Metric]:
         synced = _gauge("last_sync_timestamp_seconds", "When a project's annotations were last brought over.")

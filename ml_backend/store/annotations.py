@@ -21,6 +21,9 @@ _CHUNK = 500
 # Label Studio's regions have ids of 10 characters, and ours are the versions; other programs may write what they like.
 _LONGEST_ID = 200
 
+#: What stands in place of a rescored version where a person wants the open tasks predicted again.
+ASKED = "asked for"
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectState:
@@ -78,6 +81,10 @@ class LearningStore:
         """Note that a person wants a project's annotations brought over."""
         self._change_project(project_id, sync_asked=True)
 
+    def look_after(self, project_id: int) -> None:
+        """Have a project synced and its open tasks predicted as soon as may be: it was connected just now."""
+        self._change_project(project_id, sync_asked=True, predict_at=None)
+
     def note_synced(self, project_id: int, *, cursor: str | None, compared: bool) -> None:
         """Note that a project's annotations were brought over just now.
 
@@ -106,6 +113,12 @@ class LearningStore:
     def predict_again(self, project_id: int, at: datetime | None = None) -> None:
         """Have a project's open tasks looked at for missing predictions at a moment; ``None`` stands for now."""
         self._change_project(project_id, predict_at=at)
+
+    def predict_next(self, project_id: int, at: datetime, *, claimed: datetime) -> None:
+        """Have the next look at a moment, unless somebody has set another one since a look claimed its own."""
+        mine = (ProjectRow.id == project_id, ProjectRow.predict_at == claimed)
+        with writing(self._engine) as connection:
+            connection.execute(update(ProjectRow).where(*mine).values(predict_at=at))
 
     def add(self, project_id: int) -> bool:
         """Have a project that was never heard of synced and its open tasks predicted; return whether it was new."""

@@ -10,13 +10,16 @@ from sqlalchemy import Engine, case, func, select
 from ml_backend.store.engine import reading
 from ml_backend.store.tables import EventRow
 
+_TELLS_OF_TASKS = ("TASKS_CREATED", "ANNOTATIONS_DELETED", "PROJECT_UPDATED")
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """When a project's oldest and newest event came of those that were not learned from yet.
 
     Attributes:
-        new_tasks: Whether one of them tells of new tasks.
+        new_tasks: Whether one of them tells of tasks that may lack a prediction: new ones, such as are open again, or
+            all of a project that was changed.
     """
 
     oldest: datetime
@@ -35,7 +38,7 @@ def waiting_events(engine: Engine) -> dict[int, Waiting]:
             EventRow.project_id,
             func.min(EventRow.received_at, type_=EventRow.received_at.type),
             func.max(EventRow.received_at, type_=EventRow.received_at.type),
-            func.max(case((EventRow.action == "TASKS_CREATED", 1), else_=0)),
+            func.max(case((EventRow.action.in_(_TELLS_OF_TASKS), 1), else_=0)),
         )
         .where(EventRow.processed_at.is_(None), EventRow.duplicate_of.is_(None), EventRow.project_id.is_not(None))
         .group_by(EventRow.project_id)

@@ -128,7 +128,8 @@ class TaskFailures:
 def retry_delay(tries: int) -> timedelta:
     """Return how long to wait after so many tries, 1 or more."""
     # Beyond some tries the power would only be cut off again.
-    return min(RETRY_LONGEST, RETRY_FIRST * RETRY_GROWTH ** min(tries - 1, 20))
+    factor: int = RETRY_GROWTH ** min(tries - 1, 10)
+    return min(RETRY_LONGEST, RETRY_FIRST * factor)
 
 
 _COLUMNS = tuple(column for column in TaskFailureRow.__table__.columns if column.name != "project_id")

@@ -149,6 +149,13 @@ class TaskScores:
             ]
         return {row["task_id"]: _task_score(row) for row in rows}
 
+    def places(self, project_id: int) -> dict[int, int]:
+        """Return the places of the tasks that were put into order, by task."""
+        chosen = select(TaskScoreRow.task_id, TaskScoreRow.place)
+        chosen = chosen.where(TaskScoreRow.project_id == project_id, TaskScoreRow.place.is_not(None))
+        with reading(self._engine) as connection:
+            return {task_id: place for task_id, place in connection.execute(chosen) if place is not None}
+
     def embeddings(
         self, project_id: int, version: str, task_ids: Iterable[int] | None = None
     ) -> dict[int, NDArray[np.float16]]:

@@ -19,6 +19,7 @@ from ml_backend.ops.doctor.results import Finding, examine
 from ml_backend.ops.doctor.targets import Connection, ProjectLink, System
 from ml_backend.settings import Settings
 from ml_backend.store.annotations import LearningStore
+from ml_backend.store.coverage import Coverages
 from ml_backend.store.engine import StoreError, reading
 from ml_backend.store.tables import EventRow
 
@@ -77,7 +78,13 @@ def _projects(settings: Settings, engine: Engine, wanted: Sequence[int] | None) 
             )
             yield Examined(say("Project"), missing)
         for number in there:
-            link = ProjectLink(settings, client, number, lambda project, action: count_events(engine, project, action))
+            link = ProjectLink(
+                settings,
+                client,
+                number,
+                lambda project, action: count_events(engine, project, action),
+                coverage=Coverages(engine).of,
+            )
             for finding in examine(PROJECT_CHECKS, link):
                 yield Examined(say("Project {project}", project=number), finding, number)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 
 import requests
 from label_studio_sdk.core.api_error import ApiError
@@ -14,15 +15,18 @@ from ml_backend.label_studio.fields import match_labels
 from ml_backend.label_studio.images import build_images
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.webhooks import WEBHOOK_SECRET_HEADER
-from ml_backend.ops.doctor.results import Check, Seen, well
+from ml_backend.ops.doctor.results import OPEN_TASKS, Check, Seen, State, well
 from ml_backend.ops.doctor.targets import ProjectLink
 from ml_backend.projects.setup import UNCERTAINTY
+from ml_backend.store.coverage import VERSION
 from model.document.bio import FIELDS
 
 #: Label Studio gives up on a webhook, and on /health, after one second.
 HEALTH_SECONDS = 1.0
 #: Images that are fetched: the first of the project, and as many as a person waits for.
 IMAGES = 2
+#: A worker looks at a project with something to do every few seconds.
+UNATTENDED = timedelta(minutes=10)
 
 _REPAIR = say("Press «Initialise» in the panel, or start `make run` again.")
 
@@ -333,6 +337,39 @@ def look_at_sampling(link: ProjectLink) -> Iterator[Seen]:
         )
 
 
+def look_at_open_tasks(link: ProjectLink) -> Iterator[Seen]:
+    """See whether every open task has a prediction of the version that serves, and why not."""
+    coverage = link.coverage(link.project_id)
+    start_worker = say("See that a worker runs: `make run` starts one, and its log says what it does.")
+    if coverage is None or coverage.checked_at is None:
+        yield Seen("attention", say("No worker has looked at the open tasks yet."), start_worker)
+        return
+    if coverage.problem:
+        state: State = "attention" if coverage.problem == VERSION else "skipped"
+        yield Seen(state, say("No open task is predicted: {why}", why=coverage.problem_text))
+        return
+    remedy = say("They are tried again by themselves, and at once after «Rescore».")
+    for words in coverage.said_of_failures():
+        yield Seen("attention", words, remedy)
+    if coverage.waiting:
+        waits = say(
+            "{count} of {open_tasks} open tasks wait for their prediction, for about {minutes:.0f} minutes.",
+            count=coverage.waiting,
+            open_tasks=coverage.open_tasks,
+            minutes=max(1.0, coverage.seconds_left / 60),
+        )
+        if datetime.now(timezone.utc) - coverage.checked_at > UNATTENDED:
+            yield Seen("attention", waits, start_worker)
+        else:
+            yield Seen("running", waits)
+    elif not coverage.lacking:
+        yield well(
+            "All {count} open tasks have a prediction of «{version}».",
+            count=coverage.open_tasks,
+            version=coverage.version,
+        )
+
+
 PROJECT_CHECKS: tuple[Check[ProjectLink], ...] = (
     Check("backend", say("Backend answers"), look_at_backend),
     Check("flags", say("Private addresses allowed"), look_at_flags),
@@ -343,4 +380,5 @@ PROJECT_CHECKS: tuple[Check[ProjectLink], ...] = (
     Check("images", say("Images"), look_at_images),
     Check("model-version", say("Model version"), look_at_version),
     Check("sampling", say("Task order"), look_at_sampling),
+    Check(OPEN_TASKS, say("Open tasks"), look_at_open_tasks),
 )

@@ -10,8 +10,12 @@ from ml_backend.errors import BackendError
 from ml_backend.i18n import Words, say
 from model.errors import ModelError
 
-State = Literal["well", "attention", "broken", "skipped"]
-"""``attention`` works, but not as it should; ``skipped`` could not be looked at."""
+State = Literal["well", "attention", "broken", "skipped", "running"]
+"""``attention`` works, but not as it should; ``skipped`` could not be looked at; ``running`` will be well by
+itself."""
+
+#: Name of the check that looks at the predictions of open tasks.
+OPEN_TASKS = "open-tasks"
 
 Patient = TypeVar("Patient")
 Patient_contra = TypeVar("Patient_contra", contravariant=True)
@@ -90,6 +94,11 @@ def worst(findings: Iterable[Finding]) -> State:
     """Return the worst of what was found; ``skipped`` follows from something broken, and does not count."""
     states = {finding.state for finding in findings}
     return next((state for state in ("broken", "attention") if state in states), "well")
+
+
+def lacks_predictions(finding: Finding) -> bool:
+    """Tell whether a finding is that open tasks have no prediction, or not yet."""
+    return finding.check == OPEN_TASKS and finding.state in ("attention", "running")
 
 
 def _look(check: Check[Patient], patient: Patient) -> list[Seen]:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.settings import Settings
+from ml_backend.store.coverage import Coverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class ProjectLink:
         project_id: The project.
         arrived: Tells how many events of the project of a kind were stored, to see whether one arrives.
         wait_seconds: How long an event may take.
+        coverage: Tells how far the open tasks of a project are predicted; ``None`` where nobody has looked yet.
     """
 
     settings: Settings
@@ -60,3 +62,4 @@ class ProjectLink:
     project_id: int
     arrived: Callable[[int, str], int]
     wait_seconds: float = 10.0
+    coverage: Callable[[int], Coverage | None] = lambda _project: None

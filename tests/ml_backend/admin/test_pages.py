@@ -7,11 +7,12 @@ import pytest
 from ml_backend.i18n import keep, say
 from ml_backend.learn.promotion import REASON_TAG, Versions
 from ml_backend.learn.sample_files import SampleFolder
-from ml_backend.order.rescoring import ASKED
-from ml_backend.store.annotations import LearningStore
+from ml_backend.store.annotations import ASKED, LearningStore
 from ml_backend.store.label_errors import Doubt, LabelErrors, LabelSuspect
 from ml_backend.store.records import Correction, StoredAnnotation
+from ml_backend.store.rescorings import RescoringStore
 from ml_backend.store.runs import RunStore
+from ml_backend.store.task_failures import TaskFailures
 from model.registry.tracking import RUN_TAG, Tracking
 from model.registry.versions import Registry
 from tests.conftest import card_png
@@ -52,6 +53,19 @@ def test_the_overview_counts_what_there_is_to_learn_from_and_says_the_next_step(
     page = visitor.get(OVERVIEW).text
     assert re.search(r'class="figure">1<span> / 2</span>', page)
     assert "Mend the way to Label Studio first" in page
+
+
+def test_the_overview_says_how_far_open_tasks_are_predicted(visitor, store):
+    RescoringStore(store.engine).note_checked(7, "v1", open_tasks=1200, lacking=901)
+    TaskFailures(store.engine).note(7, 5, "image_fetch", "The host does not answer.")
+    page = visitor.get(OVERVIEW).text
+    assert "900 of 1,200 open tasks wait for their prediction; about 15 minutes left" in page
+    assert (
+        "1 open tasks have no prediction: the image is not to be had. Of the latest: The host does not answer." in page
+    )
+    RescoringStore(store.engine).note_checked(7, "v1", open_tasks=1200, lacking=0)
+    TaskFailures(store.engine).clear(7)
+    assert "every open task has its prediction" in visitor.get(OVERVIEW).text
 
 
 def test_a_run_in_progress_is_shown_and_can_be_followed(visitor, store):
@@ -222,6 +236,18 @@ def test_without_data_the_plots_say_what_is_missing(visitor):
     page = visitor.get(OVERVIEW + "plots").text
     assert "<svg" not in page
     assert page.count("There is ") == 4
+
+
+def test_the_doctor_says_that_all_links_hold_only_where_no_open_task_lacks_a_prediction(visitor, monkeypatch):
+    from ml_backend.admin import pages
+    from ml_backend.ops.doctor.examination import Examined
+    from ml_backend.ops.doctor.results import Finding
+
+    waits = Finding("open-tasks", say("Open tasks"), "running", say("No worker has looked at the open tasks yet."))
+    monkeypatch.setattr(pages, "examine_everything", lambda *_, **__: iter([Examined(say("Project"), waits, 7)]))
+    page = visitor.http.post(OVERVIEW + "doctor", data={"form": visitor.secret(OVERVIEW)}).text
+    assert "All links hold." not in page
+    assert "No link is broken; open tasks lack predictions." in page
 
 
 def test_the_doctor_writes_its_findings_into_the_page(visitor, monkeypatch):

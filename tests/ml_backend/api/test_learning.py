@@ -11,6 +11,8 @@ from ml_backend.label_studio.client import LabelStudio
 from ml_backend.learn import feedback as feedback_module
 from ml_backend.projects import projects as projects_module
 from ml_backend.store.annotations import LearningStore
+from ml_backend.store.rescorings import RescoringStore
+from ml_backend.store.task_failures import TaskFailures
 from tests.conftest import card_png, print_card
 from tests.ml_backend.api_backend import PROJECT, TOKEN, ApiClient, build_api
 from tests.ml_backend.backend import RECTANGLES
@@ -54,6 +56,26 @@ def test_without_the_token_nothing_is_answered(backend, header):
     assert answer.status_code == 401
     assert answer.json.keys() == {"error", "hint"}
     assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_the_status_says_how_far_open_tasks_are_predicted(backend, api):
+    engine = backend[1].feedback.store._engine
+    assert api.get(in_project("/status")).json["predictions"] is None
+    RescoringStore(engine).note_checked(PROJECT, "v1", open_tasks=40, lacking=12)
+    TaskFailures(engine).note(PROJECT, 7, "too_large", "The image is too large.")
+    found = api.get(in_project("/status")).json["predictions"]
+    assert found.pop("checked_at")
+    assert found == {
+        "version": "v1",
+        "open_tasks": 40,
+        "lacking": 12,
+        "waiting": 11,
+        "failures": [{"reason": "too_large", "tasks": 1, "message": "The image is too large."}],
+        "problem": "",
+        "problem_text": "",
+        "running": True,
+        "seconds_left": 11.0,
+    }
 
 
 def test_where_no_token_is_set_the_api_is_closed_to_all(make_settings):

@@ -1,5 +1,7 @@
 """The parts of a rescoring, on a real Redis: each done once, and again if its worker is killed."""
 
+from datetime import datetime, timezone
+
 import pytest
 from redis import Redis
 from rq.job import Job, JobStatus
@@ -19,7 +21,9 @@ def connection(redis_url):
 
 
 @pytest.fixture
-def chunks(redis_url):
+def chunks(redis_url, monkeypatch):
+    # As if two workers looked into the queue.
+    monkeypatch.setattr(JobQueue, "rescoring_workers", lambda _self: 2)
     return Chunks(JobQueue.at(redis_url))
 
 
@@ -67,7 +71,7 @@ def test_parts_that_wait_or_are_worked_on_are_left_alone(chunks, connection):
     connection.lrem(f"rq:queue:{RESCORING_QUEUE}", 0, taken.id)
     taken.set_status(JobStatus.STARTED)
     with chunks.leased(3, first):
-        assert chunks.revive(3, VERSION) == 2
+        assert chunks.feed(3, VERSION) == 2
     assert len(waiting(connection)) == 1
 
 
@@ -77,14 +81,57 @@ def test_a_part_whose_worker_was_killed_is_handed_out_again(chunks, connection):
     taken = Job.fetch(f"rescore-3-{first}", connection=connection, serializer=SERIALIZER)
     connection.lrem(f"rq:queue:{RESCORING_QUEUE}", 0, taken.id)
     taken.set_status(JobStatus.STARTED)
-    assert chunks.revive(3, VERSION) == 2
+    assert chunks.feed(3, VERSION) == 2
     assert first in waiting(connection)
+
+
+def test_a_part_that_was_taken_this_moment_is_not_handed_out_twice(chunks, connection):
+    chunks.begin(3, VERSION, [[1], [2]])
+    first, _ = waiting(connection)
+    taken = Job.fetch(f"rescore-3-{first}", connection=connection, serializer=SERIALIZER)
+    connection.lrem(f"rq:queue:{RESCORING_QUEUE}", 0, taken.id)
+    taken.started_at = datetime.now(timezone.utc)
+    taken.set_status(JobStatus.STARTED)
+    taken.save()
+    chunks.feed(3, VERSION)
+    assert len(waiting(connection)) == 1
+
+
+def test_of_each_project_only_some_parts_wait_so_that_all_take_turns(chunks, connection):
+    chunks.begin(3, VERSION, [[number] * 20 for number in range(1, 101)])
+    chunks.begin(4, VERSION, [[7] * 20, [8] * 20])
+    names = [name.decode() for name in connection.lrange(f"rq:queue:{RESCORING_QUEUE}", 0, -1)]
+    assert [name.split("-")[1] for name in names] == ["3", "3", "3", "4", "4"]
+
+
+def test_what_is_short_goes_before_the_parts_of_others(chunks, connection):
+    chunks.begin(3, VERSION, [[number] * 20 for number in range(1, 101)])
+    chunks.begin(4, VERSION, [[7, 8]])
+    names = [name.decode() for name in connection.lrange(f"rq:queue:{RESCORING_QUEUE}", 0, -1)]
+    assert names[0].startswith("rescore-4-")
+
+
+def test_tasks_for_which_there_was_no_time_are_a_part_of_their_own_in_the_same_place(chunks, connection):
+    chunks.begin(3, VERSION, [[1, 2, 3], [4]])
+    first, second = waiting(connection)
+    assert chunks.done(3, VERSION, first, [2, 3]) == 2
+    again = next(name for name in waiting(connection) if name not in (first, second))
+    assert chunks.tasks(3, VERSION, again) == [2, 3]
+    assert again < second
+
+
+def test_a_task_that_ended_its_workers_is_counted_until_it_ends_well(chunks):
+    assert [chunks.begun(3, 7) for _ in range(3)] == [1, 2, 3]
+    chunks.condemned(3, 7)
+    assert chunks.begun(3, 7) == 2, "one more try, later"
+    chunks.ended(3, 7)
+    assert chunks.begun(3, 7) == 1
 
 
 def test_parts_that_redis_has_forgotten_are_none(chunks, connection):
     chunks.begin(3, VERSION, [[1], [2]])
     connection.flushall()
-    assert chunks.revive(3, VERSION) == 0
+    assert chunks.feed(3, VERSION) == 0
 
 
 def test_a_redis_that_is_down_is_said(connection):
@@ -92,4 +139,4 @@ def test_a_redis_that_is_down_is_said(connection):
     with pytest.raises(QueueError, match="REDIS_URL"):
         chunks.begin(3, VERSION, [[1]])
     with pytest.raises(QueueError, match="REDIS_URL"):
-        chunks.revive(3, VERSION)
+        chunks.feed(3, VERSION)

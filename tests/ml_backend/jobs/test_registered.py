@@ -312,11 +312,12 @@ def test_every_job_that_the_queue_adds_is_registered_and_admitted(connection):
         queue.enqueue_sync(2),
         queue.enqueue_training(3),
         queue.enqueue_rescoring(2),
-        queue.enqueue_chunk(2, "p2-v1-0123456789ab", "0123456789ab-1-50"),
+        queue.enqueue_chunk(2, "p2-v1-0123456789ab", "0123456789ab-000001-001-1-50"),
         queue.enqueue_finish(2, "p2-v1-0123456789ab"),
         queue.enqueue_ordering(2),
         queue.enqueue_label_search(2, "key"),
         queue.enqueue_tidying(),
+        queue.enqueue_finding(),
     ]
     assert all(added)
     seen = set()

@@ -1,203 +1,18 @@
 """After a promotion every open task gets the new version's prediction, once, and then the project is switched over."""
 
 import hashlib
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
-import numpy as np
-import pytest
-from prometheus_client import CollectorRegistry
-from redis import Redis
-from rq.job import Job
-
-from ml_backend.container import TaskServices
-from ml_backend.errors import ImageFetchError, LabelStudioUnreachableError
-from ml_backend.jobs.leases import Chunks
-from ml_backend.jobs.queue import JobQueue
-from ml_backend.jobs.workers import build_worker
-from ml_backend.label_studio.records import Prediction, Project, Task
-from ml_backend.observability.metrics import Metrics
-from ml_backend.order.candidates import CandidateSource
-from ml_backend.order.embedding_refresh import LookingAgain
-from ml_backend.order.pushing import READ_HERE, Pusher
-from ml_backend.order.rescoring import CHUNK, UNCERTAINTY, Rescorer
-from ml_backend.order.task_order import Orderer, Policy
+from ml_backend.errors import ImageFetchError
+from ml_backend.label_studio.records import Prediction, Task
+from ml_backend.order.rescoring import CHUNK, UNCERTAINTY
 from ml_backend.predict.serving_models import Lineup
-from ml_backend.predict.task_predictor import TaskPredictor
-from ml_backend.store.annotations import LearningStore
-from ml_backend.store.events import Store
+from ml_backend.predict.uncertainty import Votes
 from ml_backend.store.records import StoredAnnotation
-from ml_backend.store.rescorings import RescoringStore
-from ml_backend.store.signals import Votes
-from ml_backend.store.task_scores import NOT_SHOWN, TaskScores
-from ml_backend.tasks import provide
-from model.document.images import image_key
-from model.document.types import Box, Document, Entity, Line, Page, Word
-from tests.ml_backend.backend import RECTANGLES, ImageTable
-
-OLD, NEW = "cards-12345678.aaaaaa", "p3-v1-00000001.aaaaaa"
-
-
-class Board:
-    """Label Studio in memory: tasks of project 3, the annotated ones, predictions."""
-
-    def __init__(self, count, version=OLD):
-        self.tasks = {number: Task(number, 3, {"image": f"i{number}"}, False) for number in range(1, count + 1)}
-        self.annotated, self.predictions = set(), []
-        self.model_version, self.sampling = version, "Sequential sampling"
-        self.fails_after = None
-        self.config = RECTANGLES
-        self.made, self.rescored, self.scores_at_switch = 0, 0, None
-
-    def project(self, project_id):
-        return Project(3, "cards", self.config, self.model_version, self.sampling, len(self.tasks))
-
-    def update_project(self, project_id, *, model_version=None, sampling=None):
-        if model_version:
-            self.scores_at_switch = self.scores(model_version)
-        self.model_version, self.sampling = model_version or self.model_version, sampling or self.sampling
-
-    def scores(self, version):
-        return {item.task: item.score for item in self.predictions if item.model_version == version}
-
-    def order(self, version):
-        """The open tasks as Label Studio serves them."""
-        scores = self.scores(version)
-        return sorted(self.open_ids(3), key=lambda task: scores[task])
-
-    def has(self, task, version):
-        return any(item.task == task and item.model_version == version for item in self.predictions)
-
-    def open_ids(self, project_id, *, lacking=None):
-        yield from (n for n in self.tasks if n not in self.annotated and not (lacking and self.has(n, lacking)))
-
-    def open_tasks(self, project_id, task_ids, *, lacking=None):
-        open_now = set(self.open_ids(project_id, lacking=lacking))
-        yield from (self.tasks[number] for number in sorted(task_ids) if number in open_now)
-
-    def create_predictions(self, predictions):
-        made = list(predictions)
-        for item in made:
-            if self.fails_after == len(self.predictions):
-                raise LabelStudioUnreachableError("Label Studio does not answer.")
-            self.made += 1
-            self.predictions.append(replace(item, id=self.made))
-        return list(range(self.made - len(made) + 1, self.made + 1))
-
-    def rescore_prediction(self, prediction_id, score):
-        (place,) = [at for at, item in enumerate(self.predictions) if item.id == prediction_id]
-        self.predictions[place] = replace(self.predictions[place], score=score)
-        self.rescored += 1
-
-    def version_counts(self, project_id):
-        names = [item.model_version for item in self.predictions]
-        return {name: names.count(name) for name in set(names)}
-
-    def delete_version(self, project_id, version):
-        self.predictions = [item for item in self.predictions if item.model_version != version]
-
-
-class KindReader:
-    """Reads ``KIND NUMBER``: documents of one kind have like embeddings; the score falls with the number."""
-
-    def __init__(self, version, pages):
-        self.version, self.pages, self.revisits, self.reads = version, pages, 0, 0
-
-    def predict(self, data):
-        self.reads += 1
-        kind, number = data.decode().split()
-        box = Box(10, 10, 90, 30)
-        page = Page(100, 50, (Line(kind, box.polygon(), 0.9, (Word(kind, box, 0.9),)),))
-        embedding = np.zeros(8, dtype=np.float32)
-        embedding[ord(kind) % 8] = 1
-        # Of one kind, and yet not the same.
-        embedding[2 + int(number) % 5] = 0.1 + int(number) / 50
-        document = Document(page, (), 1 / int(number), "text", self.version, embedding)
-        self.pages[image_key(data)] = data
-        return document
-
-    def revisit(self, key):
-        if key not in self.pages:
-            return None
-        self.revisits += 1
-        return self.predict(self.pages[key])
-
-
-class Switch:
-    """The models of one project, which a test changes."""
-
-    versions, problems = (), {}
-
-    def __init__(self, lineup):
-        self.now = lineup
-
-    def lineup(self, project_id):
-        return self.now
-
-    refresh = lineup
-
-
-class World:
-    def __init__(self, redis_url, count, control_share=0.1, **options):
-        self.store = Store("sqlite://")
-        self.board = Board(count)
-        self.pages = {}
-        self.new = KindReader(NEW, self.pages)
-        self.images = ImageTable(**{f"i{n}": f"{'AB'[n % 2]} {n}".encode() for n in range(1, count + 1)})
-        self.switch = Switch(Lineup(3, self.new))
-        self.queue = JobQueue.at(redis_url)
-        self.connection = self.queue.connection
-        self.learning = LearningStore(self.store.engine)
-        memory = RescoringStore(self.store.engine)
-        self.scores = TaskScores(self.store.engine)
-        predictor = TaskPredictor(self.images, Metrics(CollectorRegistry()), memory, self.scores)
-        source = CandidateSource(self.scores, self.learning)
-        self.rescorer = Rescorer(
-            self.board,
-            self.switch,
-            predictor,
-            memory,
-            self.learning,
-            Pusher(self.board, predictor, memory, self.queue, self.scores),
-            self.queue,
-            Chunks(self.queue),
-            orderer=Orderer(
-                self.board,
-                source,
-                self.scores,
-                Policy("diverse_uncertainty", control_share, fallback=False),
-                look_again=LookingAgain(self.switch, memory, source, self.scores).look,
-            ),
-            **options,
-        )
-        provide(TaskServices(rescorer=self.rescorer))
-
-    def work(self):
-        build_worker(Redis.from_url(self.url)).work(burst=True, logging_level="ERROR")
-
-    def rescore(self):
-        said = self.rescorer.rescore(3)
-        self.work()
-        return said
-
-    def made_by(self, version=NEW):
-        return sorted(item.task for item in self.board.predictions if item.model_version == version)
-
-
-@pytest.fixture
-def make(redis_url):
-    made = []
-
-    def make(count, **options):
-        world = World(redis_url, count, **options)
-        world.url = redis_url
-        made.append(world)
-        return world
-
-    yield make
-    provide(TaskServices())
-    for world in made:
-        world.store.close()
+from ml_backend.store.task_scores import NOT_SHOWN
+from model.document.types import Document, Entity
+from tests.ml_backend.backend import RECTANGLES
+from tests.ml_backend.jobs.rescoring_world import NEW, OLD, KindReader
 
 
 def annotate(world, number):
@@ -226,20 +41,29 @@ def test_doing_it_again_pushes_nothing(make):
     assert world.made_by() == list(range(1, 11))
 
 
-def test_a_long_document_that_nobody_has_read_is_left_to_the_job_for_single_tasks(make):
-    world = make(2)
+class Clock:
+    """A clock that goes on by a second whenever somebody looks."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        self.now += 1
+        return self.now
+
+
+def test_a_long_document_goes_on_in_later_turns_page_after_page(make):
+    world = make(2, clock=Clock())
     world.board.config = RECTANGLES.replace('value="$image"', 'valueList="$image"')
-    world.board.tasks = {
-        1: Task(1, 3, {"image": ["i1"] * (READ_HERE + 1)}, False),
-        2: Task(2, 3, {"image": ["i1"] * READ_HERE}, False),
-    }
-    queued = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JobQueue, "enqueue_scoring", lambda _self, project, tasks: queued.extend(tasks) or len(tasks))
-        world.rescore()
-    assert queued == [1]
-    assert world.made_by() == [2]
-    assert {part["item_index"] for part in world.board.predictions[0].result} == set(range(READ_HERE))
+    pages = {f"p{n}": f"A {n}".encode() for n in range(1, 41)}
+    world.images.images |= pages
+    world.board.tasks = {1: Task(1, 3, {"image": list(pages)}, False), 2: Task(2, 3, {"image": ["i1"]}, False)}
+    world.rescore()
+    assert world.made_by() == [1, 2]
+    long = next(item for item in world.board.predictions if item.task == 1)
+    assert {part["item_index"] for part in long.result} == set(range(40))
+    assert len(world.images.asked) == len(set(world.images.asked)), "no page is fetched twice"
+    assert world.board.predictions[0].task == 1 or world.new.reads > 41
 
 
 def test_what_was_read_before_is_neither_fetched_nor_read_again(make):
@@ -278,6 +102,7 @@ def test_what_the_former_champion_contradicts_is_kept_with_the_scores(make):
 
 def test_tasks_are_in_the_strategys_order_before_the_project_is_switched_over(make):
     world = make(30, control_share=0.2)
+    world.board.predictions.append(Prediction(task=1, model_version=OLD, result=(), id=0))
     world.rescore()
     placed = sorted(world.scores.scores(3).values(), key=lambda task: task.place)
     assert [task.task_id for task in placed] == world.board.order(NEW)
@@ -384,7 +209,9 @@ def test_a_task_without_a_usable_image_does_not_hold_up_the_others(make):
     world.rescore()
     assert world.made_by() == [1, 4]
     assert world.board.model_version == NEW
-    assert Job.exists("score-3-2", connection=world.connection), "its host may come back"
+    failures = world.failures.of(3)
+    assert {number: each.reason for number, each in failures.items()} == {2: "image_fetch", 3: "no_image"}
+    assert failures[2].retry_at > datetime.now(timezone.utc), "its host may come back"
 
 
 def test_a_version_that_was_replaced_meanwhile_is_not_pushed_any_more(make):

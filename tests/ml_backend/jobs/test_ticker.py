@@ -7,7 +7,7 @@ import pytest
 from ml_backend.errors import BackendError
 from ml_backend.jobs.queue import QueueError
 from ml_backend.jobs.ticker import Ticker
-from ml_backend.store.annotations import ProjectState
+from ml_backend.store.annotations import ASKED, ProjectState
 from ml_backend.store.event_times import Waiting
 from ml_backend.store.events import Store
 from ml_backend.store.runs import RunStore
@@ -21,6 +21,7 @@ class Asked:
 
     def __init__(self):
         self.syncs, self.trainings, self.rescorings, self.tidyings = [], [], [], []
+        self.findings = []
         self.down = False
 
     def _add(self, jobs, number):
@@ -41,6 +42,9 @@ class Asked:
     def enqueue_rescoring(self, project_id):
         return self._add(self.rescorings, project_id)
 
+    def enqueue_finding(self):
+        return self._add(self.findings, None)
+
     def enqueue_tidying(self):
         return self._add(self.tidyings, None)
 
@@ -57,7 +61,6 @@ class World:
             lambda: self.projects,
             runs,
             lambda project: self.serving.get(project, SHIPPED),
-            SHIPPED,
             self.queue,
             sync_seconds=300,
             clock=lambda: self.now,
@@ -137,44 +140,114 @@ def test_a_run_whose_trainer_was_killed_is_repeated(world, monkeypatch):
     assert world.queue.trainings == [again.id]
 
 
-def test_a_promotion_brings_a_rescoring_until_the_store_says_that_it_is_done(world):
+LATER = START + timedelta(hours=1)
+
+
+def test_a_project_nobody_has_looked_at_is_looked_at_at_once_and_then_when_its_time_has_come(world):
     world.know(synced=1)
+    for _ in range(3):
+        world.ticker.tick()
+    assert world.queue.rescorings == [3], "what waits in the queue is not asked for every two seconds"
+    world.know(synced=1, predict_at=START + timedelta(seconds=300), rescored_version=SHIPPED)
+    world.wait(299)
     world.ticker.tick()
-    assert world.queue.rescorings == [], "the weights that ship were pushed by whoever set the project up"
+    assert world.queue.rescorings == [3]
+    world.wait(1)
+    world.ticker.tick()
+    assert world.queue.rescorings == [3, 3]
+
+
+def test_a_promotion_and_a_rollback_bring_a_look_at_once(world):
+    world.know(synced=1, predict_at=LATER, rescored_version=SHIPPED)
+    world.ticker.tick()
+    assert world.queue.rescorings == []
     world.serving[3] = "p3-v1-00000001.aaaaaa"
     for _ in range(3):
         world.ticker.tick()
-    assert world.queue.rescorings == [3], "what is under way is not asked for every two seconds"
-    world.wait(20)
-    world.ticker.tick()
-    assert world.queue.rescorings == [3, 3]
-    world.know(synced=1, rescored_version="p3-v1-00000001.aaaaaa")
-    world.wait(20)
+    assert world.queue.rescorings == [3]
+    del world.serving[3]
     world.ticker.tick()
     assert world.queue.rescorings == [3, 3]
 
 
-@pytest.mark.parametrize(("rescored", "asked"), [(SHIPPED, [3]), (None, [])])
-def test_new_tasks_are_scored_where_this_backend_sets_the_order(world, rescored, asked):
-    world.know(synced=1, rescored_version=rescored)
-    world.events[3] = Waiting(START, START, new_tasks=True)
-    world.wait(2)
-    world.ticker.tick()
-    assert world.queue.rescorings == asked
-    assert world.queue.syncs == [3]
-
-
-def test_rolling_back_to_the_weights_that_ship_brings_one_too(world):
-    world.know(synced=1, rescored_version="p3-v1-00000001.aaaaaa")
+def test_a_version_that_was_promoted_while_no_worker_ran_is_found_at_the_start(world):
+    world.know(synced=1, predict_at=LATER, rescored_version="p3-v1-00000001.aaaaaa")
     world.ticker.tick()
     assert world.queue.rescorings == [3]
 
 
-def test_nothing_is_rescored_while_it_is_in_doubt_what_serves(world):
-    world.know(synced=1, rescored_version="p3-v1-00000001.aaaaaa")
-    world.serving[3] = None
+@pytest.mark.parametrize("rescored", [SHIPPED, None, "p3-v1-00000001.aaaaaa"])
+def test_new_tasks_bring_a_look_whatever_serves_once_their_burst_is_over(world, rescored):
+    world.serving[3] = rescored or SHIPPED
+    world.know(synced=1, predict_at=LATER, rescored_version=rescored)
     world.ticker.tick()
-    assert world.queue.rescorings == []
+    before = len(world.queue.rescorings)
+    world.wait(60)
+    world.events[3] = Waiting(world.now, world.now, new_tasks=True)
+    world.ticker.tick()
+    assert len(world.queue.rescorings) == before
+    world.wait(2)
+    world.ticker.tick()
+    world.ticker.tick()
+    assert len(world.queue.rescorings) == before + 1
+
+
+def test_new_tasks_bring_a_look_though_a_sync_is_done_with_their_event_before(world):
+    world.know(synced=1, predict_at=LATER, rescored_version=SHIPPED)
+    world.events[3] = Waiting(START, START, new_tasks=True)
+    world.ticker.tick()
+    world.events.clear()
+    world.wait(2)
+    world.ticker.tick()
+    assert world.queue.rescorings == [3]
+
+
+def test_new_tasks_bring_another_look_where_one_was_under_way_already(world):
+    world.know(synced=1, predict_at=LATER, rescored_version=SHIPPED)
+    world.events[3] = Waiting(START, START, new_tasks=True)
+    enqueue, world.queue.enqueue_rescoring = world.queue.enqueue_rescoring, lambda _project: False
+    world.wait(3)
+    world.ticker.tick()
+    world.events.clear()
+    world.queue.enqueue_rescoring = enqueue
+    world.wait(2)
+    world.ticker.tick()
+    world.ticker.tick()
+    assert world.queue.rescorings == [3]
+
+
+def test_an_import_without_an_end_brings_looks_now_and_then(world):
+    world.know(synced=1, predict_at=LATER, rescored_version=SHIPPED)
+    for _ in range(40):
+        world.events[3] = Waiting(START, world.now, new_tasks=True)
+        world.ticker.tick()
+        world.wait(2)
+    assert len(world.queue.rescorings) in (3, 4)
+
+
+def test_a_person_who_asks_for_it_gets_a_look(world):
+    world.know(synced=1, predict_at=LATER, rescored_version=SHIPPED)
+    world.ticker.tick()
+    world.know(synced=1, predict_at=LATER, rescored_version=ASKED)
+    world.ticker.tick()
+    assert world.queue.rescorings == [3]
+
+
+def test_projects_that_people_have_connected_are_looked_for_at_the_start_and_every_minute(world):
+    for seconds, count in ((0, 1), (30, 1), (30, 2)):
+        world.wait(seconds)
+        world.ticker.tick()
+        assert len(world.queue.findings) == count
+
+
+def test_a_worker_without_models_leaves_open_tasks_to_the_others(world):
+    world.know(synced=1)
+    world.ticker._serving = None
+    world.events[3] = Waiting(START, START, new_tasks=True)
+    world.wait(5)
+    world.ticker.tick()
+    assert (world.queue.rescorings, world.queue.findings) == ([], [])
+    assert world.queue.syncs == [3]
 
 
 def test_one_failure_does_not_keep_the_rest_from_being_looked_at(world):

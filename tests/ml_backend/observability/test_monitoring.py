@@ -27,8 +27,10 @@ from ml_backend.quality.store_metrics import StoreMetrics
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.engine import StoreError, tell_failures
 from ml_backend.store.events import Store
+from ml_backend.store.rescorings import RescoringStore
 from ml_backend.store.runs import RunStore
 from ml_backend.store.tables import ProjectRow
+from ml_backend.store.task_failures import TaskFailures
 from model.document.types import Page
 from tests.conftest import free_port
 from tests.ml_backend.store.test_annotations import annotation
@@ -62,6 +64,23 @@ def everything(store, redis_url):
 def shown(metrics):
     rows = (row.rpartition(" ") for row in metrics.render().decode().splitlines() if not row.startswith("#"))
     return {name: float(value) for name, _, value in rows}
+
+
+def test_the_store_tells_how_far_open_tasks_are_predicted(store):
+    rescorings, failures = RescoringStore(store.engine), TaskFailures(store.engine)
+    rescorings.note_checked(3, "v1", open_tasks=40, lacking=12)
+    failures.note(3, 7, "too_large", "The image is too large.")
+    failures.note(3, 8, "too_large", "The image is too large.")
+    rescorings.note_checked(4, "v1", problem="not_connected", problem_text="The project is not connected.")
+    metrics = Metrics(CollectorRegistry())
+    metrics.add(StoreMetrics(store.engine, due_check(store)))
+    found = {name: value for name, value in shown(metrics).items() if "open_tasks" in name}
+    assert found == {
+        'ml_backend_open_tasks{project="3"}': 40,
+        'ml_backend_open_tasks_waiting{project="3"}': 10,
+        'ml_backend_open_tasks_failed{project="3",reason="too_large"}': 2,
+        'ml_backend_open_tasks_seconds_left{project="3"}': 10,
+    }
 
 
 def test_the_store_tells_of_syncs_samples_runs_and_versions(store):

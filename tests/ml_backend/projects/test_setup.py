@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_backend.projects.setup import BackendAddress, ProjectPlan, _file_name
+from ml_backend.projects.setup import BackendAddress, ProjectPlan, SetupReport, _file_name
 
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.", min_size=1).filter(lambda name: "-" not in name[8:9])
 
@@ -23,6 +23,18 @@ def test_other_values_of_a_task_are_no_uploads(value: object, name: str) -> None
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9090", "http://127.0.0.1:9090/"])
 def test_webhook_address_is_the_one_that_label_studio_chooses_itself(url: str) -> None:
     assert BackendAddress(url).webhook_url == "http://127.0.0.1:9090/webhook"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "said"),
+    [
+        (0, "Every open task has its prediction."),
+        (72, "72 open tasks get their predictions in the background, in about 1 minutes."),
+        (10_000, "10000 open tasks get their predictions in the background, in about 167 minutes."),
+    ],
+)
+def test_whoever_connects_hears_what_becomes_of_the_other_tasks(waiting: int, said: str) -> None:
+    assert str(SetupReport(1, "v1", waiting + 8, 8, (), waiting).said_of_waiting()) == said
 
 
 def test_secrets_do_not_show() -> None:

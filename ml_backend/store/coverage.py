@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 from sqlalchemy import Engine
 
-from ml_backend.i18n import kept
+from ml_backend.i18n import Words, kept, say
 from ml_backend.store.rescorings import Rescoring, RescoringStore
 from ml_backend.store.task_failures import FailureGroup, TaskFailures
 
@@ -19,6 +19,21 @@ _MEASURED = 3
 #: Why none of a project's tasks is predicted: it is not connected to this backend; its labelling configuration has no
 #: place for text; the version that should serve cannot be loaded.
 NOT_CONNECTED, LABEL_CONFIG, VERSION = "not_connected", "label_config", "version"
+
+#: Why a task could not be predicted, by the word under which it is counted.
+REASONS: Mapping[str, Words] = {
+    "too_large": say("the image is too large"),
+    "image": say("the image cannot be read"),
+    "engine": say("reading failed"),
+    "model": say("the model failed"),
+    "image_refused": say("the image's address is refused"),
+    "image_fetch": say("the image is not to be had"),
+    "no_image": say("the task has no image"),
+    "pages": say("the document has too many pages"),
+    "label_studio": say("Label Studio refused the prediction"),
+    "crash": say("the task ended its worker"),
+    "unexpected": say("something unexpected"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,18 @@ class Coverage:
     def waiting(self) -> int:
         """How many tasks lack a prediction without having failed."""
         return max(0, self.lacking - self.failed)
+
+    def said_of_failures(self) -> list[Words]:
+        """Return a sentence for each reason for which tasks have no prediction."""
+        return [
+            say(
+                "{count} open tasks have no prediction: {reason}. Of the latest: {message}",
+                count=group.count,
+                reason=REASONS.get(reason, reason),
+                message=group.message,
+            )
+            for reason, group in self.failures.items()
+        ]
 
 
 class Coverages:
