@@ -86,7 +86,7 @@ def came_of_it(settings):
     with closing(Store(settings.store_url)) as store:
         runs, learning = RunStore(store.engine), LearningStore(store.engine)
         return {
-            "annotations": [(head.annotation_id, head.problem) for head in learning.heads(PROJECT)],
+            "annotations": [(head.id, head.problem) for head in learning.heads(PROJECT)],
             "samples": len(samples),
             "runs": [(run.state, run.documents) for run in runs.runs(PROJECT)],
             "serving": champion and champion.number,
