@@ -7,12 +7,14 @@ import pytest
 
 from ml_backend.cli.main import main
 from ml_backend.container import build_panel
+from ml_backend.errors import BackendError
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.settings import Settings
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.events import Store
 from ml_backend.store.options import ProjectOptions
 from ml_backend.store.runs import RunStore
+from model.errors import ModelError
 from model.registry.tracking import RUN_TAG, Tracking
 from model.registry.versions import Registry
 from tests.ml_backend.api_backend import TOKEN, ApiClient, build_api
@@ -59,15 +61,13 @@ def through_api(settings, action, form):
 
 
 def through_panel(settings, action, form):
-    from ml_backend.errors import BackendError
-
     with closing(Store(settings.store_url)) as store:
         panel = build_panel(settings, store)
         champion = panel.deeds.registry.champion(PROJECT)
         seen = str(champion.number) if champion else "0"
         try:
             panel.deeds.by_name[action](PROJECT, {"seen": seen} | form)
-        except BackendError:
+        except (BackendError, ModelError):
             return False
         return True
 

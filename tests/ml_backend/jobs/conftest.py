@@ -2,6 +2,7 @@
 
 import pytest
 
+from ml_backend.container import TaskServices
 from ml_backend.tasks import provide
 from tests.ml_backend.jobs.rescoring_world import World
 
