@@ -1,11 +1,11 @@
 """How much memory small files take that unfold into large images, one alone and several at once.
 
-    python -m benchmarks.image_bombs --images 5 --side 7680
+    python -m benchmarks.image_bombs --images 5 --side 7680 [--decode]
 
 For each kind of file a process of its own loads the models, makes the file, and predicts it in as many threads as there
 are images, each time as if it were new. Its peak of resident memory is compared with what it had before. An image that
 finds no place in time (``DECODE_BUDGET_MEGAPIXELS``) is counted as told so; anything else that fails ends the program
-with status 1.
+with status 1. With ``--decode`` images are not read but held for two seconds each, which needs no models.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from io import BytesIO
 
 import psutil
 from PIL import Image, ImageDraw
 
+from model.document.images import load_image
 from model.errors import ModelError
-from model.pipeline import Pipeline, build_pipeline
+from model.pipeline import build_pipeline
 
 KINDS = ("grey PNG", "palette PNG", "RGBA PNG", "16-bit PNG", "turned JPEG", "float TIFF")
 _MIB = 1 << 20
+_BYTES, _PIXELS = 30_000_000, 60_000_000
 
 
 def bomb(kind: str, side: int) -> bytes:
@@ -54,26 +57,18 @@ def bomb(kind: str, side: int) -> bytes:
     return file.getvalue()
 
 
-def measure(kind: str, images: int, side: int) -> dict[str, object]:
+def measure(kind: str, images: int, side: int, work: Callable[[bytes], object]) -> dict[str, object]:
     """Predict one file in several threads; return what it took, in MiB and seconds."""
     data = subprocess.run(
         [sys.executable, "-m", "benchmarks.image_bombs", "--write", kind, "--side", str(side)],
         capture_output=True,
         check=True,
     ).stdout
-    pipeline = build_pipeline(
-        engine="paddleocr",
-        ocr_models_dir=None,
-        extractor_dir=None,
-        threads=0,
-        max_image_bytes=30_000_000,
-        max_image_pixels=60_000_000,
-    )
-    pipeline.predict(bomb("grey PNG", 400))
+    work(bomb("grey PNG", 400))
     before = psutil.Process().memory_info().rss
     outcomes: Counter[str] = Counter()
     began = time.monotonic()
-    threads = [threading.Thread(target=_predict, args=(pipeline, data, outcomes)) for _ in range(images)]
+    threads = [threading.Thread(target=_predict, args=(work, data, outcomes)) for _ in range(images)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -89,9 +84,29 @@ def measure(kind: str, images: int, side: int) -> dict[str, object]:
     }
 
 
-def _predict(pipeline: Pipeline, data: bytes, outcomes: Counter[str]) -> None:
+def reader() -> Callable[[bytes], object]:
+    """Return what reads an image file and names its fields."""
+    pipeline = build_pipeline(
+        engine="paddleocr",
+        ocr_models_dir=None,
+        extractor_dir=None,
+        threads=0,
+        max_image_bytes=_BYTES,
+        max_image_pixels=_PIXELS,
+    )
+    return pipeline.predict
+
+
+def holder(data: bytes) -> None:
+    """Decode an image file and hold its pixels for a while."""
+    image = load_image(data, max_bytes=_BYTES, max_pixels=_PIXELS)
+    time.sleep(2)
+    del image
+
+
+def _predict(work: Callable[[bytes], object], data: bytes, outcomes: Counter[str]) -> None:
     try:
-        pipeline.predict(data)
+        work(data)
     except ModelError as error:
         outcomes[type(error).__name__] += 1
     else:
@@ -104,6 +119,7 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=5, help="how many at once")
     parser.add_argument("--side", type=int, default=7680, help="of the square, in pixels")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--decode", action="store_true", help="decode alone")
     parser.add_argument("--measure", choices=KINDS, help=argparse.SUPPRESS)
     parser.add_argument("--write", choices=KINDS, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -111,13 +127,20 @@ def main() -> int:
         sys.stdout.buffer.write(bomb(chosen.write, chosen.side))
         return 0
     if chosen.measure:
-        print(json.dumps(measure(chosen.measure, chosen.images, chosen.side)))
+        print(json.dumps(measure(chosen.measure, chosen.images, chosen.side, holder if chosen.decode else reader())))
         return 0
     failed = False
     print("| file | kB | images at once | more memory, MiB | seconds | outcomes |\n|---|---:|---:|---:|---:|---|")
     for kind in chosen.kinds:
         for images in dict.fromkeys((1, chosen.images)):
-            command = [sys.executable, "-m", "benchmarks.image_bombs", "--measure", kind]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.image_bombs",
+                "--measure",
+                kind,
+                *(["--decode"] if chosen.decode else []),
+            ]
             done = subprocess.run(
                 [*command, "--images", str(images), "--side", str(chosen.side)],
                 stdout=subprocess.PIPE,
