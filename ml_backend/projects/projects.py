@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml_backend.errors import BackendError, LabelStudioError, LabelStudioUnreachableError, NotFoundError
+from ml_backend.i18n import say
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
 from ml_backend.store.annotations import LearningStore
@@ -85,7 +86,7 @@ class Projects:
         """
         if self._label_studio is None:
             raise LabelStudioUnreachableError(
-                "No Label Studio is set.", "Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY."
+                say("No Label Studio is set."), say("Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY.")
             )
         if time.monotonic() - self._answered_at > _ALIVE_SECONDS:
             self._label_studio.session.reach(REACH_SECONDS)

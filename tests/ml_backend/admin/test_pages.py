@@ -1,5 +1,6 @@
 import re
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ from ml_backend.learn.promotion import REASON_TAG, Versions
 from ml_backend.learn.sample_files import SampleFolder
 from ml_backend.store.annotations import ASKED, LearningStore
 from ml_backend.store.label_errors import Doubt, LabelErrors, LabelSuspect
+from ml_backend.store.panel_actions import ActionStore
 from ml_backend.store.records import Correction, StoredAnnotation
 from ml_backend.store.rescorings import RescoringStore
 from ml_backend.store.runs import RunStore
@@ -150,7 +152,7 @@ def test_a_rollback_that_another_person_did_meanwhile_is_not_done_again(visitor,
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', found[2]))
     versions.rollback(7, by="somebody else", reason="")
     answer = visitor.http.post(found[1], data=fields)
-    assert "Another version serves meanwhile" in visitor.get(answer.location).text
+    assert "The serving version has changed" in visitor.get(answer.location).text
     assert registry.champion(7).number == 1
 
 
@@ -163,6 +165,11 @@ def test_two_clicks_on_roll_back_go_back_one_step(visitor, settings, store, regi
     clicks = [threading.Thread(target=visitor.http.post, args=(found[1],), kwargs={"data": fields}) for _ in range(2)]
     [click.start() for click in clicks]
     [click.join() for click in clicks]
+    actions = ActionStore(store.engine)
+    deadline = time.monotonic() + 60
+    while any(each.state == "running" for each in actions.latest(7)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     assert registry.champion(7).number == 2
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 import pytest
 
 from ml_backend.api.auth import Credentials
-from ml_backend.api.protocol import MAX_HINT_BYTES
+from ml_backend.api.limits import MAX_HINT_BYTES
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.events import HINT_WINDOW, TRAINING_HINT
 from tests.ml_backend.api.test_protocol import OneWordReader

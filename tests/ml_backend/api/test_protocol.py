@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from structlog.contextvars import get_contextvars
 
-from ml_backend.api.protocol import MAX_EVENT_BYTES, MAX_REQUEST_BYTES
+from ml_backend.api.limits import MAX_EVENT_BYTES, MAX_REQUEST_BYTES
 from ml_backend.predict.serving_models import Lineup
 from model.document.types import Box, Document, Entity, Line, Page, Word
 from model.pipeline import Pipeline
