@@ -42,7 +42,7 @@ class Signals:
         reading: Sum over the lines of one minus their confidence.
         reading_margin: Sum over the lines of one minus the margin of their best path through CTC
             (:class:`active_learning.uncertainty.ReadingUncertainty`).
-        former: Sum over the words of how surely the former champion contradicts.
+        previous: Sum over the words of how surely the previous champion contradicts.
         missing: Values that are probably lacking (:meth:`active_learning.missing.UsualFields.expected_missing`).
     """
 
@@ -53,7 +53,7 @@ class Signals:
     disagreement: float = 0.0
     reading: float = 0.0
     reading_margin: float = 0.0
-    former: float = 0.0
+    previous: float = 0.0
     missing: float = 0.0
 
     def to_json(self) -> dict[str, float]:

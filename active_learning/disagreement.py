@@ -1,4 +1,4 @@
-"""How much a committee is at odds: classifier, patterns, the former champion, dropout in the classifier head.
+"""How much a committee is at odds: classifier, patterns, the previous champion, dropout in the classifier head.
 
 Seung et al., «Query by Committee» (1992); Houlsby et al., «Bayesian Active Learning for Classification and Preference
 Learning» (2011).

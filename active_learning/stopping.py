@@ -59,7 +59,7 @@ class FittedCurve:
 
     Attributes:
         best: Ceiling, factor and power of the curve that fits best, shape ``(1, 3)``.
-        others: Those of curves through points drawn anew, shape ``(draws, 3)``.
+        others: Those of curves through points drawn again, shape ``(draws, 3)``.
     """
 
     best: FloatArray
@@ -229,7 +229,7 @@ def advise(
 ) -> Advice:
     """Say what to do.
 
-    A field far behind comes first: more documents of all kinds are a dear way to mend it. Then pause, if the upper end
+    A field far behind comes first: more documents of all kinds are a dear way to fix it. Then pause, if the upper end
     of the gain is not worth it, or if the gain is not and predictions are stable.
 
     Args:

@@ -38,7 +38,7 @@ from model.document.values import field_values
 from model.errors import SyntheticError
 from model.evaluation.entity_metrics import score_fields
 from model.extraction.alignment import align, segment_truth
-from model.extraction.encoder import TorchBody
+from model.extraction.encoder import TorchEncoder
 from model.extraction.extractor import Extractor
 from model.extraction.initialise import initialise
 from model.extraction.segmentation import segment
@@ -143,7 +143,7 @@ def run(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         train(model, dataset, plan, folder=Path(scratch))
     trained = time.perf_counter()
-    extractor = Extractor(TorchBody(model.layoutlmv3), model.classifier, model.config, tokenizer, version="ablation")
+    extractor = Extractor(TorchEncoder(model.layoutlmv3), model.classifier, model.config, tokenizer, version="ablation")
     result = {
         "variant": options.variant,
         "seed": options.seed,

@@ -128,7 +128,7 @@ def read_pages(folder: Path, names: Sequence[str], kept: Path) -> dict[str, Page
 def find(page: Page, pairs: FieldTexts) -> tuple[str, ...]:
     """Return a tag for each word of a page: those of the true texts at the words that are most like them.
 
-    A text may go on over several lines; each line's part then begins anew.
+    A text may go on over several lines; each line's part then begins again.
     """
     tags = ["O"] * len(page.words)
     starts = {start for start, _ in page.line_spans()}

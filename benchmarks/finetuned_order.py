@@ -42,7 +42,7 @@ from model.pipeline import SHIPPED_WEIGHTS
 from model.weights.make_extractor import simulated_card
 
 SIZES = (20, 40, 80)
-#: Documents that are annotated before the order is made anew.
+#: Documents that are annotated before the order is made again.
 BATCH = 10
 #: Steps of each fine-tuning; a pass through the documents of each size divides them.
 STEPS = 24

@@ -34,7 +34,7 @@ def shuffled(given: Spans, share: float, rng: np.random.Generator) -> Spans:
     ]
 
 
-def mended(given: Spans, truth: Spans, share: float, rng: np.random.Generator) -> Spans:
+def fixed(given: Spans, truth: Spans, share: float, rng: np.random.Generator) -> Spans:
     """Leave out a share of what is wrong, and add a share of what is missing."""
     right = [span for span in given if span in truth]
     wrong = [span for span in given if span not in truth and rng.random() >= share]
@@ -57,7 +57,7 @@ def main() -> None:
         pages.append((spans(card.tags, card.page.line_spans()), named))
     print(f"champion: F1 {total(counted(pages))['micro'].f1:.3f} on {len(pages)} cards")
     kinds = [("labels shuffled", 0.1), ("labels shuffled", 0.2), ("labels shuffled", 0.4), ("the same", 0.0)]
-    kinds += [("mistakes mended", share) for share in (0.1, 0.2, 0.4)]
+    kinds += [("mistakes fixed", share) for share in (0.1, 0.2, 0.4)]
     print(f"{'challenger':22} " + " ".join(f"{f'{count} held out':>14}" for count in options.documents))
     for kind, share in kinds:
         cells = []
@@ -67,8 +67,8 @@ def main() -> None:
                 rng = np.random.default_rng((seed, count))
                 drawn = [pages[i] for i in rng.permutation(len(pages))[:count]]
                 challenger = [
-                    (truth, mended(given, truth, share, rng))
-                    if kind == "mistakes mended"
+                    (truth, fixed(given, truth, share, rng))
+                    if kind == "mistakes fixed"
                     else (truth, shuffled(given, share, rng))
                     for truth, given in drawn
                 ]

@@ -80,7 +80,7 @@ def pictures(window: WebDriver, home: str, wanted: argparse.Namespace) -> Iterat
             window.get(home + ("" if page == "overview" else page))
             if page == "doctor":
                 window.find_element(By.CSS_SELECTOR, "main form button").click()
-            # Pictures that are loaded only when they come into view.
+            # Images that are loaded only when they come into view.
             window.execute_script("document.querySelectorAll('img').forEach(each => { each.loading = 'eager' })")
             window.execute_async_script(
                 "Promise.all([...document.images].map(each => each.decode().catch(() => 0)))"

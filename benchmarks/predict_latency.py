@@ -24,7 +24,7 @@ from PIL import Image
 
 from ml_backend.api.services import Services
 from ml_backend.app import create_app
-from ml_backend.container import build_parts
+from ml_backend.container import build_shared
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.observability.logs import configure_logging
 from ml_backend.observability.metrics import Metrics
@@ -82,7 +82,7 @@ def main() -> None:
 def measure(settings: Settings, arguments: argparse.Namespace) -> None:
     """Predict card after card, and print what it took."""
     start = time.perf_counter()
-    parts = build_parts(settings)
+    parts = build_shared(settings)
     loading = time.perf_counter() - start
     metrics = parts.metrics
     _split_ocr(parts.engine, metrics)

@@ -27,7 +27,7 @@ from model.document.images import RgbImage
 from model.evaluation.recogniser_gate import upper_bound
 from model.ocr.files import recogniser_file
 from model.recognition.augmentation import augment_crop
-from model.recognition.backbone import Backbone, Sight
+from model.recognition.backbone import Backbone, LineFeatures
 from model.recognition.charset import DEFAULT_LANGUAGES, charset_of
 from model.recognition.finetune import Lesson, learn
 from model.recognition.head import Head
@@ -109,12 +109,12 @@ def main() -> None:
             )
 
 
-def seen(sight: Sight, drawn: Drawn) -> list[FeatureLine]:
+def seen(sight: LineFeatures, drawn: Drawn) -> list[FeatureLine]:
     """Return lines as the backbone, or what learns with it, sees them."""
     return [FeatureLine(sight.features([image])[0], text) for image, text in drawn]
 
 
-def changed(sight: Sight, drawn: Drawn, numbers: Sequence[int]) -> list[FeatureLine]:
+def changed(sight: LineFeatures, drawn: Drawn, numbers: Sequence[int]) -> list[FeatureLine]:
     """Return changed copies of some lines."""
     copies = min(MOST_COPIES, COPIES // len(numbers))
     return seen(

@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ml_backend.container import build_parts
+from ml_backend.container import build_shared
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import Prediction, Task
@@ -78,7 +78,7 @@ def prepare(client: LabelStudio, settings: Settings, count: int, *, parts_too: b
     config = parse_label_config(project.label_config)
     uploaded = client.upload_files(project.id, CARDS)
     by_url = {}
-    parts = build_parts(settings)
+    parts = build_shared(settings)
     for task_id, path in zip(uploaded, CARDS, strict=True):
         task = client.task(task_id)
         (name, url), *_ = page_urls(task, config).items()

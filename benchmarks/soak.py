@@ -334,7 +334,7 @@ def main() -> int:
 
 
 def go_on(work: Callable[[], Iterator[float]], tally: Tally, over: threading.Event) -> None:
-    """Work until the time is over; what fails outside of a timed request is counted too, and begun anew."""
+    """Work until the time is over; what fails outside of a timed request is counted too, and begun again."""
     while not over.is_set():
         try:
             for rest in work():

@@ -33,7 +33,7 @@ from benchmarks.concurrency import backend
 from ml_backend.label_studio.records import Annotation, Project, Task
 from ml_backend.label_studio.templates import business_cards_config
 from ml_backend.learn.annotation_sync import Synchroniser
-from ml_backend.learn.training_trigger import DueCheck
+from ml_backend.learn.training_trigger import TrainingTrigger
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.events import Store
 from ml_backend.store.runs import RunStore
@@ -146,7 +146,7 @@ def main() -> int:
         store = Store(f"sqlite:///{Path(folder) / 'store.sqlite3'}")
         kept = len(store.pending_heads(PROJECT))
         learning, runs = LearningStore(store.engine), RunStore(store.engine)
-        due = DueCheck(learning, runs, min_documents=50, retrain_after=25)
+        due = TrainingTrigger(learning, runs, min_documents=50, retrain_after=25)
         source = AnnotatedProject(arguments.events, arguments.regions)
         start = time.perf_counter()
         report = Synchroniser(source, store, learning, due, compare_seconds=300).sync(PROJECT)

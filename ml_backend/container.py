@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from ml_backend.admin.actions import Actions
-from ml_backend.admin.deeds import Deeds
+from ml_backend.admin.deeds import PanelActions
 from ml_backend.admin.panel import Panel
-from ml_backend.admin.queries import Desk
-from ml_backend.admin.thumbnails import Pictures
+from ml_backend.admin.queries import Queries
+from ml_backend.admin.thumbnails import Thumbnails
 from ml_backend.api.services import SelfLearning, Services
 from ml_backend.contacts.extracting import Extraction
 from ml_backend.contacts.sending import ScoringQueue, Sender
@@ -36,18 +36,18 @@ from ml_backend.learn.feedback import FeedbackService
 from ml_backend.learn.line_crops import LineCrops
 from ml_backend.learn.live_metrics import VersionScores
 from ml_backend.learn.page_source import PageReader, PageSource
-from ml_backend.learn.promotion import Versions, served_before
+from ml_backend.learn.promotion import Versions, previously_served
 from ml_backend.learn.sample_files import SampleFolder
 from ml_backend.learn.sample_io import ImageLimits, SampleWriter
 from ml_backend.learn.service import LearningService
 from ml_backend.learn.status import Statuses
-from ml_backend.learn.training_trigger import DueCheck
+from ml_backend.learn.training_trigger import TrainingTrigger
 from ml_backend.observability.disk_metrics import DiskMetrics
 from ml_backend.observability.logs import get_logger
 from ml_backend.observability.metrics import Metrics
 from ml_backend.ops.retention import Policy, Tidier
 from ml_backend.order.candidates import CandidateSource
-from ml_backend.order.embedding_refresh import LookingAgain
+from ml_backend.order.embedding_refresh import EmbeddingRefresh
 from ml_backend.order.pushing import Pusher
 from ml_backend.order.recommendations import Recommender, thresholds_of
 from ml_backend.order.rescoring import Rescorer
@@ -55,7 +55,7 @@ from ml_backend.order.scoring import ScoringServices
 from ml_backend.order.stopping_advice import Adviser, learning_curve
 from ml_backend.order.task_order import ORDER_QUIET, REORDER_AFTER, Orderer, policy_of
 from ml_backend.predict.interactive import DrawnRegions
-from ml_backend.predict.model_manager import Choice, Models
+from ml_backend.predict.model_manager import Choice, ModelManager
 from ml_backend.predict.service import PredictionService
 from ml_backend.predict.task_predictor import ImageFetcher, ModelSource, TaskPredictor
 from ml_backend.projects.custom_fields import CustomFields
@@ -103,14 +103,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class SharedServices:
     """What the web application and the worker have in common, models loaded and warm."""
 
     store: Store
     metrics: Metrics
     engine: OcrEngine
     pipeline: Pipeline
-    models: Models[Pipeline]
+    models: ModelManager[Pipeline]
     learning: LearningStore
     rescorings: RescoringStore
     label_studio: LabelStudio | None
@@ -119,7 +119,7 @@ class Parts:
     scores: TaskScores
 
 
-def build_parts(settings: Settings) -> Parts:
+def build_shared(settings: Settings) -> SharedServices:
     """Open the store, load the models and run them once; takes seconds.
 
     Raises:
@@ -173,20 +173,20 @@ def build_parts(settings: Settings) -> Parts:
     # Label Studio waits three seconds for the answer that names a project's version.
     with suppress(ModelError):
         registry.open()
-    models = Models(
+    models = ModelManager(
         pipeline,
         registry,
         load,
         metrics,
         choice=choice,
         most=settings.loaded_projects,
-        predecessors=lambda project_id: served_before(runs, project_id),
+        predecessors=lambda project_id: previously_served(runs, project_id),
     )
     models.prepare(state.id for state in learning.projects())
     models.watch(settings.model_poll_seconds, lambda: [state.id for state in learning.projects()])
     scores = TaskScores(store.engine)
     predictor = TaskPredictor(images, metrics, rescorings, scores, max_pages=settings.max_pages)
-    return Parts(
+    return SharedServices(
         store, metrics, engine, pipeline, models, learning, rescorings, label_studio, images, predictor, scores
     )
 
@@ -200,7 +200,7 @@ def build_services(settings: Settings) -> Services:
     """
     from model.pipeline import Pipeline
 
-    parts = build_parts(settings)
+    parts = build_shared(settings)
     queue = JobQueue.at(settings.queue_url)
     for collector in (
         VersionScores(parts.learning),
@@ -272,7 +272,7 @@ def build_worker_services(settings: Settings) -> WorkerServices:
         ModelError: If the models are missing or damaged.
     """
     _refuse_no_label_studio(settings)
-    parts = build_parts(settings)
+    parts = build_shared(settings)
     label_studio = parts.label_studio
     assert label_studio is not None
     queue = JobQueue.at(settings.queue_url)
@@ -296,7 +296,7 @@ def build_worker_services(settings: Settings) -> WorkerServices:
             source,
             parts.scores,
             policy_of(settings),
-            look_again=LookingAgain(parts.models, parts.rescorings, source, parts.scores).look,
+            look_again=EmbeddingRefresh(parts.models, parts.rescorings, source, parts.scores).look,
             remember_config=ProjectOptions(parts.store.engine).remember_label_config,
         ),
     )
@@ -319,7 +319,7 @@ def build_worker_services(settings: Settings) -> WorkerServices:
     return WorkerServices(tasks, ticker, parts.metrics)
 
 
-def build_label_search(settings: Settings, parts: Parts, label_studio: LabelStudio) -> LabelSearch:
+def build_label_search(settings: Settings, parts: SharedServices, label_studio: LabelStudio) -> LabelSearch:
     """Return what searches annotated documents for wrong labels, with the worker's engine for what nobody has read."""
     from ml_backend.quality.label_error_queue import renew_queue
     from model.pipeline import SHIPPED_WEIGHTS
@@ -398,7 +398,7 @@ class LearningServices:
     store: Store
     learning: LearningStore
     runs: RunStore
-    due: DueCheck
+    due: TrainingTrigger
     label_studio: LabelStudio
     synchroniser: Synchroniser
     service: LearningService
@@ -409,9 +409,9 @@ class LearningServices:
         self.store.close()
 
 
-def build_due(settings: Settings, store: Store) -> DueCheck:
+def build_due(settings: Settings, store: Store) -> TrainingTrigger:
     """Return what decides when to train."""
-    return DueCheck(
+    return TrainingTrigger(
         LearningStore(store.engine),
         RunStore(store.engine),
         min_documents=settings.min_training_samples,
@@ -763,7 +763,7 @@ def build_panel(settings: Settings, store: Store) -> Panel:
     images = build_images(settings, label_studio)
     projects = build_projects(settings, store, label_studio)
     service = build_learning_service(settings, store, label_studio)
-    deeds = Deeds(
+    deeds = PanelActions(
         service,
         Initialiser(settings, projects, learning),
         learning,
@@ -774,7 +774,7 @@ def build_panel(settings: Settings, store: Store) -> Panel:
     return Panel(
         settings,
         store.engine,
-        Desk(
+        Queries(
             settings,
             learning,
             runs,
@@ -786,7 +786,7 @@ def build_panel(settings: Settings, store: Store) -> Panel:
         ),
         Actions(ActionStore(store.engine)),
         deeds,
-        Pictures(
+        Thumbnails(
             images,
             SampleFolder(settings.training_data_dir).fetch,
             max_bytes=settings.max_image_bytes,

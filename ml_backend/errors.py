@@ -6,7 +6,7 @@ from model.errors import say
 
 
 class BackendError(Exception):
-    """Anything that the backend can say in one sentence to the person who has to mend it.
+    """Anything that the backend can say in one sentence to the person who has to fix it.
 
     Messages and hints carry no secret and no document content: both are logged and sent to the caller. What visitors of
     the panel may meet is raised with sentences (:func:`model.errors.say`), so that it can be said in Russian too.

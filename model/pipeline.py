@@ -34,7 +34,7 @@ class Pipeline:
         max_image_bytes: Largest image file that is taken.
         max_image_pixels: Largest image that is taken.
         cache: Keeps readings, so that a new extractor needs no new reading; None reads every time.
-        steps: What earlier recognisers would have read alike, so that a new one need not read all anew.
+        steps: What earlier recognisers would have read alike, so that a new one need not read all again.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from ml_backend.store.annotations import ASKED, LearningStore
 from ml_backend.store.runs import Run
 from model.registry.versions import Registry
 
-Deed = Callable[[int, Mapping[str, str]], "Sequence[Words] | None"]
+PanelAction = Callable[[int, Mapping[str, str]], "Sequence[Words] | None"]
 """Takes the project and the form; ``None`` where a worker goes on with it."""
 
 BY = "panel"
@@ -24,14 +24,14 @@ BY = "panel"
 FIRST, OWN_CLUSTER = -1.0, 1_000_000_000
 
 
-class OvertakenError(BackendError):
+class StalePageError(BackendError):
     """What the visitor saw is no longer so."""
 
     status = 409
 
 
 @dataclass(frozen=True, slots=True)
-class Deeds:
+class PanelActions:
     """What buttons work with.
 
     Attributes:
@@ -51,7 +51,7 @@ class Deeds:
     queue: JobQueue
 
     @property
-    def by_name(self) -> Mapping[str, Deed]:
+    def by_name(self) -> Mapping[str, PanelAction]:
         """The deeds, as the forms name them."""
         return {
             "initialise": self.initialise,
@@ -162,7 +162,7 @@ class Deeds:
     def _see_unchanged(self, project_id: int, form: Mapping[str, str]) -> None:
         champion = self.registry.champion(project_id)
         if _number(form.get("seen", "")) != (None if champion is None else champion.number):
-            raise OvertakenError(
+            raise StalePageError(
                 say("The serving version has changed since this page was loaded."),
                 say("Check the versions, then decide."),
             )

@@ -29,7 +29,7 @@ LANGUAGE_COOKIE = "panel-language"
 _FOLDER = Path(__file__).parent / "translations"
 
 
-class Speaker:
+class Translator:
     """Says things in one language.
 
     Args:
@@ -105,12 +105,12 @@ class _Decimal(float):
 
 
 @functools.cache
-def speaker(code: str) -> Speaker:
+def speaker(code: str) -> Translator:
     """Return who speaks a language; English for one that nobody here speaks."""
-    return Speaker(code if code in LANGUAGES else "en")
+    return Translator(code if code in LANGUAGES else "en")
 
 
-def speaker_of(request: Request) -> Speaker:
+def translator_of(request: Request) -> Translator:
     """Return who speaks the visitor's language: as chosen, else as the browser asks."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
     return speaker(chosen if chosen in LANGUAGES else request.accept_languages.best_match(list(LANGUAGES)) or "en")

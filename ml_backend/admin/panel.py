@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from ml_backend.admin.actions import Actions
-from ml_backend.admin.deeds import Deeds
-from ml_backend.admin.queries import Desk
-from ml_backend.admin.thumbnails import Pictures
+from ml_backend.admin.deeds import PanelActions
+from ml_backend.admin.queries import Queries
+from ml_backend.admin.thumbnails import Thumbnails
 from ml_backend.order.recommendations import Recommender
 from ml_backend.order.stopping_advice import Adviser
 from ml_backend.quality.patterns import Patterns
@@ -36,10 +36,10 @@ class Panel:
 
     settings: Settings
     engine: Engine
-    desk: Desk
+    desk: Queries
     actions: Actions
-    deeds: Deeds
-    pictures: Pictures
+    deeds: PanelActions
+    pictures: Thumbnails
     recommender: Recommender
     patterns: Patterns
     label_errors: LabelErrors

@@ -13,8 +13,8 @@ from markupsafe import Markup
 from active_learning.reasons import ReasonCode
 from active_learning.stopping import LEAST_POINTS, CurvePoint, fit_curve
 from ml_backend.admin.history import Bin, Cost, LiveScore, costs, live_scores, moving_average, reliability
-from ml_backend.admin.language import Speaker
-from ml_backend.admin.queries import Desk
+from ml_backend.admin.language import Translator
+from ml_backend.admin.queries import Queries
 from ml_backend.admin.svg import Point, Series, bars, plot
 from ml_backend.i18n import Words, say
 from ml_backend.order.recommendations import Recommender
@@ -67,7 +67,7 @@ class Plot:
     rows: Sequence[Sequence[str]] = ()
 
 
-def draw(desk: Desk, project_id: int, speaker: Speaker) -> list[Plot]:
+def draw(desk: Queries, project_id: int, speaker: Translator) -> list[Plot]:
     """Draw all plots of a project, in the visitor's language.
 
     Raises:
@@ -87,7 +87,7 @@ def draw(desk: Desk, project_id: int, speaker: Speaker) -> list[Plot]:
     ]
 
 
-def quality(versions: Sequence[Version], live: Sequence[LiveScore], speaker: Speaker) -> Plot:
+def quality(versions: Sequence[Version], live: Sequence[LiveScore], speaker: Translator) -> Plot:
     """Draw how well each version names fields: on held-out documents, and while people work with it."""
     title = speaker(say("Quality by version"))
     held_out = [(v.number, float(v.tags["f1"])) for v in versions if v.tags.get("f1")]
@@ -134,7 +134,7 @@ def quality(versions: Sequence[Version], live: Sequence[LiveScore], speaker: Spe
     return Plot(title, said, picture, [(each.style, each.name) for each in series], head, rows)
 
 
-def learning_curve(versions: Sequence[Version], speaker: Speaker) -> Plot:
+def learning_curve(versions: Sequence[Version], speaker: Translator) -> Plot:
     """Draw what more documents have brought, and the curve through it on which the advice rests, with its interval."""
     title = speaker(say("Learning curve"))
     points = sorted(
@@ -179,7 +179,7 @@ def _tenths(series: Sequence[Series]) -> tuple[float, float]:
     return max(0.0, math.floor(10 * low - 0.2) / 10), min(1.0, math.ceil(10 * high + 0.2) / 10)
 
 
-def course_of_cost(found: Sequence[Cost], speaker: Speaker) -> Plot:
+def course_of_cost(found: Sequence[Cost], speaker: Translator) -> Plot:
     """Draw what documents cost people, one after the other."""
     title = speaker(say("Correction cost over time"))
     if len(found) < 2:
@@ -212,7 +212,7 @@ def course_of_cost(found: Sequence[Cost], speaker: Speaker) -> Plot:
     return Plot(title, said, picture, [(each.style, each.name) for each in series], head, rows)
 
 
-def queue_of_reasons(recommender: Recommender, project_id: int, speaker: Speaker) -> Plot:
+def queue_of_reasons(recommender: Recommender, project_id: int, speaker: Translator) -> Plot:
     """Draw why documents wait for a person.
 
     Raises:
@@ -230,7 +230,7 @@ def queue_of_reasons(recommender: Recommender, project_id: int, speaker: Speaker
     return Plot(title, said, picture, (), head, [(name, speaker.number(count)) for name, count in rows])
 
 
-def draw_weeks(weeks: Sequence[Period], speaker: Speaker) -> Plot:
+def draw_weeks(weeks: Sequence[Period], speaker: Translator) -> Plot:
     """Draw how many corrections a document needed, week by week."""
     title = speaker(say("Week by week"))
     if len(weeks) < 2:
@@ -251,7 +251,7 @@ def draw_weeks(weeks: Sequence[Period], speaker: Speaker) -> Plot:
     return Plot(title, said, picture, (), head, rows)
 
 
-def calibration(bins: Sequence[Bin], speaker: Speaker) -> Plot:
+def calibration(bins: Sequence[Bin], speaker: Translator) -> Plot:
     """Draw whether predictions are as often right as they are sure."""
     title = speaker(say("Confidence against accuracy"))
     if not bins:
@@ -280,5 +280,5 @@ def calibration(bins: Sequence[Bin], speaker: Speaker) -> Plot:
     return Plot(title, said, picture, [(1, series[0].name)], head, rows)
 
 
-def _said(speaker: Speaker, *words: Words) -> list[str]:
+def _said(speaker: Translator, *words: Words) -> list[str]:
     return [speaker(each) for each in words]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ml_backend.admin.language import Speaker
+from ml_backend.admin.language import Translator
 from ml_backend.i18n import Words, say
 from ml_backend.store.runs import Run
 
@@ -51,7 +51,7 @@ class RunProgress:
         }
 
 
-def progress_of(run: Run | None, speaker: Speaker) -> RunProgress:
+def progress_of(run: Run | None, speaker: Translator) -> RunProgress:
     """Say how far a run is."""
     if run is None:
         return RunProgress(None, False, 0.0, "", "")
@@ -65,7 +65,7 @@ def progress_of(run: Run | None, speaker: Speaker) -> RunProgress:
     return RunProgress(run.id, True, begin + (end - begin) * min(1.0, inner), speaker(words), _detail(run, speaker))
 
 
-def _detail(run: Run, speaker: Speaker) -> str:
+def _detail(run: Run, speaker: Translator) -> str:
     said = []
     if run.step is not None and run.steps:
         said.append(

@@ -12,7 +12,7 @@ from ml_backend.i18n import Words, say
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.records import Project
 from ml_backend.learn.live_metrics import Outcome, VersionScore, outcomes, score
-from ml_backend.learn.training_trigger import DueCheck
+from ml_backend.learn.training_trigger import TrainingTrigger
 from ml_backend.settings import Settings
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.coverage import Coverage, Coverages
@@ -89,7 +89,7 @@ class Corrected:
     corrections: Sequence[Correction]
 
 
-class Desk:
+class Queries:
     """Gathers what pages show; threads may share it.
 
     Args:
@@ -108,7 +108,7 @@ class Desk:
         settings: Settings,
         learning: LearningStore,
         runs: RunStore,
-        due: DueCheck,
+        due: TrainingTrigger,
         registry: Registry,
         tracking: Tracking,
         label_studio: LabelStudio | None,
@@ -222,15 +222,15 @@ class Desk:
     ) -> Words:
         least, after = self.settings.min_training_samples, self.settings.retrain_after
         if not state.available:
-            return say("Mend the way to Label Studio first: the doctor says how.")
+            return say("Fix the way to Label Studio first: the doctor says how.")
         if broken:
-            return say("Mend MLflow first: without it versions are neither kept nor changed.")
+            return say("Fix MLflow first: without it versions are neither kept nor changed.")
         if run is not None and run.state == "running":
             return say("A run is in progress: go on annotating, what you do now counts for the next one.")
         if run is not None and run.state == "due":
             return say("A run is due and begins within seconds; if it does not, ask the doctor for the trainer.")
         if run is not None and run.state == "failed":
-            return say("The last run failed: read why below, mend it, and train again.")
+            return say("The last run failed: read why below, fix it, and train again.")
         if state.tasks == 0:
             return say("Import documents into Label Studio, then press «Initialise».")
         if state.done >= state.tasks and changed < after:

@@ -60,7 +60,7 @@ def prepare(app: Flask, token: str, *, secure: bool) -> None:
     )
 
 
-class Entrance:
+class PanelSession:
     """Lets in whoever has the token.
 
     Args:

@@ -21,7 +21,7 @@ THUMBNAIL = (520, 340)
 MARGIN = 0.6
 
 
-class Pictures:
+class Thumbnails:
     """Fetches images as predictions do, and makes them small.
 
     Args:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml_backend.admin.history import field_scores
-from ml_backend.admin.queries import Desk
+from ml_backend.admin.queries import Queries
 from ml_backend.learn.live_metrics import Difference, VersionScore, compare, score
 from ml_backend.learn.promotion import cer_of, reason_of
 from ml_backend.predict.serving_models import SHIPPED
@@ -63,7 +63,7 @@ class VersionTable:
     difference: Difference | None
 
 
-def compare_versions(desk: Desk, project_id: int, wanted: Sequence[int] = ()) -> VersionTable:
+def compare_versions(desk: Queries, project_id: int, wanted: Sequence[int] = ()) -> VersionTable:
     """Gather a project's versions.
 
     Args:

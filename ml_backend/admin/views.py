@@ -10,10 +10,10 @@ from flask import Blueprint, Flask, Response, abort, g, make_response, redirect,
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from ml_backend.admin.language import LANGUAGE_COOKIE, LANGUAGES, Speaker, speaker_of
+from ml_backend.admin.language import LANGUAGE_COOKIE, LANGUAGES, Translator, translator_of
 from ml_backend.admin.pages import add_pages
 from ml_backend.admin.panel import Panel
-from ml_backend.admin.session import Entrance, check_form, form_secret, inside, prepare, seal
+from ml_backend.admin.session import PanelSession, check_form, form_secret, inside, prepare, seal
 from ml_backend.api.limits import MAX_FORM_BYTES
 from ml_backend.errors import BackendError
 from ml_backend.i18n import say
@@ -43,10 +43,10 @@ def add_panel(app: Flask, panel: Panel | None, *, token: str, secure: bool) -> N
         app.register_blueprint(_closed())
         return
     prepare(app, token, secure=secure)
-    app.register_blueprint(create_blueprint(panel, Entrance(token), secure=secure))
+    app.register_blueprint(create_blueprint(panel, PanelSession(token), secure=secure))
 
 
-def create_blueprint(panel: Panel, entrance: Entrance, *, secure: bool) -> Blueprint:
+def create_blueprint(panel: Panel, entrance: PanelSession, *, secure: bool) -> Blueprint:
     """Return the panel's routes."""
     blueprint = Blueprint(
         "panel",
@@ -60,7 +60,7 @@ def create_blueprint(panel: Panel, entrance: Entrance, *, secure: bool) -> Bluep
     @blueprint.before_request
     def admit() -> ResponseReturnValue | None:
         request.max_content_length = MAX_FORM_BYTES
-        g.speaker = speaker_of(request)
+        g.speaker = translator_of(request)
         if request.method == "POST":
             check_form(request)
         if request.endpoint not in _OPEN and not entrance.is_in:
@@ -77,7 +77,7 @@ def create_blueprint(panel: Panel, entrance: Entrance, *, secure: bool) -> Bluep
 
     @blueprint.context_processor
     def common() -> dict[str, Any]:
-        speaker: Speaker = g.speaker
+        speaker: Translator = g.speaker
         theme = request.cookies.get(THEME_COOKIE, "auto")
         return {
             "_": speaker,

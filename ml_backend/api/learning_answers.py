@@ -11,7 +11,7 @@ from active_learning.reasons import coded, explain, short_code
 from ml_backend.api import learning_schemas as out
 from ml_backend.contacts.contact import Contact, Found
 from ml_backend.learn.blocks import TextBlock, box_with_size
-from ml_backend.learn.feedback import Taken
+from ml_backend.learn.feedback import FeedbackResult
 from ml_backend.learn.status import Status, TrainingState, VersionState
 from ml_backend.predict.serving_models import SHIPPED
 from ml_backend.quality.patterns import PatternReport, Period
@@ -131,7 +131,7 @@ def promotion_out(promotion: Promotion) -> out.PromotionOut:
     )
 
 
-def feedback_out(taken: Taken) -> out.FeedbackOut:
+def feedback_out(taken: FeedbackResult) -> out.FeedbackOut:
     """Say what was corrected, and what became of it."""
     feedback = taken.feedback
     of_kind: dict[str, list[Correction]] = {}

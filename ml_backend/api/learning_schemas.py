@@ -157,7 +157,7 @@ class BlockIn(Incoming):
         default=None, description="Which page of the document it is on; without it the first."
     )
     confidence: SentShare | None = Field(
-        default=None, description="Taken and not used: the models here make their own."
+        default=None, description="Accepted and not used: the models here make their own."
     )
 
     @property

@@ -1,4 +1,4 @@
-"""``doctor``: what is broken between the parts, and how to mend it."""
+"""``doctor``: what is broken between the parts, and how to fix it."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class Extraction:
             ModelError: If the image cannot be used, or an engine fails.
             StoreError: If the store cannot be read.
         """
-        lineup = self._models.lineup(project_id)
+        serving = self._models.serving(project_id)
         deadline = self._clock() + self._seconds
         documents: list[Document] = [] if read is None else [read]
         for page in page_files(image, self._limits) if read is None else ():
@@ -102,11 +102,11 @@ class Extraction:
                     f"There was time for {len(documents)} pages of the document.",
                     "Ask again: what was read is kept. Or send it for annotation.",
                 )
-            documents.append(lineup.champion.predict(page))
+            documents.append(serving.champion.predict(page))
         usual = None if country else self._usual_country(project_id)
         contact = contact_of(*documents, country=country, usual=usual)
         if self._judge is None:
             return Extracted(contact)
-        signals = signals_of(documents, ask_previous(lineup.former, documents))
+        signals = signals_of(documents, ask_previous(serving.previous, documents))
         # No project has the number 0: nothing is annotated there, and the settings' rules count.
         return Extracted(contact, self._judge.verdict(project_id or 0, signals))

@@ -70,9 +70,9 @@ def split_numbers(text: str, country: str | None = None) -> list[str]:
         text: The value.
         country: Two letters of the country that a number without a country code belongs to; ``None`` if unknown.
     """
-    mended = _MISREAD.sub(lambda found: _DIGITS[found[0]], text)
-    if mended != text and _read(_without_extension(mended), country) is not None:
-        return [mended.strip()]
+    fixed = _MISREAD.sub(lambda found: _DIGITS[found[0]], text)
+    if fixed != text and _read(_without_extension(fixed), country) is not None:
+        return [fixed.strip()]
     parts = [part for part in _SEPARATORS.split(text) if any(map(str.isdigit, part))]
     if len(parts) > 1 and _AREA.fullmatch(parts[0]):
         parts[:2] = [f"{parts[0]} {parts[1]}"]

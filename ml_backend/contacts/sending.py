@@ -206,7 +206,7 @@ class Sender:
             if blocks is not None:
                 raise _of_one_image()
             return self._create_of_pages(project_id, contact_id, data, config)
-        reader = self._models.lineup(project_id).champion
+        reader = self._models.serving(project_id).champion
         document = reader.predict(data) if blocks is None else self.name_blocks(project_id, data, blocks)
         version = reader.version
         url = image.url or upload(client, project_id, data)
@@ -217,7 +217,7 @@ class Sender:
         """Make the task of a document; what cannot be read in :data:`READING_SECONDS` is left to the worker."""
         target = config.targets[0]
         need_pages(target)
-        reader: Reader = self._models.lineup(project_id).champion
+        reader: Reader = self._models.serving(project_id).champion
         images: dict[PageId, TaskImage] = {}
         documents: dict[PageId, Document] = {}
         reading = 0.0
@@ -292,7 +292,7 @@ class Sender:
             raise _of_one_image()
         _need_one_page(blocks)
         picture = load_image(data, max_bytes=self._limits.max_bytes, max_pixels=self._limits.max_pixels)
-        namer: PageNamer = self._models.lineup(project_id).champion  # type: ignore[assignment]
+        namer: PageNamer = self._models.serving(project_id).champion  # type: ignore[assignment]
         return namer.extract(page_of(blocks, picture.shape[1], picture.shape[0]), picture)
 
 

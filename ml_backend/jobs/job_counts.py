@@ -1,7 +1,7 @@
 """How often jobs were done, failed or killed, and how long they took: counted in Redis, for all machines together.
 
 Workers come and go and answer no web request, so what they count would be lost with them. A Redis that is emptied
-starts the counts anew, as a restarted process would.
+starts the counts again, as a restarted process would.
 """
 
 from __future__ import annotations

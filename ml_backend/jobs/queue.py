@@ -88,7 +88,7 @@ class JobQueue:
         self._queues = {name: registered_queue(name, connection) for name in names}
 
     def recover(self) -> None:
-        """Free the jobs of workers that died: those that may be tried again are, the others may be added anew.
+        """Free the jobs of workers that died: those that may be tried again are, the others may be added again.
 
         What RQ's scheduler would put into queues is put there: no process of its own is needed for that.
         """

@@ -13,13 +13,13 @@ from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegis
 from ml_backend.jobs.job_counts import JobTally
 from ml_backend.jobs.queue import WORKER_QUEUES, JobQueue, unreachable
 from ml_backend.jobs.registered import SERIALIZER, TRAINING_QUEUE
-from ml_backend.observability.cached_collector import Occasional
+from ml_backend.observability.cached_collector import CachedCollector
 
 _SECONDS = 5.0
 _STATES = {"started": StartedJobRegistry, "scheduled": ScheduledJobRegistry, "failed": FailedJobRegistry}
 
 
-class QueueMetrics(Occasional):
+class QueueMetrics(CachedCollector):
     """Counts the jobs of all machines, at most every five seconds.
 
     Args:

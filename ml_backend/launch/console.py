@@ -11,7 +11,7 @@ from typing import TextIO
 class Console:
     """Writes lines, and one line in place for what takes long.
 
-    On a terminal a progress line is rewritten in place; elsewhere (a log file, CI) it is written anew at most every
+    On a terminal a progress line is rewritten in place; elsewhere (a log file, CI) it is written again at most every
     ten seconds, so that a log stays readable. Safe to use from several threads.
     """
 

@@ -65,7 +65,7 @@ def load_credentials(path: Path) -> Credentials:
         found = Credentials(**{field.name: str(parsed[field.name]) for field in fields(Credentials)})
     except (ValueError, KeyError, TypeError) as error:
         raise LaunchError(
-            f"{path} is damaged.", f"Remove {path.parent} to begin anew (this also removes what was labelled there)."
+            f"{path} is damaged.", f"Remove {path.parent} to start again (this also removes what was labelled there)."
         ) from error
     if is_older:
         save_credentials(path, found)

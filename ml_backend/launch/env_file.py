@@ -89,7 +89,7 @@ def write_env_file(path: Path) -> tuple[str, ...]:
                 path, f"{there}{'' if there.endswith(chr(10)) else chr(10)}\n# Added by `make env`.\n{added}"
             )
     except (OSError, UnicodeDecodeError) as error:
-        raise LaunchError(f"{path} cannot be read or written ({type(error).__name__}).", "Mend or move it.") from error
+        raise LaunchError(f"{path} cannot be read or written ({type(error).__name__}).", "Fix or move it.") from error
     return missing
 
 

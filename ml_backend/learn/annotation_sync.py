@@ -21,7 +21,7 @@ from ml_backend.label_studio.regions import TOO_MANY, read_result
 from ml_backend.learn.annotation_diff import diff
 from ml_backend.learn.quarantine import QUARANTINED, TOO_DEEP, nested_too_deep
 from ml_backend.learn.source_predictions import Origins
-from ml_backend.learn.training_trigger import DueCheck
+from ml_backend.learn.training_trigger import TrainingTrigger
 from ml_backend.observability.logs import get_logger
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.events import START_TRAINING, TRAINING_HINT, EventHead, Store
@@ -34,7 +34,7 @@ OVERLAP = timedelta(seconds=60)
 BATCH = 100
 #: Longest model version that the store keeps; ours are far shorter.
 MAX_VERSION = 200
-#: From as many tasks on, that are to be looked at anew, all are.
+#: From as many tasks on, that are to be looked at again, all are.
 MANY = 100
 
 _DELETIONS = frozenset({"ANNOTATIONS_DELETED", "TASKS_DELETED"})
@@ -96,7 +96,13 @@ class Synchroniser:
     """
 
     def __init__(
-        self, source: AnnotationSource, events: Store, learning: LearningStore, due: DueCheck, *, compare_seconds: float
+        self,
+        source: AnnotationSource,
+        events: Store,
+        learning: LearningStore,
+        due: TrainingTrigger,
+        *,
+        compare_seconds: float,
     ) -> None:
         self._source = source
         self._events = events
@@ -184,7 +190,7 @@ class Synchroniser:
         gone = known.keys() - standing.keys()
         self._learning.mark_deleted(gone)
         if isinstance(config, LabelConfig):
-            # Somebody may have mended the configuration, and then they are of use.
+            # Somebody may have fixed the configuration, and then they are of use.
             unusable = self._learning.annotations(self._learning.unusable(project_id))
             again = (look_at(each, config) for each in unusable if each.problem not in QUARANTINED)
             changed += self._learning.save(again)

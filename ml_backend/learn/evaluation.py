@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from ml_backend.learn.recogniser_training import TaughtHead
+from ml_backend.learn.recogniser_training import LearnedHead
 from model.document.bio import field_of, spans
 from model.evaluation.card_likeness import CardShare
 from model.evaluation.entity_metrics import DocumentCounts, count_spans, joined, total
@@ -112,7 +112,7 @@ def note(
     tracked.figure(_reliability(challenger), "reliability.png")
 
 
-def note_recogniser(tracked: TrackedRun, taught: TaughtHead) -> None:
+def note_recogniser(tracked: TrackedRun, taught: LearnedHead) -> None:
     """Write how learning to read went into an MLflow run.
 
     Raises:

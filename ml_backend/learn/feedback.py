@@ -22,7 +22,7 @@ from ml_backend.learn.annotation_sync import look_at
 from ml_backend.learn.blocks import TextBlock, compare, to_result
 from ml_backend.learn.sample_files import SCHEME, SampleFolder
 from ml_backend.learn.sample_io import ImageLimits
-from ml_backend.learn.training_trigger import DueCheck
+from ml_backend.learn.training_trigger import TrainingTrigger
 from ml_backend.observability.logs import get_logger
 from ml_backend.predict.task_predictor import ImageFetcher
 from ml_backend.projects.projects import Projects
@@ -47,7 +47,7 @@ class FeedbackError(BackendError):
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class FeedbackResult:
     """What became of a feedback.
 
     Attributes:
@@ -93,7 +93,7 @@ class FeedbackService:
         store: FeedbackStore,
         contacts: ContactStore,
         learning: LearningStore,
-        due: DueCheck,
+        due: TrainingTrigger,
         projects: Projects,
         folder: SampleFolder,
         images: ImageFetcher,
@@ -119,7 +119,7 @@ class FeedbackService:
         model_version: str | None = None,
         as_text: bool | None = None,
         said_at: datetime | None = None,
-    ) -> Taken:
+    ) -> FeedbackResult:
         """Keep a feedback, and make an annotation of it if that can be done within :data:`PATIENCE_SECONDS`.
 
         What was said of the same contact before is replaced.
@@ -155,15 +155,15 @@ class FeedbackService:
             said_at=said_at,
         )
         _log.info("feedback_taken", project=project_id, feedback=feedback.id, corrections=len(feedback.corrections))
-        using: Future[Taken] = Future()
+        using: Future[FeedbackResult] = Future()
         # A thread that may be left behind: whoever waits for Label Studio must keep nobody from stopping the backend.
         threading.Thread(target=self._settle, args=(using, feedback), name="feedback", daemon=True).start()
         try:
             return using.result(PATIENCE_SECONDS)
         except concurrent.futures.TimeoutError:
-            return Taken(feedback, "waiting", "Label Studio takes long to answer; the next sync tries again.")
+            return FeedbackResult(feedback, "waiting", "Label Studio takes long to answer; the next sync tries again.")
 
-    def _settle(self, using: Future[Taken], feedback: Feedback) -> None:
+    def _settle(self, using: Future[FeedbackResult], feedback: Feedback) -> None:
         try:
             taken = self._absorb(feedback)
             if taken.standing == "training_data":
@@ -183,25 +183,25 @@ class FeedbackService:
             self._due.check(project_id)
         return done
 
-    def standing_of(self, feedback: Feedback) -> Taken:
+    def standing_of(self, feedback: Feedback) -> FeedbackResult:
         """Return what became of a feedback that was kept before."""
         if feedback.annotation_id is not None:
-            return Taken(feedback, "training_data")
+            return FeedbackResult(feedback, "training_data")
         if feedback.problem is not None:
-            return Taken(feedback, "corrections_only", feedback.problem)
-        return Taken(feedback, "waiting")
+            return FeedbackResult(feedback, "corrections_only", feedback.problem)
+        return FeedbackResult(feedback, "waiting")
 
-    def _absorb(self, feedback: Feedback) -> Taken:
+    def _absorb(self, feedback: Feedback) -> FeedbackResult:
         try:
             annotation, corrections = self._annotation(feedback)
         except _WaitingError as error:
-            return Taken(feedback, "waiting", str(error))
+            return FeedbackResult(feedback, "waiting", str(error))
         except _UnusableError as error:
             self.store.settle(feedback.id, problem=str(error))
-            return Taken(feedback, "corrections_only", str(error))
+            return FeedbackResult(feedback, "corrections_only", str(error))
         kept = self._learning.add_external(annotation, corrections)
         self.store.settle(feedback.id, annotation_id=kept.id)
-        return Taken(self.store.get(feedback.id) or feedback, "training_data")
+        return FeedbackResult(self.store.get(feedback.id) or feedback, "training_data")
 
     def _annotation(self, feedback: Feedback) -> tuple[StoredAnnotation, Sequence[Correction]]:
         """Return the annotation that a feedback amounts to.

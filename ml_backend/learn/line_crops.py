@@ -25,7 +25,7 @@ from ml_backend.store.atomic_write import replacing
 from model.document.images import RgbImage, crop, image_key, load_image
 from model.errors import ImageError
 from model.recognition.augmentation import augment_crop
-from model.recognition.backbone import Sight
+from model.recognition.backbone import LineFeatures
 from model.recognition.charset import readable
 from model.recognition.graph import FloatArray
 
@@ -36,7 +36,7 @@ _log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class TaughtLine:
+class TrainingLine:
     """One line and what a person says that it says.
 
     Attributes:
@@ -80,7 +80,7 @@ class LineCrops:
         project_id: int,
         documents: Sequence[LabelledDocument],
         on_progress: Callable[[int, int], None] = lambda _done, _all: None,
-    ) -> list[TaughtLine]:
+    ) -> list[TrainingLine]:
         """Return the lines of documents whose crops are there or can be made; others' crops are removed.
 
         Lines of an image that cannot be fetched any more, or has changed since it was read, are left out.
@@ -93,7 +93,7 @@ class LineCrops:
         Raises:
             BackendError: If the folder cannot be written.
         """
-        lines: list[TaughtLine] = []
+        lines: list[TrainingLine] = []
         for done, document in enumerate(documents):
             on_progress(done, len(documents))
             wanted = {_key(document, sample): sample for sample in document.lines if readable(sample.text)}
@@ -101,7 +101,7 @@ class LineCrops:
             if missing:
                 self._cut(project_id, document, missing)
             lines += [
-                TaughtLine(document.task_id, key, readable(sample.text))
+                TrainingLine(document.task_id, key, readable(sample.text))
                 for key, sample in wanted.items()
                 if self._file(project_id, key).is_file()
             ]
@@ -121,10 +121,10 @@ class LineCrops:
             raise BackendError(f"{path} cannot be read: {error.strerror}.") from error
         if pixels is None:
             path.unlink(missing_ok=True)
-            raise BackendError(f"{path} was damaged and has been removed; the next run cuts it out anew.")
+            raise BackendError(f"{path} was damaged and has been removed; the next run cuts it out again.")
         return np.ascontiguousarray(np.asarray(pixels, np.uint8)[:, :, ::-1])
 
-    def features(self, project_id: int, key: str, backbone: Sight, variant: int = 0) -> FloatArray:
+    def features(self, project_id: int, key: str, backbone: LineFeatures, variant: int = 0) -> FloatArray:
         """Return what a backbone makes of a line, computed once.
 
         Args:

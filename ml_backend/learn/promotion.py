@@ -52,7 +52,7 @@ def predecessors(history: Sequence[Promotion], number: int | None) -> list[int |
     return found
 
 
-def served_before(runs: RunStore, project_id: int) -> list[int | None]:
+def previously_served(runs: RunStore, project_id: int) -> list[int | None]:
     """Return the predecessors of the version that was promoted last.
 
     Raises:

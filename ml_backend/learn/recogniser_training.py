@@ -11,13 +11,13 @@ import numpy as np
 
 from ml_backend.label_studio.label_config import LabelConfig
 from ml_backend.learn.dataset import Collected, LabelledDocument
-from ml_backend.learn.line_crops import LineCrops, TaughtLine
+from ml_backend.learn.line_crops import LineCrops, TrainingLine
 from ml_backend.observability.logs import get_logger
 from model.evaluation.extractor_gate import Decision
 from model.evaluation.recogniser_gate import Forgetting, LineGate, decide_lines
 from model.ocr.cached_reader import PageReading
 from model.ocr.incremental_reread import ReadTwice, Step, chained, learn_step, load_steps, save_steps
-from model.recognition.backbone import Backbone, Sight
+from model.recognition.backbone import Backbone, LineFeatures
 from model.recognition.charset import charset_of
 from model.recognition.finetune import Lesson, learn, misread
 from model.recognition.head import FILE, Head
@@ -72,7 +72,7 @@ class RecogniserServices:
     crops: LineCrops
     backbone: Callable[[], Backbone]
     head: Callable[[Backbone, Path | None], Head]
-    rendered: Callable[[Sight], Rendered]
+    rendered: Callable[[LineFeatures], Rendered]
     reading: Callable[[Path], PageReading]
     collector: Callable[[PageReading], LineCollector]
     languages: Sequence[str]
@@ -83,7 +83,7 @@ class RecogniserServices:
 
 
 @dataclass(frozen=True, slots=True)
-class TaughtHead:
+class LearnedHead:
     """A challenger of the recogniser.
 
     Attributes:
@@ -117,7 +117,7 @@ class TaughtHead:
         save_steps(self.steps, folder)
 
 
-def teach_recogniser(
+def train_recogniser(
     services: RecogniserServices,
     project_id: int,
     documents: Sequence[LabelledDocument],
@@ -126,7 +126,7 @@ def teach_recogniser(
     engine_version: str,
     rng: np.random.Generator,
     on_progress: Callable[[HeadProgress | None, int, int], None] = lambda _progress, _done, _all: None,
-) -> TaughtHead | None:
+) -> LearnedHead | None:
     """Learn from the lines of documents, and decide whether that made reading better.
 
     Args:
@@ -154,9 +154,9 @@ def teach_recogniser(
     backbone = services.backbone()
     champion = services.head(backbone, recogniser_of(base))
     lower = services.lower(backbone)
-    sight: Sight = backbone.under(champion) if lower is None else lower.sight
+    sight: LineFeatures = backbone.under(champion) if lower is None else lower.sight
 
-    def seen(line: TaughtLine, variant: int = 0) -> FeatureLine:
+    def seen(line: TrainingLine, variant: int = 0) -> FeatureLine:
         return FeatureLine(services.crops.features(project_id, line.key, sight, variant), line.text)
 
     def by(head: Head, lines: Sequence[FeatureLine]) -> Sequence[FeatureLine]:
@@ -206,7 +206,7 @@ def teach_recogniser(
     every = [*plain, *all_of(rendered)]
     step = learn_step(engine_version, read_twice(champion, head, by(champion, every), by(head, every)))
     _log.info("recogniser_taught", project=project_id, lines=len(taught), misread=wrong, promote=decision.promote)
-    return TaughtHead(
+    return LearnedHead(
         head,
         chained(step, load_steps(base)),
         decision,

@@ -16,7 +16,7 @@ from ml_backend.learn.feedback import FeedbackService
 from ml_backend.learn.promotion import Versions
 from ml_backend.learn.sample_io import SampleWriter
 from ml_backend.learn.status import Statuses, TrainingState
-from ml_backend.learn.training_trigger import DueCheck
+from ml_backend.learn.training_trigger import TrainingTrigger
 from ml_backend.observability.logs import get_logger
 from ml_backend.predict.serving_models import SHIPPED
 from ml_backend.projects.projects import Projects
@@ -35,7 +35,7 @@ class NotReadyError(BackendError):
     status = 409
 
 
-class SharedError(BackendError):
+class ShareRefusedError(BackendError):
     """Tasks cannot be shared out."""
 
     status = 409
@@ -110,7 +110,7 @@ class LearningService:
         synchroniser: Synchroniser | None,
         feedback: FeedbackService,
         writer: SampleWriter,
-        due: DueCheck,
+        due: TrainingTrigger,
         runs: RunStore,
         statuses: Statuses,
         registry: Registry,
@@ -257,13 +257,13 @@ class LearningService:
 
         Raises:
             RequestError: If the share is none.
-            SharedError: If both versions predict every task, so that there is nothing to share.
+            ShareRefusedError: If both versions predict every task, so that there is nothing to share.
             StoreError: If the store cannot be written.
         """
         if share is not None and not 0 <= share <= 1:
             raise RequestError(say("The share must lie between 0 and 100 %."))
         if share is not None and self._both:
-            raise SharedError(
+            raise ShareRefusedError(
                 say("Both versions predict every task."), say("Switch SERVE_BOTH off to share tasks out.")
             )
         self._options.set_challenger_share(project_id, share)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ml_backend.learn.live_metrics import VersionScore, outcomes, score
-from ml_backend.learn.training_trigger import DueCheck
+from ml_backend.learn.training_trigger import TrainingTrigger
 from ml_backend.predict.serving_models import SHIPPED
 from ml_backend.projects.projects import LabelStudioState, Projects
 from ml_backend.store.annotations import LearningStore
@@ -139,7 +139,7 @@ class Statuses:
         projects: Projects,
         learning: LearningStore,
         runs: RunStore,
-        due: DueCheck,
+        due: TrainingTrigger,
         registry: Registry,
         *,
         required: int,

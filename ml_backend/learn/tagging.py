@@ -116,7 +116,7 @@ def tag_page(page: Page, regions: Sequence[Region], names: Mapping[str, str]) ->
     """Give each word of a page the field of the region that covers most of it.
 
     A word belongs to a region that its middle lies in, or that covers half of it; where several do, to the one that
-    covers most, and of equal ones to the smallest. Each line, each field and each region begins a value anew, except
+    covers most, and of equal ones to the smallest. Each line, each field and each region begins a value again, except
     for fields whose values go on from region to region (:data:`model.document.bio.CONTINUOUS`). Words of no
     region, or of one without label, are outside.
 

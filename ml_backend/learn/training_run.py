@@ -25,8 +25,8 @@ from ml_backend.learn.dataset import Collected
 from ml_backend.learn.evaluation import NOTHING, Evaluated, evaluate, note, note_recogniser
 from ml_backend.learn.heartbeat import beating
 from ml_backend.learn.promotion import REASON_TAG, Versions
-from ml_backend.learn.recogniser_training import LineCollector, RecogniserServices, TaughtHead, teach_recogniser
-from ml_backend.learn.training_trigger import DueCheck
+from ml_backend.learn.recogniser_training import LearnedHead, LineCollector, RecogniserServices, train_recogniser
+from ml_backend.learn.training_trigger import TrainingTrigger
 from ml_backend.observability.logs import get_logger
 from ml_backend.store.runs import Decision as Outcome
 from ml_backend.store.runs import Run, RunStore
@@ -70,7 +70,7 @@ class TrainingServices:
     """
 
     runs: RunStore
-    due: DueCheck
+    due: TrainingTrigger
     label_studio: LabelStudio
     collector: LineCollector
     tracking: Tracking
@@ -187,8 +187,10 @@ class _Attempt:
             taught = self._teach(collected, base, reading)
             if taught is not None:
                 note_recogniser(tracked, taught)
-            anew = self._read_anew(taught, config, old) if taught is not None and taught.decision.promote else collected
-            chosen = self._choose(base, old, collected, anew, taught, tracked)
+            again = (
+                self._read_again(taught, config, old) if taught is not None and taught.decision.promote else collected
+            )
+            chosen = self._choose(base, old, collected, again, taught, tracked)
             version = self._register(chosen, taught, collected, tracked)
             if chosen.decision.promote:
                 self._report("promote")
@@ -215,13 +217,13 @@ class _Attempt:
             self._run.project_id, config, old.fields, lambda done, count: self._report("collect", done, count)
         )
 
-    def _teach(self, collected: Collected, base: Path, reading: PageReading | None) -> TaughtHead | None:
+    def _teach(self, collected: Collected, base: Path, reading: PageReading | None) -> LearnedHead | None:
         """Teach the recogniser, from the documents that the extractor learns from too."""
         services = self._services
         if services.recogniser is None or reading is None:
             return None
         self._report("recogniser")
-        return teach_recogniser(
+        return train_recogniser(
             services.recogniser,
             self._run.project_id,
             collected.examples,
@@ -232,7 +234,7 @@ class _Attempt:
             self._recogniser_progress,
         )
 
-    def _read_anew(self, taught: TaughtHead, config: LabelConfig, old: Extractor) -> Collected:
+    def _read_again(self, taught: LearnedHead, config: LabelConfig, old: Extractor) -> Collected:
         """Return the documents as the new recogniser reads them, since that is what the extractor will see."""
         assert self._services.recogniser is not None
         taught.save(self._folder / "recogniser")
@@ -243,21 +245,21 @@ class _Attempt:
         base: Path,
         old: Extractor,
         collected: Collected,
-        anew: Collected,
-        taught: TaughtHead | None,
+        again: Collected,
+        taught: LearnedHead | None,
         tracked: TrackedRun,
     ) -> _Chosen:
         """Teach the extractor, and find out which of the new models work better together than the old ones."""
-        by_old, by_new = documents_of(collected), documents_of(anew)
+        by_old, by_new = documents_of(collected), documents_of(again)
         # What was annotated meanwhile is left to the next run.
-        same = [task for task in by_old if task in by_new and collected.digests.get(task) == anew.digests.get(task)]
+        same = [task for task in by_old if task in by_new and collected.digests.get(task) == again.digests.get(task)]
         parts, before = (self._split({task: pages[task] for task in same}) for pages in (by_new, by_old))
         names = collected.fields, collected.rename
         champion = evaluate(old, before.held_out, *names)
         recogniser = self._folder / "recogniser" if taught is not None and taught.decision.promote else None
         version = self._folder / "version"
         if not self._only_recogniser:
-            tuned = self._train(base, anew, parts)
+            tuned = self._train(base, again, parts)
             self._report("evaluate")
             cards = self._cards(base, old, [by_new[task] for task in same], collected.rename)
             new, decision = self._judge(old, champion, parts, tuned, names, cards, tracked)
@@ -335,7 +337,7 @@ class _Attempt:
         return after, decision
 
     def _register(
-        self, chosen: _Chosen, taught: TaughtHead | None, collected: Collected, tracked: TrackedRun
+        self, chosen: _Chosen, taught: LearnedHead | None, collected: Collected, tracked: TrackedRun
     ) -> Version:
         self._report("register")
         tags = {

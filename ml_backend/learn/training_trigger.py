@@ -32,7 +32,7 @@ class Standing:
         return fingerprint(self.digests)
 
 
-class DueCheck:
+class TrainingTrigger:
     """Decides whether a run is due, and says so in the store; threads may share it.
 
     Args:

@@ -17,7 +17,7 @@ from ml_backend.observability.logs import get_logger
 _log = get_logger(__name__)
 
 
-class Occasional(Collector):
+class CachedCollector(Collector):
     """Looks things up at most every so often. While they cannot be, only its ``…_up`` is shown, as 0.
 
     Args:

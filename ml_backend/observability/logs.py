@@ -45,7 +45,7 @@ class _Lines(structlog.stdlib.ProcessorFormatter):
 def configure_logging(level: str, style: Style = "console", secrets: Iterable[str] = ()) -> None:
     """Send everything that is logged in this process to standard error.
 
-    Calling it again replaces the former configuration.
+    Calling it again replaces the previous configuration.
 
     Args:
         level: Name of the least level that is shown, such as ``INFO``.

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Engine, delete, exists, or_, select
 from sqlalchemy.orm import aliased
 
-from ml_backend.learn.promotion import served_before
+from ml_backend.learn.promotion import previously_served
 from ml_backend.observability.logs import get_logger
 from ml_backend.ops.locks import BusyError, housekeeping
 from ml_backend.store.annotations import LearningStore
@@ -141,7 +141,7 @@ class Tidier:
         numbers = {each.number for each in (champion, challenger) if each is not None}
         # One rollback leads to the first of these, and what was rolled back from may be wanted again.
         before = (
-            *served_before(self._runs, project_id)[:1],
+            *previously_served(self._runs, project_id)[:1],
             *(e.previous for e in self._runs.promotions(project_id, 1)),
         )
         pinned = self._learning.pinned(project_id)

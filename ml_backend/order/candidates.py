@@ -31,7 +31,7 @@ _FEWEST_KNOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
+class SeenDocument:
     """What became of one pre-labelled document.
 
     Attributes:
@@ -62,7 +62,7 @@ class History:
 
     documents: int
     usual: UsualFields
-    met: tuple[Met, ...]
+    met: tuple[SeenDocument, ...]
     cost: ExpectedCost
 
 
@@ -127,7 +127,9 @@ class CandidateSource:
             fields.append(set(labels_in(annotation.result)))
             score = scores.get(annotation.task_id)
             if score is not None and annotation.cost is not None and score.version == annotation.model_version:
-                met.append(Met(annotation.task_id, score.version, score.control, annotation.cost, score.signals))
+                met.append(
+                    SeenDocument(annotation.task_id, score.version, score.control, annotation.cost, score.signals)
+                )
         usual = UsualFields.of(fields)
         names = self.names(project_id, _fields(each.signals for each in met))
         signals = [cost_signals(each.signals, usual, names) for each in met]
@@ -181,12 +183,12 @@ def cost_signals(signals: Signals, usual: UsualFields, names: Mapping[str, str])
         disagreement=signals.disagreement.total,
         reading=sum(1.0 - score for score in signals.line_scores),
         reading_margin=reading.margin * len(signals.line_scores),
-        former=signals.former.total,
+        previous=signals.previous.total,
         missing=usual.expected_missing({names[field] for field in signals.fields if field in names}),
     )
 
 
-def arms(met: Iterable[Met]) -> list[tuple[list[int], list[int]]]:
+def arms(met: Iterable[SeenDocument]) -> list[tuple[list[int], list[int]]]:
     """Return, by version, the corrections of the strategy's documents and of those drawn by chance."""
     by_version: defaultdict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for each in met:

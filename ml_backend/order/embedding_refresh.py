@@ -15,7 +15,7 @@ MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
-class LookingAgain:
+class EmbeddingRefresh:
     """Renews the embeddings of annotated documents; threads may share it.
 
     Attributes:
@@ -37,14 +37,14 @@ class LookingAgain:
             StoreError: If the store cannot be read or written.
             EngineError: If an engine fails.
         """
-        lineup = self.models.lineup(project_id)
-        if lineup.version != version:
+        serving = self.models.serving(project_id)
+        if serving.version != version:
             return 0
         tasks = self.source.unplaced(project_id, version)[-MOST:]
         known = self.memory.task_images(project_id, tasks)
         seen = {}
         for task in tasks:
-            reader, _ = lineup.of_task(task)[0]
+            reader, _ = serving.of_task(task)[0]
             documents = [reader.revisit(image.image_key) for image in known.get(task, {}).values()]
             seen[task] = embedding_of(document for document in documents if document is not None)
         self.scores.remember_embeddings(project_id, version, seen)

@@ -22,7 +22,7 @@ from ml_backend.label_studio.records import Prediction, Task
 from ml_backend.observability.logs import get_logger
 from ml_backend.order.task_board import TaskBoard
 from ml_backend.predict.service import reason_of
-from ml_backend.predict.serving_models import Lineup
+from ml_backend.predict.serving_models import ServingModels
 from ml_backend.predict.task_predictor import NoImageError, Reader, TaskPredictor, TimeUpError, TooManyPagesError
 from ml_backend.store.rescorings import RescoringStore, TaskImage
 from ml_backend.store.task_failures import TaskFailures
@@ -73,7 +73,7 @@ class _Work:
 
     project_id: int
     config: LabelConfig
-    lineup: Lineup[Reader]
+    serving: ServingModels[Reader]
     lacks: Mapping[int, Collection[str]]
     failed_before: Collection[int] = ()
     predictions: int = 0
@@ -100,7 +100,7 @@ class Pusher:
     scores: TaskScores | None = None
 
     def push(
-        self, project_id: int, task_ids: Sequence[int], lineup: Lineup[Reader], *, turn: Turn | None = None
+        self, project_id: int, task_ids: Sequence[int], serving: ServingModels[Reader], *, turn: Turn | None = None
     ) -> Pushed:
         """Push what is lacking, task after task in the given order.
 
@@ -116,11 +116,11 @@ class Pusher:
         known = self.memory.task_images(project_id, task_ids)
         tasks: dict[int, Task] = {}
         lacks: dict[int, set[str]] = {}
-        for name in lineup.versions:
+        for name in serving.versions:
             for task in self.board.open_tasks(project_id, task_ids, lacking=name):
                 tasks[task.id] = task
                 lacks.setdefault(task.id, set()).add(name)
-        work = _Work(project_id, config, lineup, lacks, frozenset(self.failures.of(project_id)))
+        work = _Work(project_id, config, serving, lacks, frozenset(self.failures.of(project_id)))
         waiting = deque(number for number in task_ids if number in tasks)
         begun = False
         # One thread pushes while this one names the fields of the next document; more would meet at Label Studio's
@@ -188,7 +188,7 @@ class Pusher:
         numbers = [made[0].task for made in group]
         still = {
             name: {task.id for task in self.board.open_tasks(work.project_id, numbers, lacking=name)}
-            for name in work.lineup.versions
+            for name in work.serving.versions
         }
         pushed, over = 0, []
         for made in group:
@@ -210,7 +210,7 @@ class Pusher:
                 shown = {
                     item.task: (number, item.score)
                     for number, item in zip(stored, wanted, strict=True)
-                    if item.model_version == work.lineup.version
+                    if item.model_version == work.serving.version
                 }
                 self.scores.shown(work.project_id, shown)
         if over:
@@ -220,14 +220,14 @@ class Pusher:
     def _predictions(
         self, work: _Work, task: Task, known: Mapping[PageId, TaskImage], fits: Callable[[int], bool]
     ) -> Iterator[Prediction]:
-        project_id = work.lineup.project_id or task.project
-        for reader, version in work.lineup.of_task(task.id):
+        project_id = work.serving.project_id or task.project
+        for reader, version in work.serving.of_task(task.id):
             documents = self.predictor.read_again(task, work.config, reader, known, project_id, fits=fits)
             if version in work.lacks[task.id]:
                 # No cluster: Label Studio would take clusters in turn, where the order sees to variety itself.
                 prediction = Prediction(task=task.id, **self.predictor.convert(documents, task, work.config, version))
-                if version == work.lineup.version:
-                    self.predictor.note(documents, task, work.lineup, prediction.score or 0.0)
+                if version == work.serving.version:
+                    self.predictor.note(documents, task, work.serving, prediction.score or 0.0)
                 yield prediction
 
     def _fail(self, work: _Work, task: Task, reason: str, message: str) -> None:

@@ -141,7 +141,7 @@ def facts_of(signals: Signals, names: Mapping[str, str]) -> DocumentFacts:
         signals.line_scores,
         frozenset(names[field] for field in signals.fields if field in names),
         signals.naming_confidence if signals.entities else None,
-        min(1.0, max(signals.patterns.largest, signals.disagreement.largest, signals.former.largest)),
+        min(1.0, max(signals.patterns.largest, signals.disagreement.largest, signals.previous.largest)),
         confused,
         pages=signals.pages,
         block_margins=signals.line_margins,

@@ -25,7 +25,7 @@ from ml_backend.observability.logs import get_logger
 from ml_backend.order.pushing import Pusher, Turn
 from ml_backend.order.task_board import TaskBoard
 from ml_backend.order.task_order import UNCERTAINTY, Orderer
-from ml_backend.predict.serving_models import Lineup, is_ours
+from ml_backend.predict.serving_models import ServingModels, is_ours
 from ml_backend.predict.task_predictor import ModelSource, Reader, TaskPredictor
 from ml_backend.store.annotations import ASKED, LearningStore
 from ml_backend.store.coverage import LABEL_CONFIG, NOT_CONNECTED, VERSION
@@ -56,7 +56,7 @@ class VersionOutOfReachError(BackendError):
 class VersionSwitcher(ModelSource, Protocol):
     """A source of models that can be told to look again."""
 
-    def refresh(self, project_id: int) -> Lineup[Reader]:
+    def refresh(self, project_id: int) -> ServingModels[Reader]:
         """Look at the registry now, and return who answers from now on."""
         ...
 
@@ -115,12 +115,12 @@ class Rescorer:
             BackendError: If Label Studio, the store or Redis does not answer.
         """
         self._claim(project_id)
-        lineup = self.models.refresh(project_id)
+        serving = self.models.refresh(project_id)
         if project_id in self.models.problems:
             # Else a version that is only out of reach would cost all tasks their predictions, twice.
             self._hold(project_id, "", VERSION, self.models.problems[project_id])
             return "version out of reach"
-        version = lineup.version
+        version = serving.version
         state = self.learning.project(project_id)
         done = None if state is None else state.rescored_version
         asked = done == ASKED
@@ -132,7 +132,7 @@ class Rescorer:
         if left := self.chunks.feed(project_id, version):
             self._look_again(project_id, SOON)
             return f"{left} parts left"
-        lacking = self._lacking(project_id, lineup)
+        lacking = self._lacking(project_id, serving)
         if asked:
             # A person wants it now: what failed is tried at once.
             self.failures.clear(project_id)
@@ -161,10 +161,10 @@ class Rescorer:
             BackendError: If Label Studio, the store or Redis does not answer, or this process cannot load the version,
                 for the part to be tried again, here or elsewhere.
         """
-        lineup = self.models.lineup(project_id)
-        if lineup.version != version:
-            lineup = self.models.refresh(project_id)
-        if lineup.version != version:
+        serving = self.models.serving(project_id)
+        if serving.version != version:
+            serving = self.models.refresh(project_id)
+        if serving.version != version:
             if project_id in self.models.problems:
                 # This process cannot load what others can: the part is left to them, or for later.
                 raise VersionOutOfReachError(self.models.problems[project_id])
@@ -174,7 +174,7 @@ class Rescorer:
             if extend is None:
                 return "somebody else's"
             tasks = self.chunks.tasks(project_id, version, chunk)
-            pushed = self.pusher.push(project_id, tasks, lineup, turn=self._turn(project_id, extend))
+            pushed = self.pusher.push(project_id, tasks, serving, turn=self._turn(project_id, extend))
             self.memory.count_pushed(project_id, version, pushed.predictions)
             if pushed.predictions:
                 self._show_soon(project_id, version)
@@ -194,11 +194,11 @@ class Rescorer:
         Raises:
             BackendError: If Label Studio or the store does not answer.
         """
-        lineup = self.models.lineup(project_id)
-        if lineup.version != version:
+        serving = self.models.serving(project_id)
+        if serving.version != version:
             return "outdated"
         with self.chunks.leased(project_id, "end") as extend:
-            return "somebody else's" if extend is None else self._finish(project_id, version, lineup)
+            return "somebody else's" if extend is None else self._finish(project_id, version, serving)
 
     def discover(self) -> list[int]:
         """Find the projects that people have connected to this backend without its having been told.
@@ -277,8 +277,8 @@ class Rescorer:
         self.claims[project_id] = datetime.now(timezone.utc) + SOON
         self.learning.predict_again(project_id, self.claims[project_id])
 
-    def _lacking(self, project_id: int, lineup: Lineup[Reader]) -> list[int]:
-        return sorted({number for name in lineup.versions for number in self.board.open_ids(project_id, lacking=name)})
+    def _lacking(self, project_id: int, serving: ServingModels[Reader]) -> list[int]:
+        return sorted({number for name in serving.versions for number in self.board.open_ids(project_id, lacking=name)})
 
     def _standing_failures(self, project_id: int, lacking: Sequence[int]) -> dict[int, TaskFailure]:
         """Return the failures of tasks that still lack a prediction; the others are over."""
@@ -325,7 +325,7 @@ class Rescorer:
                 self.board.update_project(project_id, sampling=UNCERTAINTY)
             self.board.update_project(project_id, model_version=version)
 
-    def _finish(self, project_id: int, version: str, lineup: Lineup[Reader]) -> str:
+    def _finish(self, project_id: int, version: str, serving: ServingModels[Reader]) -> str:
         project = self.board.project(project_id)
         there = self.board.version_counts(project_id)
         if version in there:
@@ -335,14 +335,14 @@ class Rescorer:
                 self.board.update_project(project_id, sampling=UNCERTAINTY)
             if project.model_version != version:
                 self.board.update_project(project_id, model_version=version)
-                self._delete_old(project_id, there, {*lineup.versions, project.model_version})
+                self._delete_old(project_id, there, {*serving.versions, project.model_version})
         self.memory.finish_rescoring(project_id, version)
         self.learning.set_rescored(project_id, version)
         _log.info("rescored", project=project_id, version=version, predictions=there.get(version, 0))
         return "finished"
 
     def _delete_old(self, project_id: int, there: Iterable[str], spared: Collection[str]) -> None:
-        """Delete the predictions of former versions of this backend's."""
+        """Delete the predictions of previous versions of this backend's."""
         for name in () if self.keep_old else sorted(set(there).difference(spared)):
             if is_ours(name):
                 self.board.delete_version(project_id, name)

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 
-#: Scores nearer than this are spread out anew, before numbers run out between them.
+#: Scores nearer than this are spread out again, before numbers run out between them.
 _NARROW = 1e-9
 
 

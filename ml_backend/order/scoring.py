@@ -90,16 +90,16 @@ def score(services: ScoringServices, project_id: int, task_id: int, done: int = 
         BackendError: If Label Studio or the image's host does not answer, for RQ to try again.
         EngineError: If an engine fails.
     """
-    lineup = services.models.lineup(project_id)
+    serving = services.models.serving(project_id)
     client = services.label_studio
     try:
         task = client.task(task_id)
-        if not _missing(lineup.versions, task.predictions):
+        if not _missing(serving.versions, task.predictions):
             return _done("present", task_id)
         config = parse_label_config(client.project(task.project or project_id).label_config)
-        made = services.predictor.predict(task, config, lineup, fits=_Slice(services, done).fits)
+        made = services.predictor.predict(task, config, serving, fits=_Slice(services, done).fits)
         # Label Studio may have retrieved one while this one was made; its editor would show both.
-        missing = _missing(lineup.versions, client.predictions(task_id=task_id))
+        missing = _missing(serving.versions, client.predictions(task_id=task_id))
         if not missing:
             return _done("present", task_id)
         client.create_predictions(

@@ -25,7 +25,7 @@ AHEAD = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Counsel:
+class ProjectAdvice:
     """What to do with a project, and what it is based on.
 
     Attributes:
@@ -71,7 +71,7 @@ class Adviser:
         self._scores = scores
         self._curve = curve
 
-    def advice(self, project_id: int) -> Counsel:
+    def advice(self, project_id: int) -> ProjectAdvice:
         """Say what to do next with a project.
 
         Raises:
@@ -82,7 +82,7 @@ class Adviser:
         history = self._source.history(project_id)
         fields = self._fields(project_id)
         ahead = forecast(curve, AHEAD, np.random.default_rng(len(curve)))
-        return Counsel(
+        return ProjectAdvice(
             advise(ahead, self._stability(project_id), fields),
             curve,
             fields,

@@ -25,7 +25,7 @@ from ml_backend.order.candidates import Candidates, CandidateSource, History, ar
 from ml_backend.order.score_assignment import scores_in_order
 from ml_backend.order.task_board import TaskBoard
 from ml_backend.settings import Settings
-from ml_backend.store.task_scores import NOT_SHOWN, Placed, TaskOrder, TaskScore, TaskScores
+from ml_backend.store.task_scores import NOT_SHOWN, Ranked, TaskOrder, TaskScore, TaskScores
 
 #: Tasks whose order is the strategy's exactly; those behind them follow by score, and are put into order when
 #: people come near them. Each change of a score is a request to Label Studio.
@@ -143,7 +143,7 @@ class Orderer:
             return RANDOM, f"{wanted} teaches no more than chance here, as the control arm shows"
         return wanted, "as set"
 
-    def _show(self, project_id: int, candidates: Candidates, placed: Sequence[Placed]) -> int:
+    def _show(self, project_id: int, candidates: Candidates, placed: Sequence[Ranked]) -> int:
         """Change scores in Label Studio until they rise in the order; return how many were changed."""
         tasks = {task.task_id: task for task in candidates.tasks}
         head = [each.task_id for each in placed[:HEAD]]
@@ -167,7 +167,7 @@ class Orderer:
         return max(made, default=None)
 
 
-def arrange(project_id: int, candidates: Candidates, strategy: str, control_share: float) -> list[Placed]:
+def arrange(project_id: int, candidates: Candidates, strategy: str, control_share: float) -> list[Ranked]:
     """Return the order of all candidates: the strategy's, with the control arm at even distances among the others.
 
     Chance depends on the project, the version and the number of annotated documents alone, so that asking twice gives
@@ -184,7 +184,7 @@ def arrange(project_id: int, candidates: Candidates, strategy: str, control_shar
     by_chance = sorted(np.flatnonzero(drawn), key=lambda row: _draw(project_id, tasks[row].task_id))
     rows = _woven(ranked, [int(row) for row in by_chance], control_share)
     return [
-        Placed(tasks[row].task_id, float(candidates.pool.cost[row]), place, bool(drawn[row]))
+        Ranked(tasks[row].task_id, float(candidates.pool.cost[row]), place, bool(drawn[row]))
         for place, row in enumerate(rows)
     ]
 

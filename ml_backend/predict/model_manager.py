@@ -13,11 +13,11 @@ from typing import Generic, Protocol
 from ml_backend.errors import BackendError
 from ml_backend.observability.logs import get_logger
 from ml_backend.observability.metrics import Metrics
-from ml_backend.predict.serving_models import Lineup, Model
+from ml_backend.predict.serving_models import Model, ServingModels
 from model.errors import ModelError
 from model.registry.versions import Version
 
-#: A version that could not be loaded is tried again after this many seconds: somebody may have mended it.
+#: A version that could not be loaded is tried again after this many seconds: somebody may have fixed it.
 RETRY_SECONDS = 60.0
 
 _log = get_logger(__name__)
@@ -72,12 +72,12 @@ def _no_history(_project_id: int) -> Sequence[int | None]:
     return ()
 
 
-class Models(Generic[Model]):
-    """Line-ups by project; threads may share it.
+class ModelManager(Generic[Model]):
+    """Serving models by project; threads may share it.
 
     A look-up costs a dictionary's; only a project's first one asks the registry and loads. After that the watcher
-    does, in a thread of its own, and puts whole line-ups in place of one another: a request in flight keeps the one it
-    has. What cannot be loaded, or asked for, leaves the old one serving and is told by :attr:`problems`. A process that
+    does, in a thread of its own, and replaces a project's serving models as a whole: a request in flight keeps those
+    that it has. What cannot be loaded, or asked for, leaves the old one serving and is told by :attr:`problems`. A process that
     has no old one, since it was started later, takes the latest predecessor that can be loaded.
 
     Args:
@@ -112,7 +112,7 @@ class Models(Generic[Model]):
         self._most = most
         self._predecessors = predecessors
         self._clock = clock
-        self._lineups: OrderedDict[int, Lineup[Model]] = OrderedDict()
+        self._lineups: OrderedDict[int, ServingModels[Model]] = OrderedDict()
         self._loaded: dict[int, dict[str, Model]] = {}
         self._failed: dict[str, tuple[float, str]] = {}
         self._problems: dict[int, str] = {}
@@ -134,10 +134,10 @@ class Models(Generic[Model]):
         """What is wrong, by project; empty while all is well."""
         return dict(self._problems)
 
-    def lineup(self, project_id: int | None) -> Lineup[Model]:
+    def serving(self, project_id: int | None) -> ServingModels[Model]:
         """Return who answers for a project."""
         if project_id is None:
-            return Lineup(None, self._base)
+            return ServingModels(None, self._base)
         with self._lock:
             known = self._lineups.get(project_id)
             if known is not None:
@@ -146,10 +146,10 @@ class Models(Generic[Model]):
 
     def settled_version(self, project_id: int) -> str | None:
         """Return the version that answers for a project; ``None`` while another should but cannot."""
-        version = self.lineup(project_id).version
+        version = self.serving(project_id).version
         return None if project_id in self._problems else version
 
-    def refresh(self, project_id: int) -> Lineup[Model]:
+    def refresh(self, project_id: int) -> ServingModels[Model]:
         """Look at the registry now, and return who answers from now on."""
         with self._loading:
             before = self._lineups.get(project_id)
@@ -161,7 +161,7 @@ class Models(Generic[Model]):
                 # The weights that ship may be all that this process could load so far.
                 after = self._stand_in(project_id) if before is None or before.champion is self._base else before
             self._note(project_id, problem)
-            if before is None or before.versions != after.versions or before.former is not after.former:
+            if before is None or before.versions != after.versions or before.previous is not after.previous:
                 self._put(project_id, after)
             return after
 
@@ -193,16 +193,16 @@ class Models(Generic[Model]):
             except Exception:  # noqa: BLE001 - a thread that ends unseen would leave old versions serving for good
                 _log.exception("watching_failed_unexpectedly")
 
-    def _wanted(self, project_id: int) -> Lineup[Model]:
-        """Return the line-up that registry and person ask for, its models loaded."""
+    def _wanted(self, project_id: int) -> ServingModels[Model]:
+        """Return what registry and person want to serve, models loaded."""
         pinned = self._choice.pinned(project_id)
         if pinned is not None:
-            return Lineup(project_id, self._model(project_id, self._source.version(project_id, pinned)))
+            return ServingModels(project_id, self._model(project_id, self._source.version(project_id, pinned)))
         champion = self._model(project_id, self._source.champion(project_id))
-        former = self._former(project_id, champion)
+        previous = self._previous(project_id, champion)
         share = self._choice.share_of(project_id)
         if not share and not self._choice.both:
-            return Lineup(project_id, champion, former=former)
+            return ServingModels(project_id, champion, previous=previous)
         ref = self._source.challenger(project_id)
         try:
             challenger = None if ref is None else self._model(project_id, ref)
@@ -211,34 +211,34 @@ class Models(Generic[Model]):
             _log.warning("challenger_not_loaded", project=project_id, error=str(error))
             challenger = None
         if challenger is None or challenger.version == champion.version:
-            return Lineup(project_id, champion, former=former)
-        return Lineup(project_id, champion, challenger, share, self._choice.both, former)
+            return ServingModels(project_id, champion, previous=previous)
+        return ServingModels(project_id, champion, challenger, share, self._choice.both, previous)
 
-    def _former(self, project_id: int, champion: Model) -> Model | None:
+    def _previous(self, project_id: int, champion: Model) -> Model | None:
         """Return who served before the champion; ``None`` where nobody did or it cannot be loaded: it only advises."""
         try:
             before = self._predecessors(project_id)
             if not before or champion is self._base:
                 return None
             ref = None if before[0] is None else self._source.version(project_id, before[0])
-            former = self._model(project_id, ref)
+            previous = self._model(project_id, ref)
         except (ModelError, BackendError) as error:
             _log.debug("former_not_loaded", project=project_id, error=str(error))
             return None
-        return None if former is champion else former
+        return None if previous is champion else previous
 
-    def _stand_in(self, project_id: int) -> Lineup[Model]:
-        """Return the line-up of the latest predecessor that can be loaded, in the end of the weights that ship."""
+    def _stand_in(self, project_id: int) -> ServingModels[Model]:
+        """Return the latest predecessor that can be loaded, in the end of the weights that ship."""
         try:
             for number in self._predecessors(project_id):
                 try:
                     ref = None if number is None else self._source.version(project_id, number)
-                    return Lineup(project_id, self._model(project_id, ref))
+                    return ServingModels(project_id, self._model(project_id, ref))
                 except (ModelError, BackendError) as error:
                     _log.warning("predecessor_not_loaded", project=project_id, version=number, error=str(error))
         except BackendError as error:
             _log.warning("predecessors_not_known", project=project_id, error=str(error))
-        return Lineup(project_id, self._base)
+        return ServingModels(project_id, self._base)
 
     def _model(self, project_id: int, ref: Version | None) -> Model:
         if ref is None:
@@ -261,21 +261,21 @@ class Models(Generic[Model]):
         _log.info("version_loaded", project=project_id, version=ref.name, seconds=round(self._clock() - start, 2))
         return model
 
-    def _put(self, project_id: int, lineup: Lineup[Model]) -> None:
+    def _put(self, project_id: int, serving: ServingModels[Model]) -> None:
         forgotten = []
         with self._lock:
-            self._lineups[project_id] = lineup
+            self._lineups[project_id] = serving
             self._lineups.move_to_end(project_id)
             while len(self._lineups) > self._most:
                 forgotten.append(self._lineups.popitem(last=False)[0])
-        kept = (lineup.champion, lineup.challenger, lineup.former)
+        kept = (serving.champion, serving.challenger, serving.previous)
         models = self._loaded.get(project_id, {})
         self._loaded[project_id] = {name: model for name, model in models.items() if any(model is it for it in kept)}
         for gone in forgotten:
             self._loaded.pop(gone, None)
             self._note(gone, None)
         self._metrics.models_serving(self.versions)
-        _log.info("lineup_changed", project=project_id, versions=lineup.versions)
+        _log.info("lineup_changed", project=project_id, versions=serving.versions)
 
     def _note(self, project_id: int, problem: str | None) -> None:
         if problem == self._problems.get(project_id):

@@ -16,7 +16,7 @@ FETCH_AHEAD = 4
 PageAddress = tuple[PageId, str]
 
 
-class PagesAhead:
+class PagePrefetcher:
     """Fetches the pages of a batch's tasks in their order, a few ahead of whoever asks for them.
 
     Args:
@@ -75,7 +75,7 @@ class PagesAhead:
             self._waiting.append(((place, page), self._pool.submit(copy_context().run, self._fetch, url, number)))
 
 
-class Pace:
+class TimeBudget:
     """How long pages take, and with that whether more of them fit into the time that is left.
 
     Args:

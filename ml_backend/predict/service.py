@@ -15,8 +15,8 @@ from ml_backend.label_studio.records import Task
 from ml_backend.observability.logs import get_logger
 from ml_backend.observability.metrics import Metrics
 from ml_backend.predict.interactive import DrawnRegions
-from ml_backend.predict.prefetch import FETCH_AHEAD, Pace, PageAddress, PagesAhead
-from ml_backend.predict.serving_models import Lineup
+from ml_backend.predict.prefetch import FETCH_AHEAD, PageAddress, PagePrefetcher, TimeBudget
+from ml_backend.predict.serving_models import ServingModels
 from ml_backend.predict.task_predictor import (
     JsonObject,
     ModelSource,
@@ -125,11 +125,11 @@ class PredictionService:
 
     def model_version(self, project_id: int | None = None) -> str:
         """Return the version that ``/setup``, ``/versions`` and predictions say alike for a project."""
-        return self._models.lineup(project_id).version
+        return self._models.serving(project_id).version
 
     def model_versions(self, project_id: int | None = None) -> tuple[str, ...]:
         """Return every version that a project's predictions carry now, or that any project's do."""
-        return self._models.versions if project_id is None else self._models.lineup(project_id).versions
+        return self._models.versions if project_id is None else self._models.serving(project_id).versions
 
     def model_problems(self) -> Mapping[int, str]:
         """Return what is wrong with the versions that should serve, by project."""
@@ -143,30 +143,30 @@ class PredictionService:
     def predict(self, batch: Batch) -> tuple[list[Answer], str]:
         """Return one prediction, or one empty list, for each task of the batch, in order, and their version."""
         deadline = self._clock() + self._budget
-        lineup = self._models.lineup(batch.project_id)
+        serving = self._models.serving(batch.project_id)
         try:
             config = parse_label_config(batch.label_config)
         except LabelConfigError as error:
             _log.warning("label_config_unusable", project=batch.project_id, error=str(error))
             for _ in batch.tasks:
                 self._metrics.task_empty("label_config")
-            return [[] for _ in batch.tasks], lineup.version
+            return [[] for _ in batch.tasks], serving.version
         if batch.drawn is not None and len(batch.tasks) == 1:
-            return [self._predict_drawn(batch.tasks[0], config, batch.drawn, lineup)], lineup.version
+            return [self._predict_drawn(batch.tasks[0], config, batch.drawn, serving)], serving.version
         answers, left = [], []
-        pace = Pace(deadline, self._clock)
+        pace = TimeBudget(deadline, self._clock)
         places = [(task.id, self._pages(task, config)) if task is not None else (0, ()) for task in batch.tasks]
-        ahead = PagesAhead(self._fetchers, self._predictor.fetch, places)
+        ahead = PagePrefetcher(self._fetchers, self._predictor.fetch, places)
         try:
             for place, task in enumerate(batch.tasks):
-                answer = self._predict_one(place, task, config, ahead, pace, lineup)
+                answer = self._predict_one(place, task, config, ahead, pace, serving)
                 answers.append(answer)
                 if not answer and task is not None:
                     left.append(task.id)
         finally:
             ahead.close()
         self._leave_to_background(batch.project_id, left)
-        return answers, lineup.version
+        return answers, serving.version
 
     def _pages(self, task: Task, config: LabelConfig) -> Sequence[PageAddress]:
         """Return where the pages of a task are; none where that fails, which shows again when it is its turn."""
@@ -180,9 +180,9 @@ class PredictionService:
         place: int,
         task: Task | None,
         config: LabelConfig,
-        ahead: PagesAhead,
-        pace: Pace,
-        lineup: Lineup[Reader],
+        ahead: PagePrefetcher,
+        pace: TimeBudget,
+        serving: ServingModels[Reader],
     ) -> Answer:
         if task is None:
             return self._empty(task, "task")
@@ -191,7 +191,7 @@ class PredictionService:
             made = self._predictor.predict(
                 task,
                 config,
-                lineup,
+                serving,
                 file_of=lambda page, _url: ahead.take(place, page, pace.left),
                 fits=pace.fits,
             )
@@ -203,12 +203,12 @@ class PredictionService:
             pace.pause()
 
     def _predict_drawn(
-        self, task: Task | None, config: LabelConfig, drawn: Sequence[Mapping[str, Any]], lineup: Lineup[Reader]
+        self, task: Task | None, config: LabelConfig, drawn: Sequence[Mapping[str, Any]], serving: ServingModels[Reader]
     ) -> Answer:
         if task is None:
             return self._empty(task, "task")
         # One answer is shown at once: where both predict, the champion's.
-        reader, version = lineup.of_task(task.id)[0]
+        reader, version = serving.of_task(task.id)[0]
         return self._guarded(task, lambda: self._drawn_regions.predict(task, config, drawn, reader, version))
 
     def _guarded(self, task: Task, work: Callable[[], Answer]) -> Answer:

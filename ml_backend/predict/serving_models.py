@@ -35,7 +35,7 @@ Model_co = TypeVar("Model_co", bound=Versioned, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Lineup(Generic[Model_co]):
+class ServingModels(Generic[Model_co]):
     """The models that answer for one project at one moment. Whoever starts a batch with it ends the batch with it.
 
     Attributes:
@@ -44,7 +44,7 @@ class Lineup(Generic[Model_co]):
         challenger: ``None`` where there is none, or it is not asked.
         share: The challenger's share of the tasks, in ``[0, 1]``.
         both: Whether each task gets a prediction of both.
-        former: Served before the champion, and is asked for a second opinion; ``None`` where nobody did.
+        previous: Served before the champion, and is asked for a second opinion; ``None`` where nobody did.
     """
 
     project_id: int | None
@@ -52,7 +52,7 @@ class Lineup(Generic[Model_co]):
     challenger: Model_co | None = None
     share: float = 0.0
     both: bool = False
-    former: Model_co | None = None
+    previous: Model_co | None = None
 
     @property
     def version(self) -> str:
@@ -97,9 +97,9 @@ class SoleModel(Generic[Model]):
         """None."""
         return {}
 
-    def lineup(self, project_id: int | None) -> Lineup[Model]:
-        """Return the line-up of the one."""
-        return Lineup(project_id, self._model)
+    def serving(self, project_id: int | None) -> ServingModels[Model]:
+        """Return the one model as serving models."""
+        return ServingModels(project_id, self._model)
 
     def close(self) -> None:
         """Do nothing."""

@@ -11,7 +11,7 @@ from ml_backend.label_studio.label_config import LabelConfig, PageId
 from ml_backend.label_studio.records import Task
 from ml_backend.observability.logs import get_logger
 from ml_backend.observability.metrics import Metrics
-from ml_backend.predict.serving_models import Lineup
+from ml_backend.predict.serving_models import ServingModels
 from ml_backend.predict.uncertainty import ask_previous, embedding_of, signals_of
 from ml_backend.store.rescorings import TaskImage
 from ml_backend.store.task_scores import Scored
@@ -90,7 +90,7 @@ class Reader(Protocol):
 
 
 class ModelSource(Protocol):
-    """Says who answers for a project; :class:`ml_backend.predict.model_manager.Models` is one."""
+    """Says who answers for a project; :class:`ml_backend.predict.model_manager.ModelManager` is one."""
 
     @property
     def versions(self) -> tuple[str, ...]: ...  # noqa: D102 - of all projects
@@ -101,7 +101,7 @@ class ModelSource(Protocol):
     def close(self) -> None:
         """Stop looking for new versions."""
 
-    def lineup(self, project_id: int | None) -> Lineup[Reader]:
+    def serving(self, project_id: int | None) -> ServingModels[Reader]:
         """Return the models that answer now."""
         ...
 
@@ -182,7 +182,7 @@ class TaskPredictor:
         self,
         task: Task,
         config: LabelConfig,
-        lineup: Lineup[Reader],
+        serving: ServingModels[Reader],
         *,
         file_of: PageFile | None = None,
         fits: Callable[[int], bool] = lambda _left: True,
@@ -194,7 +194,7 @@ class TaskPredictor:
         Args:
             task: The task.
             config: The project's labelling configuration.
-            lineup: Who answers.
+            serving: Who answers.
             file_of: Gets a page's file; ``None`` fetches it.
             fits: Asked before each page, with the number of pages left, whether there is time for them.
 
@@ -206,10 +206,10 @@ class TaskPredictor:
             ModelError: If none can be used, or an engine fails.
         """
         pages = self.pages(task, config)
-        asked = lineup.of_task(task.id)
+        asked = serving.of_task(task.id)
         found: list[dict[PageId, Document]] = [{} for _ in asked]
         seen: dict[PageId, TaskImage] = {}
-        project_id = lineup.project_id or task.project
+        project_id = serving.project_id or task.project
         broken: ImageError | None = None
         try:
             for done, (page, url) in enumerate(pages.items()):
@@ -230,8 +230,8 @@ class TaskPredictor:
         predictions = []
         for documents, (_, version) in zip(found, asked, strict=True):
             predictions.append(self.convert(documents, task, config, version))
-            if version == lineup.version:
-                self.note(documents, task, lineup, predictions[-1]["score"])
+            if version == serving.version:
+                self.note(documents, task, serving, predictions[-1]["score"])
         return predictions
 
     def read_again(
@@ -313,22 +313,24 @@ class TaskPredictor:
         with self._metrics.stage("conversion"):
             return to_prediction(documents, config.for_task(task.data), model_version=version)
 
-    def note(self, documents: Mapping[PageId, Document], task: Task, lineup: Lineup[Reader], confidence: float) -> None:
-        """Keep what a line-up says of a task, for the order of tasks; its former champion is heard too.
+    def note(
+        self, documents: Mapping[PageId, Document], task: Task, serving: ServingModels[Reader], confidence: float
+    ) -> None:
+        """Keep what the serving models say of a task, for the order of tasks; its previous champion is heard too.
 
         Args:
             documents: What each of its pages says.
             task: The task; nothing is kept where its project is not known.
-            lineup: Who made the documents.
+            serving: Who made the documents.
             confidence: The prediction's score.
         """
-        project_id = lineup.project_id or task.project
+        project_id = serving.project_id or task.project
         if self._scores is None or not project_id or not task.id:
             return
         pages = list(documents.values())
         with self._metrics.stage("models"):
-            second = ask_previous(lineup.former, pages)
-        scored = Scored(task.id, lineup.version, confidence, signals_of(pages, second), embedding_of(pages))
+            second = ask_previous(serving.previous, pages)
+        scored = Scored(task.id, serving.version, confidence, signals_of(pages, second), embedding_of(pages))
         try:
             self._scores.remember(project_id, [scored])
         except BackendError as error:

@@ -42,7 +42,7 @@ class Namer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PreviousOpinion:
-    """The former champion's word on one page.
+    """The previous champion's word on one page.
 
     Attributes:
         against: Shape ``(words,)``: how surely it contradicts, in ``[0, 1]``: 0 where both name the same field, else
@@ -54,30 +54,30 @@ class PreviousOpinion:
     votes: Votes
 
 
-def ask_previous(former: Namer | None, documents: Sequence[Document]) -> tuple[PreviousOpinion, ...]:
-    """Return what the former champion says of pages; nothing where there is none, or it cannot say.
+def ask_previous(previous: Namer | None, documents: Sequence[Document]) -> tuple[PreviousOpinion, ...]:
+    """Return what the previous champion says of pages; nothing where there is none, or it cannot say.
 
     Args:
-        former: Who served before; it is shown the present reading, so that only naming differs.
+        previous: Who served before; it is shown the present reading, so that only naming differs.
         documents: As the present version named them.
     """
-    if former is None:
+    if previous is None:
         return ()
     try:
-        return tuple(_opinion(document, former.extract(document.page)) for document in documents)
+        return tuple(_opinion(document, previous.extract(document.page)) for document in documents)
     except ModelError as error:
         # A second opinion that is lacking must not cost the first.
         _log.debug("former_not_asked", error=str(error))
         return ()
 
 
-def _opinion(present: Document, former: Document) -> PreviousOpinion:
-    now, then = _fields(present), _fields(former)
+def _opinion(present: Document, previous: Document) -> PreviousOpinion:
+    now, then = _fields(present), _fields(previous)
     if len(now) != len(then):
         # It cuts words elsewhere, so that nothing can be compared.
         return PreviousOpinion(np.zeros(len(now), dtype=np.float32), Votes())
     differ = np.array([one != other for one, other in zip(now, then, strict=True)], dtype=np.float32)
-    against = differ * _sureness(present) * _sureness(former)
+    against = differ * _sureness(present) * _sureness(previous)
     agreed = len(now) - int(differ.sum())
     return PreviousOpinion(against.astype(np.float32), Votes(agreed, dict(Counter(then)), dict(Counter(now))))
 
@@ -100,7 +100,7 @@ def signals_of(documents: Iterable[Document], second: Sequence[PreviousOpinion] 
 
     Args:
         documents: Its pages.
-        second: What the former champion says of them.
+        second: What the previous champion says of them.
     """
     pages = list(documents)
     doubts = [document.doubts for document in pages if document.doubts is not None]
@@ -124,7 +124,7 @@ def signals_of(documents: Iterable[Document], second: Sequence[PreviousOpinion] 
             for line in document.page.lines
             if line.margin is not None
         ),
-        former=Spread.of([each.against for each in second]),
+        previous=Spread.of([each.against for each in second]),
         votes=Votes.sum(each.votes for each in second),
     )
 

@@ -19,7 +19,7 @@ from ml_backend.store.feedback import FeedbackStore
 from ml_backend.store.records import Correction
 from model.document.bio import FIELDS
 
-#: Texts that have less in common than this were typed anew, not misread: their characters do not pair.
+#: Texts that have less in common than this were typed again, not misread: their characters do not pair.
 LEAST_ALIKE = 0.5
 _NO_FIELD = ""
 

@@ -10,8 +10,8 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from sqlalchemy import Engine, func, select
 
-from ml_backend.learn.training_trigger import DueCheck
-from ml_backend.observability.cached_collector import Occasional
+from ml_backend.learn.training_trigger import TrainingTrigger
+from ml_backend.observability.cached_collector import CachedCollector
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.coverage import Coverages
 from ml_backend.store.engine import reading
@@ -22,7 +22,7 @@ _SECONDS = 30.0
 _PROJECT, _REASON = ["project"], ["project", "reason"]
 
 
-class StoreMetrics(Occasional):
+class StoreMetrics(CachedCollector):
     """Counts events, samples, runs and versions by project, at most every half minute.
 
     Args:
@@ -30,7 +30,7 @@ class StoreMetrics(Occasional):
         due: Tells what is new since the last run.
     """
 
-    def __init__(self, engine: Engine, due: DueCheck) -> None:
+    def __init__(self, engine: Engine, due: TrainingTrigger) -> None:
         super().__init__("ml_backend_store_up", "1 while the store answers.", _SECONDS)
         self._engine = engine
         self._due = due

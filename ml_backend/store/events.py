@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ml_backend.observability.logs import get_logger
 from ml_backend.store.engine import StoreError, lock_for_writing, open_engine, reading, upsert, writing
-from ml_backend.store.group_commit import Together
+from ml_backend.store.group_commit import GroupCommit
 from ml_backend.store.tables import EventRow, PageRow, ProjectRow
 from model.document.codec import PageCodecError, decode_page, encode_page
 from model.document.types import Page
@@ -86,7 +86,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._engine = open_engine(url)
-        self._write_event: Together[dict[str, Any], Event] = Together(self._write_events)
+        self._write_event: GroupCommit[dict[str, Any], Event] = GroupCommit(self._write_events)
 
     @property
     def engine(self) -> Engine:

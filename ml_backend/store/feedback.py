@@ -133,7 +133,7 @@ class FeedbackStore:
         return self._select(*wanted, newest=limit)
 
     def latest(self, project_id: int) -> list[Feedback]:
-        """Return the last feedback of each contact: what was said before was said anew."""
+        """Return the last feedback of each contact: what was said before was said again."""
         last = select(func.max(FeedbackRow.id)).where(FeedbackRow.project_id == project_id)
         return self._select(FeedbackRow.id.in_(last.group_by(FeedbackRow.contact_id)))
 

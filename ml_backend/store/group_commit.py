@@ -23,7 +23,7 @@ class _Waiting(Generic[Item, Result]):
     error: Exception | None = None
 
 
-class Together(Generic[Item, Result]):
+class GroupCommit(Generic[Item, Result]):
     """Hands items of several threads to one call.
 
     Args:

@@ -52,7 +52,7 @@ class LabelSuspect:
     Attributes:
         task_id: The task.
         annotation_id: The annotation that was looked at.
-        digest: Of that annotation; another one has been mended.
+        digest: Of that annotation; another one has been fixed.
         version: The model that doubts.
         suspicion: How surely something is wrong, in ``[0, 1]``.
         doubts: The worst first.

@@ -40,7 +40,7 @@ class Votes:
 
     Attributes:
         agreed: Words of which both said the same.
-        before: Field to the words that the former version gave it; the empty name stands for no field.
+        before: Field to the words that the previous version gave it; the empty name stands for no field.
         after: The same of the present one. As many words in all.
     """
 
@@ -82,7 +82,7 @@ class Signals:
         pages: On how many pages something was read, 1 at least.
         line_margins: By how much each line's text led the next best one, in ``[0, 1]``; of the lines of which the
             engine could tell.
-        former: How surely the former champion contradicts; all 0 where there was none.
+        previous: How surely the previous champion contradicts; all 0 where there was none.
         votes: What the two said of the words.
     """
 
@@ -98,7 +98,7 @@ class Signals:
     rivals: tuple[tuple[str, str, float], ...] = ()
     pages: int = 1
     line_margins: tuple[float, ...] = ()
-    former: Spread = field(default_factory=lambda: Spread(0.0, 0.0, 0.0))
+    previous: Spread = field(default_factory=lambda: Spread(0.0, 0.0, 0.0))
     votes: Votes = field(default_factory=Votes)
 
     @property
@@ -122,7 +122,7 @@ class Signals:
 
     @staticmethod
     def from_json(raw: Mapping[str, Any]) -> Signals:
-        """Read what :meth:`to_json` wrote; what was written before there were margins or a former champion has none.
+        """Read what :meth:`to_json` wrote; what was written before there were margins or a previous champion has none.
 
         Raises:
             KeyError: If it is of another form.
@@ -137,7 +137,7 @@ class Signals:
             # Older ones do not say: they are of one page.
             pages=int(raw.get("pages", 1)),
             line_margins=tuple(float(margin) for margin in raw.get("line_margins", ())),
-            former=Spread(**raw.get("former", {"mean": 0.0, "largest": 0.0, "total": 0.0})),
+            previous=Spread(**raw.get("previous", raw.get("former", {"mean": 0.0, "largest": 0.0, "total": 0.0}))),
             votes=Votes(**raw.get("votes", {})),
             **{name: Spread(**raw[name]) for name in measures},
         )

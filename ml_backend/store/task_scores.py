@@ -98,7 +98,7 @@ class TaskOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class Ranked:
     """Where a task was put: what :meth:`TaskScores.place` keeps."""
 
     task_id: int
@@ -194,7 +194,7 @@ class TaskScores:
                 values = {"prediction_id": prediction_id, "shown_score": score}
                 connection.execute(update(TaskScoreRow).where(same).values(**values))
 
-    def place(self, order: TaskOrder, placed: Sequence[Placed]) -> None:
+    def place(self, order: TaskOrder, placed: Sequence[Ranked]) -> None:
         """Keep an order; tasks that have no place in it have none any more."""
         table = cast(Table, TaskScoreRow.__table__)
         mine = table.c.project_id == order.project_id

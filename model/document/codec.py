@@ -7,7 +7,7 @@ from typing import Any
 
 from model.document.types import Box, Line, Page, Word
 
-# Raised when the shape of the JSON changes: older rows are then read anew instead of wrongly.
+# Raised when the shape of the JSON changes: older rows are then read again instead of wrongly.
 FORMAT = 1
 
 

@@ -292,7 +292,7 @@ def _gains(
     samples: int,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Return what a field's F1 gains on documents that are drawn anew: shape ``(samples,)``."""
+    """Return what a field's F1 gains on documents that are drawn again: shape ``(samples,)``."""
     drawn = rng.integers(len(champion), size=(samples, len(champion)))
     return _f1(_sums(challenger, field)[drawn].sum(axis=1)) - _f1(_sums(champion, field)[drawn].sum(axis=1))
 

@@ -1,4 +1,4 @@
-"""The gate of recognisers: may one that was trained anew read in the champion's place?
+"""The gate of recognisers: may one that was trained again read in the champion's place?
 
 Both read the same lines, of documents that were never learned from, and rendered lines of each language that neither
 has seen. :mod:`model.evaluation.extractor_gate` is its counterpart for the naming of fields.
@@ -75,7 +75,7 @@ def decide_lines(
     """Decide whether the challenger may read in the champion's place.
 
     Args:
-        champion: Its counts, a held-out document each: lines of one document err alike, so documents are drawn anew.
+        champion: Its counts, a held-out document each: lines of one document err alike, so documents are drawn again.
         challenger: Those of the same documents in the same order.
         forgetting: Both's counts on rendered lines, if there are any.
         gate: What is allowed.
@@ -165,7 +165,7 @@ def _ordinary_kept(forgetting: Forgetting, gate: LineGate, rng: np.random.Genera
 
 
 def _no_group_suffers(forgetting: Forgetting, gate: LineGate, rng: np.random.Generator) -> Check:
-    """Look for a group whose CER rises by more than it may, where drawing its lines anew makes it rise as well."""
+    """Look for a group whose CER rises by more than it may, where drawing its lines again makes it rise as well."""
     groups = forgetting.groups
     rises = {name: pooled(new).cer - pooled(old).cer for name, (old, new) in groups.items()}
     for name in sorted(rises, key=lambda group: -rises[group]):
@@ -197,7 +197,7 @@ def upper_bound(
 def resampled_rises(
     champion: Sequence[LineScore], challenger: Sequence[LineScore], samples: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return by what the CER rises on units that are drawn anew: a paired bootstrap, shape ``(samples,)``.
+    """Return by what the CER rises on units that are drawn again: a paired bootstrap, shape ``(samples,)``.
 
     Bisani and Ney, «Bootstrap Estimates for Confidence Intervals in ASR Performance Evaluation» (ICASSP 2004).
     """

@@ -45,7 +45,7 @@ class Candidate:
     outcome: str
 
 
-class Decider:
+class Decoder:
     """Decides on the values of pages.
 
     Args:

@@ -37,7 +37,7 @@ class Body(Protocol):
         """
 
 
-class TorchBody:
+class TorchEncoder:
     """A body in torch."""
 
     def __init__(self, body: torch.nn.Module) -> None:
@@ -49,7 +49,7 @@ class TorchBody:
         return torch.as_tensor(self._body(**tensors).last_hidden_state)
 
 
-class OnnxBody:
+class OnnxEncoder:
     """A body in ONNX Runtime: a graph without weights, filled with a checkpoint's when it is opened.
 
     Args:
@@ -99,13 +99,13 @@ def load_split(
                 model = LayoutLMv3ForTokenClassification(config)
             weights = fill(model, folder)
             try:
-                return OnnxBody(graph, weights, threads=threads), model.classifier, config, read_tokenizer(folder)
+                return OnnxEncoder(graph, weights, threads=threads), model.classifier, config, read_tokenizer(folder)
             except Exception:  # ONNX Runtime's errors have nothing else in common
                 logger.warning("ONNX Runtime cannot open %s with the weights in %s", graph, folder, exc_info=True)
         else:
             logger.warning("there is no ONNX graph for the architecture in %s: torch computes, more slowly", folder)
     model, tokenizer = load_checkpoint(folder)
-    return TorchBody(model.layoutlmv3), model.classifier, config, tokenizer
+    return TorchEncoder(model.layoutlmv3), model.classifier, config, tokenizer
 
 
 def _plain(tensor: torch.Tensor) -> NDArray[np.float32]:

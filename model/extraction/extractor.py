@@ -19,7 +19,7 @@ from model.document.types import Box, Doubts, Entity, Page
 from model.errors import WeightsError
 from model.extraction.checkpoint import checkpoint_version
 from model.extraction.committee import Committee
-from model.extraction.decoding import Decider
+from model.extraction.decoding import Decoder
 from model.extraction.doubts import doubts_of, dropped_passes, no_doubts
 from model.extraction.encoder import Body, Runtime, load_split
 from model.extraction.inputs import Encoder, Window, merge, pixel_values
@@ -69,7 +69,7 @@ class Extractor:
         self._hidden = int(config.hidden_size)
         self._image_size = int(config.input_size) if config.visual_embed else 0
         self._encoder = build_encoder(config, tokenizer)
-        self._decider = Decider(self.tags, Committee.from_json(getattr(config, "committee", None)))
+        self._decider = Decoder(self.tags, Committee.from_json(getattr(config, "committee", None)))
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 0, runtime: Runtime = "torch") -> Extractor:

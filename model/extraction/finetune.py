@@ -34,7 +34,7 @@ from model.extraction.calibration import FloatArray, fit_temperature
 from model.extraction.checkpoint import load_checkpoint
 from model.extraction.committee import Committee
 from model.extraction.extractor import TEMPERATURE, Extractor
-from model.extraction.lessons import Lessons
+from model.extraction.lessons import TrainingSchedule
 from model.extraction.objective import Objective, batch_loss, grouped
 from model.extraction.opinions import proposals_of
 from model.extraction.packing import save_packed
@@ -179,7 +179,7 @@ def fine_tune(
         others = _batches(cards[: len(train)], model, tokenizer, plan.batch_size, exact=True)
         mixed = [batch for pair in zip_longest(pages, others) for batch in pair if batch is not None]
         fit_new_rows(model, mixed, objective, known, seconds=_PROBING * plan.budget_seconds)
-    lessons = Lessons(
+    lessons = TrainingSchedule(
         train,
         cards,
         model,
@@ -335,7 +335,7 @@ def _arguments(plan: FinetunePlan, steps: int, folder: Path) -> TrainingArgument
 
 
 def _steps_within(
-    plan: FinetunePlan, model: LayoutLMv3ForTokenClassification, lessons: Lessons, objective: Objective
+    plan: FinetunePlan, model: LayoutLMv3ForTokenClassification, lessons: TrainingSchedule, objective: Objective
 ) -> int:
     """Return how many steps are planned: as many as the lessons last, or fit into the time."""
     steps = max(1, len(lessons) // plan.batch_size)

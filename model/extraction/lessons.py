@@ -14,8 +14,8 @@ from model.extraction.objective import grouped
 from model.extraction.training import Example, PageDataset
 
 
-class Lessons(PageDataset):
-    """All that is seen, in one long pass: annotated pages, each time changed anew, and synthetic cards between them.
+class TrainingSchedule(PageDataset):
+    """All that is seen, in one long pass: annotated pages, each time changed again, and synthetic cards between them.
 
     Args:
         train: Annotated pages.

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from model.document.bio import spans
 from model.extraction.committee import Committee, Proposal
-from model.extraction.decoding import Decider
+from model.extraction.decoding import Decoder
 from model.extraction.extractor import Extractor
 from model.extraction.training import Example
 
@@ -24,7 +24,7 @@ def proposals_of(
         examples: Pages that it never learned from.
         rename: Fields of the checkpoint that go by another's name in the truth, such as ``FAX`` by ``PHONE``.
     """
-    decider = Decider(extractor.tags, Committee({}))
+    decider = Decoder(extractor.tags, Committee({}))
     for example in examples:
         truth = spans(example.tags, example.page.line_spans())
         truth += [

@@ -83,7 +83,7 @@ class ModelFiles:
             session = onnxruntime.InferenceSession(str(self.onnx), options, providers=["CPUExecutionProvider"])
         except Exception as error:
             # onnxruntime has one exception class for each of its error codes, and exports none of them.
-            raise EngineError(f"{self.onnx} is no ONNX model that can be loaded; copy it anew.") from error
+            raise EngineError(f"{self.onnx} is no ONNX model that can be loaded; copy it again.") from error
         return dict(session.get_modelmeta().custom_metadata_map)
 
     def charset(self) -> list[str]:
@@ -151,7 +151,7 @@ def find_models(models_dir: Path | None) -> ModelPair | None:
     Args:
         models_dir: A folder with ``det/inference.onnx`` and ``rec/inference.onnx``, each with PaddleOCR's
             ``inference.yml`` beside it or, for the recogniser, the alphabet in the ONNX metadata. Where one of the two
-            folders is absent, the model of the rapidocr wheel takes its place, so that a recogniser trained anew needs
+            folders is absent, the model of the rapidocr wheel takes its place, so that a recogniser trained again needs
             no copy of the detector.
 
     Returns:

@@ -1,1 +1,1 @@
-"""PP-OCR's recogniser, taught anew: its backbone stays, the layer that names characters learns in seconds."""
+"""PP-OCR's recogniser, taught again: its backbone stays, the layer that names characters learns in seconds."""

@@ -28,7 +28,7 @@ LEAST_WIDTH, MOST_WIDTH = 160, 3200
 """Shorter crops are padded with grey, longer ones squeezed: what the engines do, so that features are the same."""
 
 
-class Sight(Protocol):
+class LineFeatures(Protocol):
     """What something sees of crops, and a name for it, by which it can be kept."""
 
     @property

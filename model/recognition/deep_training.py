@@ -86,7 +86,7 @@ def train_below(
     return TrainedHead(replace(reader.head(head), below=lower.taught()), tuple(curve), time.monotonic() - started)
 
 
-def settle_below(
+def interpolate_below(
     lower: Lower,
     champion: Head,
     start: Head,

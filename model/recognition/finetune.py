@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from model.recognition.deep_training import settle_below, train_below
+from model.recognition.deep_training import interpolate_below, train_below
 from model.recognition.head import Head
 from model.recognition.lines import FeatureLine
 from model.recognition.lower import Lower
@@ -113,7 +113,7 @@ def learn(
     _warm_up()
     if lower is not None:
         trained = train_below(lower, wide, batch, replay, plan, on_progress)
-        head, share = settle_below(lower, champion, wide, trained.head, guards, margin)
+        head, share = interpolate_below(lower, champion, wide, trained.head, guards, margin)
         return Learned(head, share, trained.curve)
     # What does not learn, the layer that looks at neighbours, is applied once and not in every step.
     batch, valid, replay, *guards = (_seen_by(wide, part) for part in (batch, valid, replay, *guards))

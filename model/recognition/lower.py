@@ -15,7 +15,7 @@ import torch
 
 from model.document.images import RgbImage
 from model.errors import RecogniserError
-from model.recognition.backbone import HEIGHT, Backbone, Sight, prepare
+from model.recognition.backbone import HEIGHT, Backbone, LineFeatures, prepare
 from model.recognition.graph import FloatArray
 from model.recognition.head import Head
 from model.recognition.lines import FeatureLine
@@ -47,7 +47,7 @@ class Lower:
 
     def __init__(self, backbone: Backbone, depth: Depth) -> None:
         self.depth = depth
-        self.sight: Sight = _Trunk(backbone) if depth == "neck" else _Pixels()
+        self.sight: LineFeatures = _Trunk(backbone) if depth == "neck" else _Pixels()
         self.module: GraphModule | NativeRecogniser = (
             neck_module(backbone.model) if depth == "neck" else _whole(backbone.model)
         )

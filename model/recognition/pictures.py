@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from model.document.images import RgbImage
 from model.errors import RecogniserError, SyntheticError
 from model.recognition.augmentation import augment_crop
-from model.recognition.backbone import HEIGHT, Sight
+from model.recognition.backbone import HEIGHT, LineFeatures
 from model.recognition.charset import DEFAULT_LANGUAGES, charset_of
 from model.recognition.lines import FeatureLine
 from model.recognition.scripts import settled
@@ -147,7 +147,7 @@ def load_pictures(path: Path = SHIPPED_RECOGNISER / FILE) -> list[PictureLine]:
         raise RecogniserError(f"The pictures of lines {path} cannot be read.") from error
 
 
-def seen_by(sight: Sight, lines: Sequence[PictureLine]) -> list[FeatureLine]:
+def seen_by(sight: LineFeatures, lines: Sequence[PictureLine]) -> list[FeatureLine]:
     """Return lines as a backbone, or something else, sees them."""
     return [FeatureLine(sight.features([line.picture])[0], line.text, line.language) for line in lines]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.errors import RecogniserError
-from model.recognition.backbone import Sight
+from model.recognition.backbone import LineFeatures
 from model.recognition.lines import FeatureLine, load_lines, save_lines
 from model.recognition.pictures import PictureLine, load_pictures, seen_by
 from model.recognition.shipped import SHIPPED_RECOGNISER, shipped_head
@@ -50,7 +50,7 @@ class RenderedLines:
         self._folder = folder
         self._pictures = pictures
 
-    def __call__(self, sight: Sight) -> Rendered:
+    def __call__(self, sight: LineFeatures) -> Rendered:
         """Return the lines as a backbone sees them, or something else that looks at crops.
 
         Raises:
@@ -71,7 +71,7 @@ class RenderedLines:
             [*chosen(rare=True, measures=True), *hard[1]],
         )
 
-    def _seen(self, sight: Sight, pictures: Sequence[PictureLine]) -> list[FeatureLine]:
+    def _seen(self, sight: LineFeatures, pictures: Sequence[PictureLine]) -> list[FeatureLine]:
         path = self._folder / f"{sight.digest}.npz"
         if path.is_file():
             try:

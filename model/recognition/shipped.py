@@ -45,7 +45,7 @@ def head_for(backbone: Backbone, recogniser: Path | None, languages: Sequence[st
             return original
         raise RecogniserError(
             "This recogniser was trained on another PP-OCR model than the one in use: go back to that one "
-            "(OCR_MODELS_DIR), or train anew."
+            "(OCR_MODELS_DIR), or train again."
         )
     wanted = charset_of(languages, original=original.characters)
     if recogniser is None:

@@ -45,7 +45,7 @@ class HeadPlan:
         evaluations: Times that the validation lines are read.
         patience: Evaluations without a better one after which training ends, once one was better than the start: what
             is new reads worse at first than what it is to replace.
-        context: Whether the layer that looks at neighbours learns too, made anew where the head has none; it takes ten
+        context: Whether the layer that looks at neighbours learns too, made again where the head has none; it takes ten
             times the lines, and three times the time.
         frozen: Characters whose columns stay as they are, whatever happens around them; the blank's with them, if any.
         seed: Of everything that is drawn.

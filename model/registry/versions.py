@@ -154,7 +154,7 @@ class Registry:
         """
         before = self.champion(project_id)
         if number is not None:
-            # Taken off before the alias is set: whoever removes old versions must see one or the other.
+            # Removed before the alias is set: what removes old versions must see one or the other.
             self.retire(self.version(project_id, number), None)
             self.folder_of(self.version(project_id, number))
         elif before is None:

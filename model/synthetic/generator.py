@@ -32,7 +32,7 @@ class CardTruth:
 
     Attributes:
         page: Every printed word with its box in pixels of the image, score 1, lines in reading order.
-        tags: One BIO tag a word of ``page.words``: ``O``, ``B-NAME``, ``I-NAME`` …; on every line a field begins anew.
+        tags: One BIO tag a word of ``page.words``: ``O``, ``B-NAME``, ``I-NAME`` …; on every line a field begins again.
         locale: Whose names and manners it follows.
         layout: Name of the layout.
         features: Names of the hard cases it was drawn with.

@@ -35,7 +35,7 @@ def simulate_reading(
     """Return what an engine could have read of ``page``, with the tags that its words then have.
 
     A word glued from several belongs to the field that owns most of its characters. A field that continues after a
-    lost beginning begins anew, and so does one on a line of its own.
+    lost beginning begins again, and so does one on a line of its own.
 
     Args:
         page: The truth.

@@ -74,7 +74,7 @@ def draw_text(chance: Chance, locale: str, charset: Sequence[str], kind: str | N
     Args:
         chance: The line's draws.
         locale: One of :data:`model.synthetic.locales.LOCALES`.
-        charset: Characters that may occur; a line with another one is drawn anew.
+        charset: Characters that may occur; a line with another one is drawn again.
         kind: ``card``, ``receipt``, ``mixed``, ``rare`` or ``words``; by chance if not given.
     """
     known = frozenset(charset)

@@ -93,7 +93,7 @@ def wary(head: Head, lead: float) -> Head:
     return replace(head, bias=bias)
 
 
-def heeding(head: Head, share: float) -> Head:
+def respecting(head: Head, share: float) -> Head:
     """Return a head to which neighbours count less than rendered lines taught: real print misleads them more often."""
     layer = head.context
     if layer is None:
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rate", type=float, default=4e-3, help="learning rate")
     parser.add_argument("--noise", type=float, default=0.03)
     parser.add_argument("--wariness", type=float, default=1.5, help="by how much Cyrillic letters must lead")
-    parser.add_argument("--heed", type=float, default=0.77, help="share of what neighbours say that counts")
+    parser.add_argument("--respect", type=float, default=0.77, help="share of what neighbours say that counts")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--only-prepare", action="store_true", help="stop when the lines are made")
     parser.add_argument("--only-head", action="store_true", help="leave the lines that ship as they are")
@@ -186,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
 
     taught = train_head(start, lines, valid, (), plan, tell).head
-    doubtful = wary(heeding(taught, options.heed), options.wariness)
+    doubtful = wary(respecting(taught, options.respect), options.wariness)
     final = replace(doubtful, temperature=fit_temperature(doubtful, valid))
     options.out.mkdir(parents=True, exist_ok=True)
     final.save(options.out)

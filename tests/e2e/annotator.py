@@ -17,7 +17,7 @@ def corrected(prediction: Sequence[Mapping[str, Any]], badge: Badge) -> Result:
     """Return the result that a person submits.
 
     Of the regions in the place of a value the largest stays, with its id, and is drawn larger where it is only a part;
-    the others of them are deleted. What has none is drawn anew.
+    the others of them are deleted. What has none is drawn again.
     """
     shapes = {part["id"]: _box(part["value"]) for part in prediction if part["type"] == "rectangle"}
     result: Result = []

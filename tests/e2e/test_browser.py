@@ -27,7 +27,7 @@ def listed_regions(browser: WebDriver) -> tuple[set[str], set[str]]:
     """Texts and labels of the list of regions, which holds only what is in view: so it is scrolled to its end."""
     texts: set[str] = set()
     labels: set[str] = set()
-    # The editor draws the list anew while it loads; whatever was found in the old one is looked for again.
+    # The editor draws the list again while it loads; whatever was found in the old one is looked for again.
     patient = WebDriverWait(browser, WAIT_SECONDS, ignored_exceptions=(StaleElementReferenceException,))
     for step in range(100):
 

@@ -1,4 +1,4 @@
-"""The doctor, with each fault made for real: it is named, and what it says to do mends it."""
+"""The doctor, with each fault made for real: it is named, and what it says to do fixes it."""
 
 import json
 import shutil

@@ -174,7 +174,7 @@ def on_page(browser: WebDriver, page: int) -> bool:
 def test_the_labelling_page_shows_the_third_page_with_its_regions(system: System, sent: Sent, tmp_path: Path) -> None:
     with logged_in(system) as browser:
         browser.get(f"{system.url}/projects/{sent.project_id}/data?task={sent.task_id}")
-        # The editor draws itself anew while it loads; whatever was found before is looked for again.
+        # The editor draws itself again while it loads; whatever was found before is looked for again.
         wait = WebDriverWait(browser, WAIT_SECONDS, ignored_exceptions=(WebDriverException,))
         for page in (1, 2, 3):
             wait.until(lambda window, page=page: on_page(window, page))

@@ -73,7 +73,7 @@ def test_predictions_are_those_of_our_own_server(serve, backend):
     assert [one["result"][-1]["value"]["text"] for one in theirs] == [["Grace"], ["Ada"]]
     for one in (*ours, *theirs):
         for part in one["result"]:
-            # Made anew for every prediction.
+            # Made again for every prediction.
             part.pop("id")
     assert theirs == ours
 

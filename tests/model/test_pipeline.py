@@ -68,7 +68,7 @@ def test_a_document_holds_segmented_words_and_says_what_made_it(build):
     assert document.engine_version == "scripted-1"
 
 
-def test_the_same_image_is_read_once_and_another_is_read_anew(build, engine):
+def test_the_same_image_is_read_once_and_another_is_read_again(build, engine):
     pipeline = build(Memory())
     assert pipeline.predict(picture()) == pipeline.predict(picture())
     assert engine.reads == 1

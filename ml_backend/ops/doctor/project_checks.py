@@ -253,7 +253,7 @@ def look_at_images(link: ProjectLink) -> Iterator[Seen]:
     try:
         target = parse_label_config(project.label_config).targets[0]
     except LabelConfigError:
-        yield Seen("skipped", say("Not looked at: first mend «{link}».", link=say("Labelling configuration")))
+        yield Seen("skipped", say("Not looked at: first fix «{link}».", link=say("Labelling configuration")))
         return
     addresses = []
     for task in link.label_studio.tasks(link.project_id):

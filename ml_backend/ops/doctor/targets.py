@@ -19,7 +19,7 @@ class System:
 
     Attributes:
         settings: As the parts that run have them.
-        engine: The store's database, not migrated by having been opened; ``None`` opens it anew.
+        engine: The store's database, not migrated by having been opened; ``None`` opens it again.
     """
 
     settings: Settings

@@ -54,7 +54,7 @@ def test_the_overview_counts_what_there_is_to_learn_from_and_says_the_next_step(
     annotate(learning, 1)
     page = visitor.get(OVERVIEW).text
     assert re.search(r'class="figure">1<span> / 2</span>', page)
-    assert "Mend the way to Label Studio first" in page
+    assert "Fix the way to Label Studio first" in page
 
 
 def test_the_overview_says_how_far_open_tasks_are_predicted(visitor, store):

@@ -9,7 +9,7 @@ import pytest
 from structlog.contextvars import get_contextvars
 
 from ml_backend.api.limits import MAX_EVENT_BYTES, MAX_REQUEST_BYTES
-from ml_backend.predict.serving_models import Lineup
+from ml_backend.predict.serving_models import ServingModels
 from model.document.types import Box, Document, Entity, Line, Page, Word
 from model.pipeline import Pipeline
 from tests.conftest import card_png, png, print_card
@@ -103,12 +103,12 @@ class TwoReaders:
         self.problems = {2: "Version 3 of project 2 cannot be loaded."}
         self.reader, self.how = reader, how
 
-    def lineup(self, project_id):
+    def serving(self, project_id):
         if project_id != 2:
-            return Lineup(project_id, self.reader)
+            return ServingModels(project_id, self.reader)
         challenger = OneWordReader()
         challenger.version = "p2-v2-00000002.aaaaaa"
-        return Lineup(2, self.reader, challenger, **self.how)
+        return ServingModels(2, self.reader, challenger, **self.how)
 
     def close(self):
         pass

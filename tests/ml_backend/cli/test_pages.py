@@ -25,7 +25,7 @@ from ml_backend.learn.training_run import documents_of, split
 from ml_backend.observability.metrics import Metrics
 from ml_backend.order.scoring import ScoringServices, score
 from ml_backend.predict.service import Batch
-from ml_backend.predict.serving_models import Lineup, SoleModel
+from ml_backend.predict.serving_models import ServingModels, SoleModel
 from ml_backend.predict.task_predictor import TaskPredictor, TooManyPagesError
 from ml_backend.predict.uncertainty import embedding_of, signals_of
 from ml_backend.store.annotations import LearningStore
@@ -94,23 +94,23 @@ def predictor(images: ImageTable, memory: RescoringStore | None = None, **more: 
 
 def test_all_pages_are_predicted_in_their_order_an_entry_without_an_address_keeps_its_place() -> None:
     images = ImageTable(a=b"Ada", b=b"Grace")
-    (made,) = predictor(images).predict(task_of("a", None, "b"), CONFIG, Lineup(2, TextReader()))
+    (made,) = predictor(images).predict(task_of("a", None, "b"), CONFIG, ServingModels(2, TextReader()))
     assert texts_by_page(made["result"]) == {0: "Ada", 2: "Grace"}
     assert images.asked == ["a", "b"]
 
 
 def test_a_page_that_is_no_image_is_left_out_unless_it_is_the_only_one() -> None:
     some = predictor(ImageTable(a=b"Ada", broken=b"image"))
-    (made,) = some.predict(task_of("broken", "a"), CONFIG, Lineup(2, TextReader()))
+    (made,) = some.predict(task_of("broken", "a"), CONFIG, ServingModels(2, TextReader()))
     assert texts_by_page(made["result"]) == {1: "Ada"}
     with pytest.raises(ImageError):
-        some.predict(task_of("broken", "broken"), CONFIG, Lineup(2, TextReader()))
+        some.predict(task_of("broken", "broken"), CONFIG, ServingModels(2, TextReader()))
 
 
 def test_a_task_with_too_many_pages_says_so_before_anything_is_fetched() -> None:
     images = ImageTable(a=b"Ada")
     with pytest.raises(TooManyPagesError, match=r"has 4 pages; the limit is 3 \(MAX_PAGES\)"):
-        predictor(images, max_pages=3).predict(task_of(*"aaaa"), CONFIG, Lineup(2, TextReader()))
+        predictor(images, max_pages=3).predict(task_of(*"aaaa"), CONFIG, ServingModels(2, TextReader()))
     assert images.asked == []
 
 
@@ -118,7 +118,7 @@ def test_only_pages_that_nobody_has_read_are_fetched_for_another_version(tmp_pat
     memory = RescoringStore(open_engine(f"sqlite:///{tmp_path / 'store.sqlite3'}"))
     images, reader = ImageTable(a=b"Ada", b=b"Grace", c=b"Mary"), Revisiting()
     some = predictor(images, memory)
-    some.predict(task_of("a", "b"), CONFIG, Lineup(2, reader))
+    some.predict(task_of("a", "b"), CONFIG, ServingModels(2, reader))
     images.asked.clear()
     known = memory.task_images(2)[8]
     documents = some.read_again(task_of("a", "c", "b"), CONFIG, reader, known, 2)

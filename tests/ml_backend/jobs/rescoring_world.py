@@ -14,11 +14,11 @@ from ml_backend.jobs.workers import build_worker
 from ml_backend.label_studio.records import MlBackend, Project, Task
 from ml_backend.observability.metrics import Metrics
 from ml_backend.order.candidates import CandidateSource
-from ml_backend.order.embedding_refresh import LookingAgain
+from ml_backend.order.embedding_refresh import EmbeddingRefresh
 from ml_backend.order.pushing import Pusher
 from ml_backend.order.rescoring import Rescorer
 from ml_backend.order.task_order import Orderer, Policy
-from ml_backend.predict.serving_models import Lineup
+from ml_backend.predict.serving_models import ServingModels
 from ml_backend.predict.task_predictor import TaskPredictor
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.coverage import Coverages
@@ -155,13 +155,13 @@ class Switch:
 
     versions, problems = (), {}
 
-    def __init__(self, lineup):
-        self.now = lineup
+    def __init__(self, serving):
+        self.now = serving
 
-    def lineup(self, project_id):
-        return self.now if project_id == 3 else Lineup(project_id, self.now.champion)
+    def serving(self, project_id):
+        return self.now if project_id == 3 else ServingModels(project_id, self.now.champion)
 
-    refresh = lineup
+    refresh = serving
 
 
 class World:
@@ -172,7 +172,7 @@ class World:
         self.new = KindReader(NEW, self.pages)
         self.images = ImageTable()
         self.know_images(1, count)
-        self.switch = Switch(Lineup(3, self.new))
+        self.switch = Switch(ServingModels(3, self.new))
         self.queue = JobQueue.at(redis_url)
         self.connection = self.queue.connection
         self.learning = LearningStore(self.store.engine)
@@ -199,7 +199,7 @@ class World:
                 source,
                 self.scores,
                 Policy("diverse_uncertainty", control_share, fallback=False),
-                look_again=LookingAgain(self.switch, memory, source, self.scores).look,
+                look_again=EmbeddingRefresh(self.switch, memory, source, self.scores).look,
             ),
             **options,
         )

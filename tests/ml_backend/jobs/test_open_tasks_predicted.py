@@ -7,7 +7,7 @@ import pytest
 from ml_backend.errors import FileTooLargeError, ImageFetchError
 from ml_backend.label_studio.records import MlBackend, Prediction
 from ml_backend.order import rescoring
-from ml_backend.predict.serving_models import Lineup
+from ml_backend.predict.serving_models import ServingModels
 from ml_backend.store.annotations import ASKED
 from ml_backend.store.coverage import LABEL_CONFIG, NOT_CONNECTED, VERSION
 from ml_backend.store.task_failures import RETRY_LONGEST, retry_delay
@@ -27,7 +27,7 @@ def predicted_once(world, project_id=3, version=NEW):
 @pytest.mark.parametrize("shipped", [NEW, OLD])
 def test_a_project_that_is_connected_before_it_has_tasks_gets_them_predicted_when_they_come(make, shipped):
     world = make(0)
-    world.switch.now = Lineup(3, KindReader(shipped, world.pages))
+    world.switch.now = ServingModels(3, KindReader(shipped, world.pages))
     world.board.model_version = "OCR"
     assert world.rescore() == "finished"
     world.board.add(1, 30)
@@ -94,7 +94,7 @@ def test_a_version_that_changes_half_way_ends_with_the_new_one_everywhere(make, 
     def replaced(*arguments, **named):
         done.append(push(*arguments, **named))
         if len(done) == 2:
-            world.switch.now = Lineup(3, KindReader(NEWER, world.pages))
+            world.switch.now = ServingModels(3, KindReader(NEWER, world.pages))
         return done[-1]
 
     monkeypatch.setattr(type(world.rescorer.pusher), "push", lambda _self, *a, **n: replaced(*a, **n))
@@ -138,7 +138,7 @@ def test_those_that_are_served_next_come_first(make):
     world = make(20)
     world.rescore()
     served = world.board.order(NEW)
-    world.switch.now = Lineup(3, KindReader(NEWER, world.pages))
+    world.switch.now = ServingModels(3, KindReader(NEWER, world.pages))
     world.rescore()
     assert [item.task for item in world.board.predictions if item.model_version == NEWER] == served
 

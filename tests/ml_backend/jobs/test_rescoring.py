@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from ml_backend.errors import ImageFetchError
 from ml_backend.label_studio.records import Prediction, Task
 from ml_backend.order.rescoring import CHUNK, UNCERTAINTY
-from ml_backend.predict.serving_models import Lineup
+from ml_backend.predict.serving_models import ServingModels
 from ml_backend.predict.uncertainty import Votes
 from ml_backend.store.records import StoredAnnotation
 from ml_backend.store.task_scores import NOT_SHOWN
@@ -71,14 +71,14 @@ def test_what_was_read_before_is_neither_fetched_nor_read_again(make):
     world.rescore()
     world.images.asked.clear()
     newer = KindReader("p3-v2-00000002.aaaaaa", world.pages)
-    world.switch.now = Lineup(3, newer)
+    world.switch.now = ServingModels(3, newer)
     world.rescore()
     assert world.made_by(newer.version) == list(range(1, 11))
     assert world.images.asked == []
 
 
 class NamesAll:
-    """A former champion that gives every word a field."""
+    """A previous champion that gives every word a field."""
 
     version = "p3-v0-00000000.aaaaaa"
 
@@ -92,11 +92,11 @@ def test_what_the_former_champion_contradicts_is_kept_with_the_scores(make):
     world.rescore()
     assert {task.signals.votes.words for task in world.scores.scores(3).values()} == {0}
     newer = KindReader("p3-v2-00000002.aaaaaa", world.pages)
-    world.switch.now = Lineup(3, newer, former=NamesAll())
+    world.switch.now = ServingModels(3, newer, previous=NamesAll())
     world.rescore()
     for task in world.scores.scores(3).values():
         assert task.version == newer.version
-        assert task.signals.former.largest == 1
+        assert task.signals.previous.largest == 1
         assert task.signals.votes == Votes(0, {"NAME": 1}, {"": 1})
 
 
@@ -140,7 +140,7 @@ def test_what_was_annotated_has_no_place_and_its_embedding_is_renewed(make):
         annotate(world, number)
     assert world.scores.to_order(timedelta(0), 10) == [3]
     newer = KindReader("p3-v2-00000002.aaaaaa", world.pages)
-    world.switch.now = Lineup(3, newer)
+    world.switch.now = ServingModels(3, newer)
     world.rescore()
     assert world.scores.scores(3)[1].place is None
     assert world.scores.scores(3)[1].version == NEW, "what the person met"
@@ -190,7 +190,7 @@ def test_old_versions_go_but_the_one_before_stays_for_pages_that_are_open(make):
     assert set(world.board.version_counts(3)) == {NEW, OLD, "somebody else's"}
     world.rescore()
     assert OLD in world.board.version_counts(3), "only the next promotion takes its place"
-    world.switch.now = Lineup(3, KindReader("p3-v2-00000002.aaaaaa", world.pages))
+    world.switch.now = ServingModels(3, KindReader("p3-v2-00000002.aaaaaa", world.pages))
     world.rescore()
     assert set(world.board.version_counts(3)) == {"p3-v2-00000002.aaaaaa", NEW, "somebody else's"}
 
@@ -217,7 +217,7 @@ def test_a_task_without_a_usable_image_does_not_hold_up_the_others(make):
 def test_a_version_that_was_replaced_meanwhile_is_not_pushed_any_more(make):
     world = make(5)
     world.rescorer.rescore(3)
-    world.switch.now = Lineup(3, KindReader("p3-v2-00000002.aaaaaa", world.pages))
+    world.switch.now = ServingModels(3, KindReader("p3-v2-00000002.aaaaaa", world.pages))
     world.work()
     assert world.board.predictions == []
     world.rescore()
@@ -234,11 +234,11 @@ def test_nothing_is_done_while_the_version_that_should_serve_is_out_of_reach(mak
 def test_a_worker_that_cannot_load_the_version_leaves_its_part_to_others(make):
     world = make(5)
     world.rescorer.rescore(3)
-    world.switch.now = Lineup(3, KindReader(OLD, world.pages))
+    world.switch.now = ServingModels(3, KindReader(OLD, world.pages))
     world.switch.problems = {3: "Version 2 of project 3 cannot be loaded."}
     world.work()
     assert world.board.predictions == []
-    world.switch.now, world.switch.problems = Lineup(3, world.new), {}
+    world.switch.now, world.switch.problems = ServingModels(3, world.new), {}
     (part,) = world.connection.hkeys(f"rescoring:3:{hashlib.sha256(NEW.encode()).hexdigest()[:12]}")
     assert world.rescorer.rescore_chunk(3, NEW, part.decode()) == "5 pushed"
 
@@ -253,7 +253,7 @@ def test_two_workers_do_not_end_a_rescoring_at_the_same_time(make):
 def test_where_both_predict_each_task_gets_both(make):
     world = make(6)
     challenger = KindReader("p3-v2-00000002.aaaaaa", world.pages)
-    world.switch.now = Lineup(3, world.new, challenger, both=True)
+    world.switch.now = ServingModels(3, world.new, challenger, both=True)
     world.rescore()
     assert world.made_by() == world.made_by(challenger.version) == [1, 2, 3, 4, 5, 6]
     assert [task.version for task in world.scores.scores(3).values()] == [NEW] * 6, "the champion's order counts"
@@ -263,7 +263,7 @@ def test_where_both_predict_each_task_gets_both(make):
 def test_a_share_of_the_tasks_is_predicted_by_the_challenger_under_one_name(make):
     world = make(40)
     challenger = KindReader("p3-v2-00000002.aaaaaa", world.pages)
-    world.switch.now = Lineup(3, world.new, challenger, share=0.5)
+    world.switch.now = ServingModels(3, world.new, challenger, share=0.5)
     world.rescore()
     assert world.made_by(world.switch.now.version) == list(range(1, 41))
     assert 5 < challenger.reads < 35

@@ -75,7 +75,7 @@ def test_work_that_fails_stops_everything_in_one_line(start: Start, tmp_path: Pa
     process = start("fail")
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert output == "The work failed. Mend it.\n"
+    assert output == "The work failed. Fix it.\n"
     assert left_running(tmp_path) == []
 
 

@@ -28,7 +28,7 @@ def main(folder: Path, how: str) -> int:
 
     def work() -> None:
         if how == "fail":
-            raise LaunchError("The work failed.", "Mend it.")
+            raise LaunchError("The work failed.", "Fix it.")
         if how == "break":
             raise RuntimeError("a bug")
         if how == "gate":

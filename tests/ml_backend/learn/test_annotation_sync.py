@@ -13,7 +13,7 @@ from ml_backend import tasks as job
 from ml_backend.errors import LabelStudioUnreachableError, NotFoundError
 from ml_backend.label_studio.records import Annotation, Prediction, Project, Task
 from ml_backend.learn.annotation_sync import Synchroniser, SyncReport
-from ml_backend.learn.training_trigger import DueCheck
+from ml_backend.learn.training_trigger import TrainingTrigger
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.engine import writing
 from ml_backend.store.events import Store
@@ -90,7 +90,7 @@ class Bench:
         self.label_studio = AnnotatedProject()
         self.events = Store(store_url)
         self.learning, self.runs = LearningStore(self.events.engine), RunStore(self.events.engine)
-        due = DueCheck(self.learning, self.runs, min_documents=2, retrain_after=2)
+        due = TrainingTrigger(self.learning, self.runs, min_documents=2, retrain_after=2)
         self.synchroniser = Synchroniser(self.label_studio, self.events, self.learning, due, compare_seconds=300)
 
     def sync(self) -> SyncReport:

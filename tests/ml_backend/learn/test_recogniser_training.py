@@ -16,14 +16,14 @@ from PIL import Image, ImageDraw, ImageFont
 from ml_backend.errors import ImageFetchError
 from ml_backend.learn.dataset import LabelledDocument
 from ml_backend.learn.line_crops import LineCrops
-from ml_backend.learn.recogniser_training import RecogniserServices, TaughtHead, forgetting_of, teach_recogniser
+from ml_backend.learn.recogniser_training import LearnedHead, RecogniserServices, forgetting_of, train_recogniser
 from ml_backend.learn.tagging import LineSample
 from model.document.images import image_key
 from model.document.types import Box, Page
 from model.evaluation.recogniser_gate import LineGate
 from model.ocr.files import recogniser_file
 from model.ocr.incremental_reread import load_steps
-from model.recognition.backbone import Backbone, Sight
+from model.recognition.backbone import Backbone, LineFeatures
 from model.recognition.head import FILE, Head
 from model.recognition.lines import FeatureLine
 from model.recognition.lower import Lower
@@ -71,7 +71,7 @@ def backbone() -> Backbone:
 
 
 @cache
-def rendered(sight: Sight) -> Rendered:
+def rendered(sight: LineFeatures) -> Rendered:
     """Lines that nobody corrected, as a backbone, or what lies below its neck, sees them."""
     chance = random.Random(5)
     texts = [f"{chance.choice(WORDS)} {chance.choice(WORDS)} {chance.randrange(10, 999)}" for _ in range(40)]
@@ -105,10 +105,12 @@ class Shop:
             copies=30,
         )
 
-    def teach(self, documents: Sequence[LabelledDocument] | None = None, base: Path | None = None) -> TaughtHead | None:
+    def teach(
+        self, documents: Sequence[LabelledDocument] | None = None, base: Path | None = None
+    ) -> LearnedHead | None:
         chosen = self.documents if documents is None else documents
         rng = np.random.default_rng(0)
-        return teach_recogniser(self.services, PROJECT, chosen, HELD_OUT, base or self.base, "engine-1", rng)
+        return train_recogniser(self.services, PROJECT, chosen, HELD_OUT, base or self.base, "engine-1", rng)
 
 
 @pytest.fixture

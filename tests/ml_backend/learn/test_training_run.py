@@ -16,11 +16,11 @@ from ml_backend.errors import LabelStudioUnreachableError
 from ml_backend.learn import evaluation as training_report
 from ml_backend.learn import training_run
 from ml_backend.learn.dataset import Collected, LabelledDocument
-from ml_backend.learn.promotion import NothingBeforeError, Versions, served_before
-from ml_backend.learn.recogniser_training import TaughtHead
+from ml_backend.learn.promotion import NothingBeforeError, Versions, previously_served
+from ml_backend.learn.recogniser_training import LearnedHead
 from ml_backend.learn.tagging import FieldNames
 from ml_backend.learn.training_run import TrainingServices, documents_of, split, train
-from ml_backend.learn.training_trigger import DueCheck
+from ml_backend.learn.training_trigger import TrainingTrigger
 from ml_backend.observability.logs import get_logger
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.events import Store
@@ -57,7 +57,7 @@ class Annotated:
     Args:
         count: How many.
         damage: How many of them are annotated wrongly.
-        changed: Tasks that somebody has annotated anew.
+        changed: Tasks that somebody has annotated again.
     """
 
     def __init__(self, count: int, *, damage: int = 0, changed: Collection[int] = ()) -> None:
@@ -91,7 +91,7 @@ class Bench:
         self.registry = Registry(tracking)
         self.services = TrainingServices(
             self.runs,
-            DueCheck(LearningStore(store.engine), self.runs, min_documents=1, retrain_after=1),
+            TrainingTrigger(LearningStore(store.engine), self.runs, min_documents=1, retrain_after=1),
             SimpleNamespace(project=lambda _: SimpleNamespace(label_config=RECTANGLES)),  # type: ignore[arg-type]
             self.annotated,  # type: ignore[arg-type]
             tracking,
@@ -158,12 +158,12 @@ def taught(bench: Bench, monkeypatch: pytest.MonkeyPatch):
             read_with.append(reading.folder)
             return bench.annotated if then is None or len(read_with) == 1 else then
 
-        def teach(services, project_id, documents, kept, base, engine_version, rng, on_progress) -> TaughtHead:
+        def teach(services, project_id, documents, kept, base, engine_version, rng, on_progress) -> LearnedHead:
             on_progress(None, 1, 2)
             assert len(kept) >= 5
             score = LineScore(1, 100, 9, 10)
             decision = Decision(promote, say("CER 1.00 % after 3.00 %"), ())
-            return TaughtHead(
+            return LearnedHead(
                 Head(np.zeros((2, 3), np.float32), np.zeros(3, np.float32), ("a", " "), "0" * 12),
                 (Step(engine_version, frozenset("a"), 0.5),),
                 decision,
@@ -175,7 +175,7 @@ def taught(bench: Bench, monkeypatch: pytest.MonkeyPatch):
                 9,
             )
 
-        monkeypatch.setattr(training_run, "teach_recogniser", teach)
+        monkeypatch.setattr(training_run, "train_recogniser", teach)
         recogniser = SimpleNamespace(
             reading=lambda folder: SimpleNamespace(folder=folder, engine=SimpleNamespace(version="engine-1")),
             collector=collector,
@@ -321,9 +321,9 @@ def test_rolling_back_goes_back_step_by_step(bench: Bench) -> None:
         tracked = bench.services.tracking.begin(PROJECT, number, "made")
         bench.registry.register(bench.services.shipped, PROJECT, tracked, {})
         versions.promote(PROJECT, number, by="cli", reason="")
-    assert served_before(bench.runs, PROJECT) == [1, None]
+    assert previously_served(bench.runs, PROJECT) == [1, None]
     assert versions.rollback(PROJECT, by="cli", reason="") == 1
-    assert served_before(bench.runs, PROJECT) == [None]
+    assert previously_served(bench.runs, PROJECT) == [None]
     assert versions.rollback(PROJECT, by="cli", reason="") is None
     with pytest.raises(NothingBeforeError):
         versions.rollback(PROJECT, by="cli", reason="")

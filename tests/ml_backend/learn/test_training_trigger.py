@@ -4,7 +4,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from ml_backend.learn.training_trigger import DueCheck
+from ml_backend.learn.training_trigger import TrainingTrigger
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.engine import open_engine
 from ml_backend.store.records import StoredAnnotation
@@ -19,7 +19,7 @@ class Project:
     def __init__(self, url: str, *, min_documents: int = 4, retrain_after: int = 3) -> None:
         engine = open_engine(url)
         self.learning, self.runs = LearningStore(engine), RunStore(engine)
-        self.due = DueCheck(self.learning, self.runs, min_documents=min_documents, retrain_after=retrain_after)
+        self.due = TrainingTrigger(self.learning, self.runs, min_documents=min_documents, retrain_after=retrain_after)
 
     def annotate(self, *tasks: int, text: str = "first", problem: str | None = None) -> None:
         self.learning.save(

@@ -19,8 +19,8 @@ from ml_backend.jobs.job_counts import JobTally
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.jobs.queue_metrics import QueueMetrics
 from ml_backend.learn.live_metrics import VersionScores
-from ml_backend.learn.training_trigger import DueCheck
-from ml_backend.observability.cached_collector import Occasional
+from ml_backend.learn.training_trigger import TrainingTrigger
+from ml_backend.observability.cached_collector import CachedCollector
 from ml_backend.observability.disk_metrics import DiskMetrics
 from ml_backend.observability.metrics import Metrics
 from ml_backend.quality.store_metrics import StoreMetrics
@@ -48,7 +48,7 @@ def store():
 
 
 def due_check(store):
-    return DueCheck(LearningStore(store.engine), RunStore(store.engine), min_documents=1, retrain_after=1)
+    return TrainingTrigger(LearningStore(store.engine), RunStore(store.engine), min_documents=1, retrain_after=1)
 
 
 def everything(store, redis_url):
@@ -182,7 +182,7 @@ def test_what_two_processes_write_at_once_is_no_failure(store):
 def test_what_costs_a_look_is_looked_up_now_and_then(store):
     now, looks = [0.0], []
 
-    class Counted(Occasional):
+    class Counted(CachedCollector):
         def look(self):
             looks.append(now[0])
             return ()

@@ -110,7 +110,7 @@ def test_a_version_that_is_promoted_or_pinned_after_it_was_retired_stays(world):
     world.ahead += 2 * GRACE
     assert world.tidier().tidy().versions == 0
     assert world.numbers() == [1, 2, 3, 4]
-    # And counts as kept again: what is no longer wanted waits anew.
+    # And counts as kept again: what is no longer wanted waits again.
     world.learning.pin(world.project, None)
     assert world.tidier().tidy() == Tidied(retired=1)
 

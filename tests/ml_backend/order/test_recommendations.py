@@ -137,8 +137,8 @@ def test_expected_cost_is_learned_from_what_people_corrected(store: Store) -> No
 
 def test_contradiction_by_the_former_champion_is_a_reason(store: Store) -> None:
     world = World(store)
-    world.score(1, replace(FINE, former=Spread(0.1, 0.8, 0.8)))
-    world.score(2, replace(FINE, former=Spread(0.0, 0.2, 0.2)))
+    world.score(1, replace(FINE, previous=Spread(0.1, 0.8, 0.8)))
+    world.score(2, replace(FINE, previous=Spread(0.0, 0.2, 0.2)))
     (item,) = world.recommender.recommendations(3).items
     assert (item.task_id, item.priority, item.words) == (1, 1, ("the models disagree (80 %)",))
 
@@ -156,11 +156,11 @@ def test_cost_goes_by_the_margins_of_lines_or_where_there_are_none_by_their_conf
     known = cost_signals(replace(FINE, line_margins=(0.5, 0.5, 1.0, 1.0)), usual, {})
     assert known.reading_margin == pytest.approx(1.0)
     assert cost_signals(FINE, usual, {}).reading_margin == pytest.approx(0.13)
-    assert cost_signals(replace(FINE, former=Spread(0.1, 0.5, 0.7)), usual, {}).former == 0.7
+    assert cost_signals(replace(FINE, previous=Spread(0.1, 0.5, 0.7)), usual, {}).previous == 0.7
 
 
 def test_signals_that_were_kept_before_there_were_margins_are_read() -> None:
     old = FINE.to_json()
-    for name in ("line_margins", "former", "votes"):
+    for name in ("line_margins", "previous", "votes"):
         del old[name]
     assert Signals.from_json(old) == FINE

@@ -30,6 +30,6 @@ def test_scores_rise_strictly_whatever_they_were(seed: int) -> None:
     assert after[-1] < 1
 
 
-def test_scores_without_room_between_them_are_spread_anew() -> None:
+def test_scores_without_room_between_them_are_spread_again() -> None:
     after = applied([0.5, None, 0.5 + 1e-10])
     assert after == [0.25, 0.5, 0.75]

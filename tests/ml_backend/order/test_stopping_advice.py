@@ -14,7 +14,7 @@ from ml_backend.store.annotations import LearningStore
 from ml_backend.store.events import Store
 from ml_backend.store.records import Correction, StoredAnnotation
 from ml_backend.store.signals import Signals, Spread, Votes
-from ml_backend.store.task_scores import Placed, Scored, TaskOrder, TaskScores
+from ml_backend.store.task_scores import Ranked, Scored, TaskOrder, TaskScores
 
 MOMENT = datetime(2026, 1, 5, tzinfo=timezone.utc)
 NONE = Spread(0.0, 0.0, 0.0)
@@ -96,7 +96,7 @@ def meet(store: Store, costs: dict[bool, list[int]], version: str = "v1") -> Non
             task += 1
             scores.remember(3, [Scored(task, version, 0.5, SIGNALS, None)])
             order = TaskOrder(3, version, "margin", "as set", MOMENT, 1, 0, 0)
-            scores.place(order, [Placed(task, 1.0, 0, control)])
+            scores.place(order, [Ranked(task, 1.0, 0, control)])
             learning.save(
                 [(StoredAnnotation(task, 3, task, 1, [], False, False, MOMENT, MOMENT, {}, {}, version, int(cost)), ())]
             )

@@ -10,7 +10,7 @@ from active_learning.cost import ExpectedCost
 from active_learning.missing import UsualFields
 from active_learning.pool import Labelled, Pool
 from active_learning.strategies import DEFAULT_STRATEGY, STRATEGIES
-from ml_backend.order.candidates import Candidates, History, Met
+from ml_backend.order.candidates import Candidates, History, SeenDocument
 from ml_backend.order.task_order import Orderer, Policy, arrange, labels_saved
 from ml_backend.settings import Settings
 from ml_backend.store.signals import Signals, Spread
@@ -32,8 +32,8 @@ def candidates(count: int, history: History = NOTHING_KNOWN, known: int = 20) ->
 
 
 def history(active: int, control: int) -> History:
-    met = [Met(n, "v1", False, active, SIGNALS) for n in range(40)] + [
-        Met(n, "v1", True, control, SIGNALS) for n in range(40)
+    met = [SeenDocument(n, "v1", False, active, SIGNALS) for n in range(40)] + [
+        SeenDocument(n, "v1", True, control, SIGNALS) for n in range(40)
     ]
     return replace(NOTHING_KNOWN, documents=80, met=tuple(met))
 

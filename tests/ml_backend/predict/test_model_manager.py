@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from ml_backend.observability.metrics import Metrics
-from ml_backend.predict.model_manager import RETRY_SECONDS, Choice, Models
+from ml_backend.predict.model_manager import RETRY_SECONDS, Choice, ModelManager
 from model.errors import ModelError, WeightsError
 from tests.ml_backend.backend import SteppingClock
 
@@ -81,7 +81,7 @@ def make(versions, clock):
             return Loaded(f"{name}.aaaaaa")
 
         metrics = Metrics(CollectorRegistry())
-        models = Models(
+        models = ModelManager(
             Loaded("cards-12345678.aaaaaa"),
             versions,
             load,
@@ -102,27 +102,27 @@ def make(versions, clock):
 
 def test_the_weights_that_ship_answer_until_a_version_is_promoted(make, versions):
     models = make()
-    assert models.lineup(3).version == models.lineup(None).version == "cards-12345678.aaaaaa"
+    assert models.serving(3).version == models.serving(None).version == "cards-12345678.aaaaaa"
     versions.champions[3] = 1
     models.refresh(3)
-    assert models.lineup(3).version == "p3-v1-00000001.aaaaaa"
-    assert models.lineup(4).version == models.lineup(None).version == "cards-12345678.aaaaaa"
+    assert models.serving(3).version == "p3-v1-00000001.aaaaaa"
+    assert models.serving(4).version == models.serving(None).version == "cards-12345678.aaaaaa"
 
 
 def test_a_look_up_neither_asks_nor_loads_again(make, versions):
     models = make()
     versions.champions[3] = 1
-    assert len({id(models.lineup(3)) for _ in range(50)}) == 1
+    assert len({id(models.serving(3)) for _ in range(50)}) == 1
     assert (versions.asked, len(models.loads)) == (1, 1)
 
 
 def test_the_watcher_puts_a_promoted_version_in_place_within_its_time(make, versions):
     models = make()
-    old = models.lineup(3)
+    old = models.serving(3)
     models.watch(0.02)
     versions.champions[3] = 2
     deadline = time.monotonic() + 5
-    while models.lineup(3).version != "p3-v2-00000002.aaaaaa":
+    while models.serving(3).version != "p3-v2-00000002.aaaaaa":
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert old.version == "cards-12345678.aaaaaa", "a request in flight keeps what it began with"
@@ -166,7 +166,7 @@ def test_a_version_that_cannot_be_loaded_leaves_the_old_one_serving_and_says_so(
 def test_a_process_that_starts_while_the_champion_is_damaged_serves_the_latest_sound_predecessor(make, versions, clock):
     versions.champions[3], versions.corrupt = 3, {2, 3}
     models = make(predecessors=lambda _: [2, 1, None])
-    assert models.lineup(3).version == "p3-v1-00000001.aaaaaa"
+    assert models.serving(3).version == "p3-v1-00000001.aaaaaa"
     assert "Version 3 of project 3 cannot be loaded" in models.problems[3]
     assert models.settled_version(3) is None
     models.refresh(3)
@@ -179,7 +179,7 @@ def test_a_process_that_starts_while_the_champion_is_damaged_serves_the_latest_s
 
 def test_without_a_sound_predecessor_the_weights_that_ship_serve(make, versions):
     versions.champions[3], versions.corrupt = 2, {1, 2}
-    assert make(predecessors=lambda _: [1]).lineup(3).version == "cards-12345678.aaaaaa"
+    assert make(predecessors=lambda _: [1]).serving(3).version == "cards-12345678.aaaaaa"
 
 
 def test_a_registry_that_is_down_changes_nothing(make, versions):
@@ -188,7 +188,7 @@ def test_a_registry_that_is_down_changes_nothing(make, versions):
     models.refresh(3)
     versions.down = True
     assert models.refresh(3).version == "p3-v1-00000001.aaaaaa"
-    assert models.lineup(4).version == "cards-12345678.aaaaaa"
+    assert models.serving(4).version == "cards-12345678.aaaaaa"
     assert set(models.problems) == {3, 4}
     versions.down = False
     models.refresh(3)
@@ -199,32 +199,32 @@ def test_a_pinned_version_wins(make, versions):
     versions.champions[3] = 2
     models = make(pinned={3: 1}.get, share=0.5)
     versions.challengers[3] = 3
-    assert models.lineup(3).version == "p3-v1-00000001.aaaaaa"
+    assert models.serving(3).version == "p3-v1-00000001.aaaaaa"
 
 
 def test_a_challenger_is_loaded_only_where_it_is_asked_for(make, versions):
     versions.champions[3], versions.challengers[3] = 1, 2
-    assert make().lineup(3).challenger is None
-    assert make(share=0.25).lineup(3).version.startswith("p3-v1+v2@25-")
-    assert len(make(both=True).lineup(3).of_task(1)) == 2
+    assert make().serving(3).challenger is None
+    assert make(share=0.25).serving(3).version.startswith("p3-v1+v2@25-")
+    assert len(make(both=True).serving(3).of_task(1)) == 2
     versions.corrupt = {2}
-    assert make(both=True).lineup(3).version == "p3-v1-00000001.aaaaaa"
+    assert make(both=True).serving(3).version == "p3-v1-00000001.aaaaaa"
 
 
 def test_a_challenger_that_is_the_champion_is_none(make, versions):
     versions.champions[3] = versions.challengers[3] = 1
-    assert make(share=0.5).lineup(3).challenger is None
+    assert make(share=0.5).serving(3).challenger is None
 
 
 def test_of_many_projects_the_one_not_asked_for_longest_is_forgotten(make, versions):
     versions.champions = {1: 1, 2: 1, 3: 1}
     models = make(most=2)
     for project in (1, 2, 1, 3):
-        models.lineup(project)
+        models.serving(project)
     assert len(models.loads) == 3
-    models.lineup(1)
+    models.serving(1)
     assert len(models.loads) == 3
-    models.lineup(2)
+    models.serving(2)
     assert len(models.loads) == 4
 
 
@@ -246,7 +246,7 @@ def test_swaps_under_load_give_every_request_a_whole_line_up(make, versions):
 
     def ask():
         while not go_on.is_set():
-            seen.add(models.lineup(3).versions)
+            seen.add(models.serving(3).versions)
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -263,7 +263,7 @@ def test_swaps_under_load_give_every_request_a_whole_line_up(make, versions):
 
 def test_the_share_that_is_set_for_a_project_wins_at_once():
     shares = {}
-    models = Models(
+    models = ModelManager(
         Loaded("shipped-00000000.aaaaaa"),
         Versions(champions={3: 1}, challengers={3: 2}),
         lambda folder, name: Loaded(f"{name}.aaaaaa"),
@@ -271,7 +271,7 @@ def test_the_share_that_is_set_for_a_project_wins_at_once():
         choice=Choice(0.0, own_share=shares.get),
         most=4,
     )
-    assert models.lineup(3).challenger is None
+    assert models.serving(3).challenger is None
     shares[3] = 0.25
     assert models.refresh(3).share == 0.25
     shares[3] = 0.0
@@ -282,12 +282,12 @@ def test_the_share_that_is_set_for_a_project_wins_at_once():
 def test_the_former_champion_stands_by_with_a_second_opinion(make, versions):
     before = {3: []}
     models = make(predecessors=lambda project: before[project])
-    assert models.lineup(3).former is None
+    assert models.serving(3).previous is None
     versions.champions[3], before[3] = 1, [None]
-    assert models.refresh(3).former is models.lineup(None).champion, "the weights that ship served before"
-    first = models.lineup(3).champion
+    assert models.refresh(3).previous is models.serving(None).champion, "the weights that ship served before"
+    first = models.serving(3).champion
     versions.champions[3], before[3] = 2, [1, None]
-    assert models.refresh(3).former is first
+    assert models.refresh(3).previous is first
     assert len(models.loads) == 2, "it was in memory"
     assert models.versions == ("cards-12345678.aaaaaa", "p3-v2-00000002.aaaaaa"), "it answers for nobody"
 
@@ -296,6 +296,6 @@ def test_former_champion_that_cannot_be_loaded_is_done_without(make, versions):
     versions.champions[3] = 2
     versions.corrupt.add(1)
     models = make(predecessors=lambda _: [1])
-    assert models.lineup(3).former is None
-    assert models.lineup(3).version == "p3-v2-00000002.aaaaaa"
+    assert models.serving(3).previous is None
+    assert models.serving(3).version == "p3-v2-00000002.aaaaaa"
     assert not models.problems

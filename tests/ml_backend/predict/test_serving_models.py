@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from ml_backend.predict.serving_models import SHIPPED, Lineup, is_ours, number_made, number_of
+from ml_backend.predict.serving_models import SHIPPED, ServingModels, is_ours, number_made, number_of
 
 
 @dataclass(frozen=True)
@@ -17,32 +17,32 @@ SHIPPED_MODEL = Named("cards-0a0b0c0d.e6e6e6")
 
 
 def test_a_champion_alone_answers_under_its_own_name():
-    lineup = Lineup(3, CHAMPION)
-    assert lineup.version == CHAMPION.version
-    assert lineup.versions == (CHAMPION.version,)
-    assert lineup.of_task(1) == ((CHAMPION, CHAMPION.version),)
+    serving = ServingModels(3, CHAMPION)
+    assert serving.version == CHAMPION.version
+    assert serving.versions == (CHAMPION.version,)
+    assert serving.of_task(1) == ((CHAMPION, CHAMPION.version),)
 
 
 def test_a_challenger_gets_its_share_of_the_tasks_and_always_the_same_ones():
-    lineup = Lineup(3, CHAMPION, CHALLENGER, share=0.25)
-    made = {task: lineup.of_task(task)[0][0] for task in range(4000)}
+    serving = ServingModels(3, CHAMPION, CHALLENGER, share=0.25)
+    made = {task: serving.of_task(task)[0][0] for task in range(4000)}
     assert 0.22 < sum(model is CHALLENGER for model in made.values()) / 4000 < 0.28
-    assert all(lineup.of_task(task)[0][0] is model for task, model in made.items())
-    more = Lineup(3, CHAMPION, CHALLENGER, share=0.5)
+    assert all(serving.of_task(task)[0][0] is model for task, model in made.items())
+    more = ServingModels(3, CHAMPION, CHALLENGER, share=0.5)
     assert all(more.of_task(task)[0][0] is CHALLENGER for task, model in made.items() if model is CHALLENGER)
 
 
 @pytest.mark.parametrize("champion", [CHAMPION, SHIPPED_MODEL])
 def test_both_answer_under_one_name_from_which_the_maker_can_be_told(champion):
-    lineup = Lineup(3, champion, CHALLENGER, share=0.5)
+    serving = ServingModels(3, champion, CHALLENGER, share=0.5)
     for task in range(200):
-        ((model, version),) = lineup.of_task(task)
-        assert version == lineup.version
+        ((model, version),) = serving.of_task(task)
+        assert version == serving.version
         assert number_made(version, task) == (number_of(model.version) or SHIPPED)
 
 
 def test_the_shared_name_changes_with_the_share_and_contains_neither_of_the_others():
-    names = {Lineup(3, CHAMPION, CHALLENGER, share=share).version for share in (0.0, 0.1, 0.5, 1.0)}
+    names = {ServingModels(3, CHAMPION, CHALLENGER, share=share).version for share in (0.0, 0.1, 0.5, 1.0)}
     assert len(names) == 4
     assert CHAMPION.version in names
     for one in names | {CHALLENGER.version}:
@@ -51,10 +51,10 @@ def test_the_shared_name_changes_with_the_share_and_contains_neither_of_the_othe
 
 
 def test_where_both_predict_each_task_each_prediction_has_its_own_version():
-    lineup = Lineup(3, CHAMPION, CHALLENGER, both=True)
-    assert [version for _, version in lineup.of_task(5)] == [CHAMPION.version, CHALLENGER.version]
-    assert lineup.version == CHAMPION.version
-    assert lineup.versions == (CHAMPION.version, CHALLENGER.version)
+    serving = ServingModels(3, CHAMPION, CHALLENGER, both=True)
+    assert [version for _, version in serving.of_task(5)] == [CHAMPION.version, CHALLENGER.version]
+    assert serving.version == CHAMPION.version
+    assert serving.versions == (CHAMPION.version, CHALLENGER.version)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_it_contradicts_where_both_are_sure_and_differ() -> None:
     assert opinion.votes == Votes(2, {"NAME": 1, "COMPANY": 1, "PHONE": 2}, {"NAME": 2, "PHONE": 1, "": 1})
     assert opinion.votes.words == 4
     signals = signals_of([present], [opinion])
-    assert signals.former.largest == pytest.approx(0.45)
+    assert signals.previous.largest == pytest.approx(0.45)
     assert signals.line_margins == (0.5,)
     assert Signals.from_json(signals.to_json()) == signals
 
@@ -50,7 +50,7 @@ def test_nothing_is_held_against_a_document_without_a_former_champion_or_one_tha
 
     present = document("NAME", "-", "-", "-")
     assert ask_previous(None, [present]) == ask_previous(Blind(), [present]) == ()
-    assert signals_of([present]).former.total == 0
+    assert signals_of([present]).previous.total == 0
     assert signals_of([present]).votes.words == 0
 
 

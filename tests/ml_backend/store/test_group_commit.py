@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ml_backend.store.group_commit import Together
+from ml_backend.store.group_commit import GroupCommit
 
 
 class Slow:
@@ -30,13 +30,13 @@ class Slow:
 def test_one_thread_writes_at_once() -> None:
     slow = Slow()
     slow.go_on.set()
-    assert Together(slow.write)(1) == "1 written"
+    assert GroupCommit(slow.write)(1) == "1 written"
     assert slow.batches == [[1]]
 
 
 def test_what_waits_is_written_together() -> None:
     slow = Slow()
-    together = Together(slow.write)
+    together = GroupCommit(slow.write)
     with ThreadPoolExecutor(8) as pool:
         first = pool.submit(together, 0)
         assert slow.entered.wait(30)
@@ -51,7 +51,7 @@ def test_what_waits_is_written_together() -> None:
 
 def test_one_that_fails_does_not_touch_the_others() -> None:
     slow = Slow()
-    together = Together(slow.write)
+    together = GroupCommit(slow.write)
     with ThreadPoolExecutor(8) as pool:
         pool.submit(together, 0)
         assert slow.entered.wait(30)

@@ -13,7 +13,7 @@ from ml_backend.store.engine import StoreError, lock_for_writing, store_time, wr
 from ml_backend.store.events import Store
 from ml_backend.store.records import Correction
 from ml_backend.store.runs import RunStore
-from ml_backend.store.task_scores import Placed, TaskOrder, TaskScores
+from ml_backend.store.task_scores import Ranked, TaskOrder, TaskScores
 from tests.ml_backend.store.test_annotations import annotation
 from tests.ml_backend.store.test_task_scores import scored
 
@@ -109,7 +109,7 @@ def test_workers_that_score_note_and_order_the_same_tasks_never_block_each_other
         lambda: scores.remember(3, [scored(task) for task in tasks]),
         lambda: scores.remember(3, [scored(task) for task in reversed(tasks)]),
         lambda: scores.shown(3, {task: (task, 0.5) for task in reversed(tasks)}),
-        lambda: scores.place(order, [Placed(task, 1.0, task, False) for task in reversed(tasks)]),
+        lambda: scores.place(order, [Ranked(task, 1.0, task, False) for task in reversed(tasks)]),
     )
     assert len(scores.scores(3)) == len(tasks)
 

@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 
 from ml_backend.store.events import Store
 from ml_backend.store.signals import Signals, Spread
-from ml_backend.store.task_scores import Placed, Scored, TaskOrder, TaskScores
+from ml_backend.store.task_scores import Ranked, Scored, TaskOrder, TaskScores
 
 NONE = Spread(0.0, 0.0, 0.0)
 SIGNALS = Signals(
@@ -48,7 +48,7 @@ def test_another_version_forgets_the_prediction_but_not_the_place(scores: TaskSc
     scores.remember(3, [scored(1)])
     scores.shown(3, {1: (77, 0.3)})
     order = TaskOrder(3, "v1", "random", "why", datetime(2026, 1, 1, tzinfo=timezone.utc), 1, 0, 1)
-    scores.place(order, [Placed(1, 1.5, 0, True)])
+    scores.place(order, [Ranked(1, 1.5, 0, True)])
     kept = scores.scores(3)[1]
     assert (kept.prediction_id, kept.shown_score, kept.acquisition, kept.place, kept.control) == (77, 0.3, 1.5, 0, True)
     assert scores.order(3) == order
@@ -60,8 +60,8 @@ def test_another_version_forgets_the_prediction_but_not_the_place(scores: TaskSc
 def test_task_that_is_not_in_an_order_has_no_place_any_more(scores: TaskScores) -> None:
     scores.remember(3, [scored(1), scored(2)])
     at = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    scores.place(TaskOrder(3, "v1", "random", "", at, 2, 0, 0), [Placed(1, 1, 0, False), Placed(2, 1, 1, False)])
-    scores.place(TaskOrder(3, "v1", "random", "", at, 1, 1, 0), [Placed(2, 1, 0, False)])
+    scores.place(TaskOrder(3, "v1", "random", "", at, 2, 0, 0), [Ranked(1, 1, 0, False), Ranked(2, 1, 1, False)])
+    scores.place(TaskOrder(3, "v1", "random", "", at, 1, 1, 0), [Ranked(2, 1, 0, False)])
     assert scores.scores(3)[1].place is None
     assert scores.scores(3)[2].place == 0
 

@@ -4,7 +4,7 @@ import pytest
 from model.document.bio import tags_of
 from model.document.types import Box, Line, Page, Word
 from model.extraction.committee import Committee, Opinion
-from model.extraction.decoding import LEAST_CONFIDENCE, Decider
+from model.extraction.decoding import LEAST_CONFIDENCE, Decoder
 
 TAGS = tags_of(("NAME", "EMAIL"))
 
@@ -21,14 +21,14 @@ def probabilities(*rows):
 
 
 def test_without_opinions_the_classifier_decides_alone():
-    decided = Decider(TAGS, Committee({})).decide(page("Ada", "King"), probabilities([1, 2, 0, 0, 0], [1, 0, 2, 0, 0]))
+    decided = Decoder(TAGS, Committee({})).decide(page("Ada", "King"), probabilities([1, 2, 0, 0, 0], [1, 0, 2, 0, 0]))
     assert [(c.field, c.start, c.stop) for c, _ in decided] == [("NAME", 0, 2)]
     assert decided[0][1] == pytest.approx(2 / 3, abs=1e-4)
 
 
 def test_a_pattern_wins_over_a_doubtful_classifier_but_not_over_a_sure_one():
     committee = Committee({"EMAIL": Opinion(1.0, 0.0, {"mail": 2.0, "text": -2.0})})
-    decider = Decider(TAGS, committee)
+    decider = Decoder(TAGS, committee)
     doubtful = probabilities([4, 3, 0, 3, 0])
     assert [c.field for c, _ in decider.decide(page("ada@example.com"), doubtful)] == ["EMAIL"]
     assert decider.decide(page("Imperial"), doubtful) == []
@@ -39,12 +39,12 @@ def test_a_pattern_wins_over_a_doubtful_classifier_but_not_over_a_sure_one():
 def test_what_is_more_likely_wrong_than_right_is_not_named():
     committee = Committee({"NAME": Opinion(1.0, -3.0, {})})
     row = probabilities([1, 9, 0, 0, 0])
-    assert Decider(TAGS, committee).decide(page("Ada"), row) == []
-    assert Decider(TAGS, Committee({"NAME": Opinion(1.0, 0.0, {})})).decide(page("Ada"), row)[0][1] >= LEAST_CONFIDENCE
+    assert Decoder(TAGS, committee).decide(page("Ada"), row) == []
+    assert Decoder(TAGS, Committee({"NAME": Opinion(1.0, 0.0, {})})).decide(page("Ada"), row)[0][1] >= LEAST_CONFIDENCE
 
 
 def test_proposals_are_right_where_they_share_most_of_their_words_with_the_truth():
-    decider = Decider(TAGS, Committee({}))
+    decider = Decoder(TAGS, Committee({}))
     rows = probabilities([0, 1, 0, 0, 0], [0, 0, 1, 0, 0], [0, 0, 1, 0, 0], [1, 0, 0, 0, 0])
     texts = page("Ada", "King", "Lovelace", "Countess")
 

@@ -54,7 +54,7 @@ assert len(page.lines) == 7, page
 
 def test_a_recogniser_of_ones_own_takes_the_place_of_the_one_that_ships(engine, wheel_models, tmp_path):
     name = engine.version.split("-")[0]
-    save_recogniser(wheel_models / "PP-OCRv6_rec_small.onnx", tmp_path / "rec" / "inference.onnx", note="trained anew")
+    save_recogniser(wheel_models / "PP-OCRv6_rec_small.onnx", tmp_path / "rec" / "inference.onnx", note="trained again")
     own = build_engine(name, models_dir=tmp_path, threads=1)
     assert own.version != engine.version
     assert own.version.rsplit("-", 1)[0] == engine.version.rsplit("-", 1)[0]

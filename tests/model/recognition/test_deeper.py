@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from model.errors import RecogniserError
 from model.ocr import build_engine
 from model.recognition.backbone import Backbone, prepare
-from model.recognition.deep_training import settle_below, train_below
+from model.recognition.deep_training import interpolate_below, train_below
 from model.recognition.finetune import Lesson, learn
 from model.recognition.graft import graft
 from model.recognition.graph import with_numbers
@@ -155,7 +155,7 @@ def test_both_libraries_read_with_what_was_taught(engine, taught: Head, backbone
 def test_what_rendered_lines_do_not_bear_is_not_taken_over(lower: Lower, head: Head, taught: Head, rendered) -> None:
     wide = head.widened("₸")
     ruined = replace(taught, below={name: -3 * values for name, values in taught.below.items()})
-    settled, share = settle_below(lower, head, wide, ruined, [rendered], 0.0)
+    settled, share = interpolate_below(lower, head, wide, ruined, [rendered], 0.0)
     assert share < 1.0
     assert [settled.read(line.features).text for line in lower.seen(rendered, settled)] == [
         head.read(line.features).text for line in lower.seen(rendered, head)

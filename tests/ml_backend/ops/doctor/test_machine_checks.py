@@ -112,5 +112,5 @@ def test_a_first_run_that_comes_too_early_for_the_gate_is_told_with_what_helps(m
     assert ("GATE_MIN_DOCUMENTS" in str(seen.remedy)) == (possible is not None)
     if possible is not None:
         assert f"GATE_MIN_DOCUMENTS to {possible} " in str(seen.remedy)
-        mended = make_settings(min_training_samples=samples, gate_min_documents=possible)
-        assert [each.state for each in look_at_gate(System(mended))] == ["well"]
+        fixed = make_settings(min_training_samples=samples, gate_min_documents=possible)
+        assert [each.state for each in look_at_gate(System(fixed))] == ["well"]
