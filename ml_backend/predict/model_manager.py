@@ -77,8 +77,8 @@ class ModelManager(Generic[Model]):
 
     A look-up costs a dictionary's; only a project's first one asks the registry and loads. After that the watcher
     does, in a thread of its own, and replaces a project's serving models as a whole: a request in flight keeps those
-    that it has. What cannot be loaded, or asked for, leaves the old one serving and is told by :attr:`problems`. A process that
-    has no old one, since it was started later, takes the latest predecessor that can be loaded.
+    that it has. What cannot be loaded, or asked for, leaves the old one serving and is told by :attr:`problems`. A
+    process that has no old one, since it was started later, takes the latest predecessor that can be loaded.
 
     Args:
         base: Answers where a project has no version of its own.
