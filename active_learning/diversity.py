@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.cluster import KMeans, MiniBatchKMeans
 
 from active_learning.geometry import nearest_distance, placed
 from active_learning.pool import SCORES, FloatArray, IntArray, Labelled, Pool, QueryStrategy
@@ -168,6 +167,9 @@ def _drawn(size: int, rng: np.random.Generator) -> IntArray:
 
 def _groups(rows: FloatArray, count: int, rng: np.random.Generator) -> tuple[IntArray, FloatArray, IntArray]:
     """Return each row's group, the groups' middles, and their sizes."""
+    # It takes a second to load, and reading the settings imports this module.
+    from sklearn.cluster import KMeans, MiniBatchKMeans
+
     count = max(1, min(count, len(np.unique(rows.round(5), axis=0)) if len(rows) < 10_000 else count))
     seed = int(rng.integers(2**31))
     # Small batches lose small groups, so all documents are looked at each time as long as that takes seconds.

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from ml_backend.admin.actions import Actions
-from ml_backend.admin.deeds import PanelActions
+from ml_backend.admin.actions import ActionRunner
 from ml_backend.admin.panel import Panel
+from ml_backend.admin.panel_actions import PanelActions
 from ml_backend.admin.queries import Queries
 from ml_backend.admin.thumbnails import Thumbnails
 from ml_backend.api.services import SelfLearning, Services
@@ -763,7 +763,7 @@ def build_panel(settings: Settings, store: Store) -> Panel:
     images = build_images(settings, label_studio)
     projects = build_projects(settings, store, label_studio)
     service = build_learning_service(settings, store, label_studio)
-    deeds = PanelActions(
+    actions = PanelActions(
         service,
         Initialiser(settings, projects, learning),
         learning,
@@ -784,8 +784,8 @@ def build_panel(settings: Settings, store: Store) -> Panel:
             _label_studio(settings, _LOOK_SECONDS),
             Coverages(store.engine),
         ),
-        Actions(ActionStore(store.engine)),
-        deeds,
+        ActionRunner(ActionStore(store.engine)),
+        actions,
         Thumbnails(
             images,
             SampleFolder(settings.training_data_dir).fetch,

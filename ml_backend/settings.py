@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from typing_extensions import Self
 
+from active_learning.strategies import DEFAULT_STRATEGY, find_strategy
 from model.document.decode_budget import DEFAULT_MEGAPIXELS
 from model.errors import RecogniserError
 from model.recognition.charset import charset_of
@@ -256,20 +257,7 @@ class Settings(BaseSettings):
     )
 
     # Active learning
-    active_learning_strategy: Literal[
-        "diverse_uncertainty",
-        "diverse_cost",
-        "expected_cost",
-        "least_confidence",
-        "margin",
-        "entropy",
-        "bald",
-        "k_means",
-        "core_set",
-        "badge",
-        "typical",
-        "random",
-    ] = Field(default="margin", description="What chooses the next tasks.")
+    active_learning_strategy: str = Field(default=DEFAULT_STRATEGY, description="What chooses the next tasks.")
     active_learning_control_share: float = Field(
         default=0.1, ge=0, le=1, description="Share of the tasks that chance puts into the order, to measure with."
     )
@@ -341,6 +329,11 @@ class Settings(BaseSettings):
         if self.challenger_share and self.serve_both:
             raise ValueError("set CHALLENGER_SHARE or SERVE_BOTH: a task has its prediction from one, or from both")
         return self
+
+    @field_validator("active_learning_strategy")
+    @classmethod
+    def _refuse_unknown_strategy(cls, value: str) -> str:
+        return find_strategy(value).name
 
     @field_validator("worker_queues")
     @classmethod

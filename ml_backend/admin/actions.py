@@ -13,7 +13,7 @@ PATIENCE_SECONDS = 1.5
 _log = get_logger(__name__)
 
 
-class Actions:
+class ActionRunner:
     """Starts actions, none twice.
 
     Args:

@@ -105,7 +105,7 @@ class _Decimal(float):
 
 
 @functools.cache
-def speaker(code: str) -> Translator:
+def translator(code: str) -> Translator:
     """Return who speaks a language; English for one that nobody here speaks."""
     return Translator(code if code in LANGUAGES else "en")
 
@@ -113,7 +113,7 @@ def speaker(code: str) -> Translator:
 def translator_of(request: Request) -> Translator:
     """Return who speaks the visitor's language: as chosen, else as the browser asks."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
-    return speaker(chosen if chosen in LANGUAGES else request.accept_languages.best_match(list(LANGUAGES)) or "en")
+    return translator(chosen if chosen in LANGUAGES else request.accept_languages.best_match(list(LANGUAGES)) or "en")
 
 
 def _catalogue(code: str) -> NullTranslations:

@@ -50,7 +50,7 @@ _PICTURE_SECONDS = 600
 
 def add_pages(blueprint: Blueprint, panel: Panel) -> None:
     """Add the routes of all pages on projects."""
-    desk = panel.desk
+    queries = panel.queries
 
     @blueprint.context_processor
     def of_project() -> dict[str, object]:
@@ -58,66 +58,66 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
         if not isinstance(project_id, int):
             return {"project_id": None, "action": None}
         key = request.args.get("action", "")
-        action = panel.actions.store.action(key) if key else None
+        action = panel.runner.store.action(key) if key else None
         mine = action if action is not None and action.project_id in (project_id, 0) else None
         return {
             "project_id": project_id,
             "action": mine,
-            "projects": desk.projects(),
+            "projects": queries.projects(),
             "pages": PAGES,
             "action_names": ACTION_NAMES,
         }
 
     @blueprint.get("/")
     def home() -> ResponseReturnValue:
-        projects = desk.projects()
+        projects = queries.projects()
         if projects:
             return redirect(url_for("panel.overview", project_id=projects[0].id))
         return redirect(url_for("panel.overview", project_id=0))
 
     @blueprint.get("/projects/<int:project_id>/")
     def overview(project_id: int) -> ResponseReturnValue:
-        found = desk.overview(project_id)
+        found = queries.overview(project_id)
         return render_template(
             "overview.html",
             page="overview",
             overview=found,
-            progress=progress_of(found.run, g.speaker),
-            actions=panel.actions.store.latest(project_id),
-            runs=desk.runs.runs(project_id, limit=5),
+            progress=progress_of(found.run, g.translator),
+            actions=panel.runner.store.latest(project_id),
+            runs=queries.runs.runs(project_id, limit=5),
             settings=panel.settings,
             advice=advice(project_id),
         )
 
     def advice(project_id: int) -> tuple[str, ...]:
         try:
-            return panel.adviser.advice(project_id).words(g.speaker.reasons)
+            return panel.adviser.advice(project_id).words(g.translator.reasons)
         except ModelError:
             # The page says already that the registry cannot be read.
             return ()
 
     @blueprint.get("/projects/<int:project_id>/progress")
     def progress(project_id: int) -> ResponseReturnValue:
-        return progress_of(desk.current_run(project_id), g.speaker).as_json()
+        return progress_of(queries.current_run(project_id), g.translator).as_json()
 
     @blueprint.get("/projects/<int:project_id>/actions/<key>")
     def action_state(project_id: int, key: str) -> ResponseReturnValue:
-        action = panel.actions.store.action(key)
+        action = panel.runner.store.action(key)
         if action is None:
             abort(404)
         return {"state": action.state}
 
     @blueprint.post("/projects/<int:project_id>/actions/<name>")
     def act(project_id: int, name: str) -> ResponseReturnValue:
-        deed = panel.deeds.by_name.get(name)
+        action = panel.actions.by_name.get(name)
         key = request.form.get("key", "")
-        if deed is None or not 16 <= len(key) <= 64:
+        if action is None or not 16 <= len(key) <= 64:
             abort(404)
         form = request.form.to_dict()
-        panel.actions.start(key, project_id, name, lambda: deed(project_id, form))
+        panel.runner.start(key, project_id, name, lambda: action(project_id, form))
         # What ran already is shown in place of what was not started beside it.
-        running = panel.actions.store.action(key) or next(
-            (each for each in panel.actions.store.latest(project_id) if each.name == name), None
+        running = panel.runner.store.action(key) or next(
+            (each for each in panel.runner.store.latest(project_id) if each.name == name), None
         )
         back = inside(form.get("next", "")) or url_for("panel.overview", project_id=project_id)
         back = back.split("?")[0]
@@ -128,45 +128,48 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
         return render_template(
             "plots.html",
             page="plots",
-            plots=[*draw(desk, project_id, g.speaker), queue_of_reasons(panel.recommender, project_id, g.speaker)],
+            plots=[
+                *draw(queries, project_id, g.translator),
+                queue_of_reasons(panel.recommender, project_id, g.translator),
+            ],
         )
 
     @blueprint.get("/projects/<int:project_id>/corrections")
     def corrections(project_id: int) -> ResponseReturnValue:
         number = max(0, request.args.get("page", 0, type=int))
-        found, count = desk.corrected(project_id, number, PAGE)
+        found, count = queries.corrected(project_id, number, PAGE)
         return render_template(
             "corrections.html", page="corrections", documents=found, number=number, last=max(0, (count - 1) // PAGE)
         )
 
     @blueprint.get("/projects/<int:project_id>/annotations/<int(signed=True):annotation_id>/crops/<int:index>")
     def crop(project_id: int, annotation_id: int, index: int) -> ResponseReturnValue:
-        found = next(iter(desk.learning.annotations([annotation_id])), None)
-        corrections = desk.learning.corrections(annotation_id)
+        found = next(iter(queries.learning.annotations([annotation_id])), None)
+        corrections = queries.learning.corrections(annotation_id)
         if found is None or found.project_id != project_id or index >= len(corrections):
             abort(404)
         correction = corrections[index]
-        if correction.box is None or desk.label_studio is None:
+        if correction.box is None or queries.label_studio is None:
             abort(404)
-        config = parse_label_config(desk.label_studio.project(project_id).label_config)
+        config = parse_label_config(queries.label_studio.project(project_id).label_config)
         return _picture(
             panel.pictures.crop(found.task_id, found.task_data, config, correction.box, correction.item_index)
         )
 
     @blueprint.get("/projects/<int:project_id>/tasks/<int:task_id>/thumbnail")
     def thumbnail(project_id: int, task_id: int) -> ResponseReturnValue:
-        if desk.label_studio is None:
+        if queries.label_studio is None:
             abort(404)
-        task = desk.label_studio.task(task_id)
+        task = queries.label_studio.task(task_id)
         if task.project != project_id:
             abort(404)
-        config = parse_label_config(desk.label_studio.project(project_id).label_config)
+        config = parse_label_config(queries.label_studio.project(project_id).label_config)
         return _picture(panel.pictures.thumbnail(task_id, task.data, config))
 
     @blueprint.get("/projects/<int:project_id>/recommendations")
     def recommendations(project_id: int) -> ResponseReturnValue:
         found = panel.recommender.recommendations(project_id, SHOWN)
-        reasons = [[explain(reason, g.speaker.reasons) for reason in each.reasons] for each in found.items]
+        reasons = [[explain(reason, g.translator.reasons) for reason in each.reasons] for each in found.items]
         return render_template(
             "recommendations.html",
             page="recommendations",
@@ -187,13 +190,13 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
             everything=everything,
             field=field,
             version=version,
-            weeks=draw_weeks(report.by_week, g.speaker),
+            weeks=draw_weeks(report.by_week, g.translator),
         )
 
     @blueprint.get("/projects/<int:project_id>/label-errors")
     def label_errors(project_id: int) -> ResponseReturnValue:
         suspects = panel.label_errors.queue(project_id, SHOWN)
-        found = desk.learning.annotations(suspect.annotation_id for suspect in suspects)
+        found = queries.learning.annotations(suspect.annotation_id for suspect in suspects)
         contacts = {annotation.id: annotation.task_data.get("contact_id") for annotation in found}
         return render_template(
             "label_errors.html",
@@ -206,18 +209,18 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
     def doubt_crop(project_id: int, task_id: int, index: int) -> ResponseReturnValue:
         suspect = next((s for s in panel.label_errors.queue(project_id, 10_000) if s.task_id == task_id), None)
         doubt = suspect.doubts[index] if suspect is not None and index < len(suspect.doubts) else None
-        if suspect is None or doubt is None or doubt.box is None or desk.label_studio is None:
+        if suspect is None or doubt is None or doubt.box is None or queries.label_studio is None:
             abort(404)
-        annotation = next(iter(desk.learning.annotations([suspect.annotation_id])), None)
+        annotation = next(iter(queries.learning.annotations([suspect.annotation_id])), None)
         if annotation is None:
             abort(404)
-        config = parse_label_config(desk.label_studio.project(project_id).label_config)
+        config = parse_label_config(queries.label_studio.project(project_id).label_config)
         return _picture(panel.pictures.crop(task_id, annotation.task_data, config, doubt.box, doubt.item_index))
 
     @blueprint.get("/projects/<int:project_id>/versions")
     def versions(project_id: int) -> ResponseReturnValue:
-        table = compare_versions(desk, project_id, request.args.getlist("v", type=int))
-        share = panel.deeds.service.challenger_share(project_id)
+        table = compare_versions(queries, project_id, request.args.getlist("v", type=int))
+        share = panel.actions.service.challenger_share(project_id)
         return render_template(
             "versions.html",
             page="versions",

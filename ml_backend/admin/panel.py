@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from ml_backend.admin.actions import Actions
-from ml_backend.admin.deeds import PanelActions
+from ml_backend.admin.actions import ActionRunner
+from ml_backend.admin.panel_actions import PanelActions
 from ml_backend.admin.queries import Queries
 from ml_backend.admin.thumbnails import Thumbnails
 from ml_backend.order.recommendations import Recommender
@@ -24,9 +24,9 @@ class Panel:
     Attributes:
         settings: The backend's.
         engine: The store's database, for the doctor.
-        desk: Gathers what is shown.
-        actions: Runs what buttons set going.
-        deeds: What the buttons do.
+        queries: Gathers what is shown.
+        runner: Runs what buttons start.
+        actions: What the buttons do.
         pictures: Thumbnails and crops.
         recommender: Says what to look at next.
         patterns: Finds what corrections have in common.
@@ -36,9 +36,9 @@ class Panel:
 
     settings: Settings
     engine: Engine
-    desk: Queries
-    actions: Actions
-    deeds: PanelActions
+    queries: Queries
+    runner: ActionRunner
+    actions: PanelActions
     pictures: Thumbnails
     recommender: Recommender
     patterns: Patterns

@@ -67,96 +67,96 @@ class Plot:
     rows: Sequence[Sequence[str]] = ()
 
 
-def draw(desk: Queries, project_id: int, speaker: Translator) -> list[Plot]:
+def draw(queries: Queries, project_id: int, translator: Translator) -> list[Plot]:
     """Draw all plots of a project, in the visitor's language.
 
     Raises:
         StoreError: If the store cannot be read.
     """
-    outcomes = desk.outcomes(project_id)
+    outcomes = queries.outcomes(project_id)
     try:
-        versions = desk.versions(project_id)[::-1]
+        versions = queries.versions(project_id)[::-1]
     except ModelError:
         versions = []
     live = live_scores(outcomes, np.random.default_rng(0))
     return [
-        quality(versions, live, speaker),
-        learning_curve(versions, speaker),
-        course_of_cost(costs(desk.learning, project_id), speaker),
-        calibration(reliability(outcomes), speaker),
+        quality(versions, live, translator),
+        learning_curve(versions, translator),
+        course_of_cost(costs(queries.learning, project_id), translator),
+        calibration(reliability(outcomes), translator),
     ]
 
 
-def quality(versions: Sequence[Version], live: Sequence[LiveScore], speaker: Translator) -> Plot:
+def quality(versions: Sequence[Version], live: Sequence[LiveScore], translator: Translator) -> Plot:
     """Draw how well each version names fields: on held-out documents, and while people work with it."""
-    title = speaker(say("Quality by version"))
+    title = translator(say("Quality by version"))
     held_out = [(v.number, float(v.tags["f1"])) for v in versions if v.tags.get("f1")]
     numbers = sorted({number for number, _ in held_out} | {each.number for each in live})
     if not numbers:
         return Plot(
-            title, speaker(say("There is nothing to draw before somebody has annotated pre-labelled documents."))
+            title, translator(say("There is nothing to draw before somebody has annotated pre-labelled documents."))
         )
     place = {number: index for index, number in enumerate(numbers)}
-    names = {number: speaker(say("shipped")) if number == SHIPPED else f"v{number}" for number in numbers}
+    names = {number: translator(say("shipped")) if number == SHIPPED else f"v{number}" for number in numbers}
     series = []
     if live:
-        name = speaker(say("what people left unchanged, with 95 % interval"))
+        name = translator(say("what people left unchanged, with 95 % interval"))
         points = [Point(place[e.number], e.f1, e.low, e.high, f"{names[e.number]}: {e.f1:.3f}") for e in live]
         series.append(Series(name, points, 1, "dots"))
     if held_out:
-        name = speaker(say("held-out documents"))
+        name = translator(say("held-out documents"))
         series.append(Series(name, [Point(place[n] + 0.08, f1, label=f"v{n}: {f1:.3f}") for n, f1 in held_out], 2))
     known = dict(held_out)
     by_number = {each.number: each for each in live}
     rows = [
         (
             names[n],
-            speaker.number(known.get(n), 3),
-            speaker.number(by_number[n].f1, 3) if n in by_number else "–",
-            f"{speaker.number(by_number[n].low, 3)} – {speaker.number(by_number[n].high, 3)}"
+            translator.number(known.get(n), 3),
+            translator.number(by_number[n].f1, 3) if n in by_number else "–",
+            f"{translator.number(by_number[n].low, 3)} – {translator.number(by_number[n].high, 3)}"
             if n in by_number
             else "–",
-            speaker.number(by_number[n].documents) if n in by_number else "0",
+            translator.number(by_number[n].documents) if n in by_number else "0",
         )
         for n in numbers
     ]
-    said = speaker(say("Entity F1: 1 means that every value was found, whole and under the right field."))
+    said = translator(say("Entity F1: 1 means that every value was found, whole and under the right field."))
     picture = plot(
         title,
         said,
         series,
-        x_label=speaker(say("version")),
+        x_label=translator(say("version")),
         y_label="F1",
         y_range=(0.0, 1.0),
         x_ticks=[(place[n], names[n]) for n in numbers],
     )
-    head = _said(speaker, say("Version"), say("Held-out F1"), say("Live F1"), say("95 % interval"), say("Documents"))
+    head = _said(translator, say("Version"), say("Held-out F1"), say("Live F1"), say("95 % interval"), say("Documents"))
     return Plot(title, said, picture, [(each.style, each.name) for each in series], head, rows)
 
 
-def learning_curve(versions: Sequence[Version], speaker: Translator) -> Plot:
+def learning_curve(versions: Sequence[Version], translator: Translator) -> Plot:
     """Draw what more documents have brought, and the curve through it on which the advice rests, with its interval."""
-    title = speaker(say("Learning curve"))
+    title = translator(say("Learning curve"))
     points = sorted(
         (int(v.tags["documents"]), float(v.tags["f1"]), v.number)
         for v in versions
         if v.tags.get("f1") and v.tags.get("documents", "").isdecimal()
     )
     if len(points) < 2:
-        return Plot(title, speaker(say("There is a curve from two training runs on.")))
-    series = [Series(speaker(say("held-out F1")), [Point(x, y, label=f"v{n}: {y:.3f}") for x, y, n in points], 2)]
+        return Plot(title, translator(say("There is a curve from two training runs on.")))
+    series = [Series(translator(say("held-out F1")), [Point(x, y, label=f"v{n}: {y:.3f}") for x, y, n in points], 2)]
     fitted = fit_curve([CurvePoint(x, y) for x, y, _ in points], np.random.default_rng(len(points)))
     if fitted is None:
-        said = speaker(
+        said = translator(
             say("Held-out F1 by annotated documents; a forecast needs {least} versions.", least=LEAST_POINTS)
         )
     else:
         most = points[-1][0]
         band = [Point(x, *fitted.at(x)) for x in np.linspace(points[0][0], most + AHEAD, _STEPS).tolist()]
-        name = speaker(say("fitted curve and its forecast, with 95 % interval"))
+        name = translator(say("fitted curve and its forecast, with 95 % interval"))
         series = [Series(name, band, 1, "band"), *series, Series("", band, 1, "forecast")]
-        expected, low, high = (speaker.number(value, 2) for value in fitted.at(most + AHEAD))
-        said = speaker(
+        expected, low, high = (translator.number(value, 2) for value in fitted.at(most + AHEAD))
+        said = translator(
             say(
                 "Held-out F1 by annotated documents; {count} more will probably make it {f1} ({low} to {high}).",
                 count=AHEAD,
@@ -165,9 +165,9 @@ def learning_curve(versions: Sequence[Version], speaker: Translator) -> Plot:
                 high=high,
             )
         )
-    picture = plot(title, said, series, x_label=speaker(say("documents")), y_label="F1", y_range=_tenths(series))
-    head = _said(speaker, say("Documents"), say("Held-out F1"), say("Version"))
-    rows = [(speaker.number(x), speaker.number(y, 3), f"v{n}") for x, y, n in points]
+    picture = plot(title, said, series, x_label=translator(say("documents")), y_label="F1", y_range=_tenths(series))
+    head = _said(translator, say("Documents"), say("Held-out F1"), say("Version"))
+    rows = [(translator.number(x), translator.number(y, 3), f"v{n}") for x, y, n in points]
     return Plot(title, said, picture, [(s.style, s.name) for s in series if s.name], head, rows)
 
 
@@ -179,106 +179,112 @@ def _tenths(series: Sequence[Series]) -> tuple[float, float]:
     return max(0.0, math.floor(10 * low - 0.2) / 10), min(1.0, math.ceil(10 * high + 0.2) / 10)
 
 
-def course_of_cost(found: Sequence[Cost], speaker: Translator) -> Plot:
+def course_of_cost(found: Sequence[Cost], translator: Translator) -> Plot:
     """Draw what documents cost people, one after the other."""
-    title = speaker(say("Correction cost over time"))
+    title = translator(say("Correction cost over time"))
     if len(found) < 2:
-        return Plot(title, speaker(say("There is nothing to draw before two pre-labelled documents were annotated.")))
+        return Plot(
+            title, translator(say("There is nothing to draw before two pre-labelled documents were annotated."))
+        )
     average = moving_average([float(each.cost) for each in found])
     series = [
         Series(
-            speaker(say("one document")),
-            [Point(i + 1, c.cost, label=f"{speaker.moment(c.at)}: {c.cost}") for i, c in enumerate(found)],
+            translator(say("one document")),
+            [Point(i + 1, c.cost, label=f"{translator.moment(c.at)}: {c.cost}") for i, c in enumerate(found)],
             3,
             "dots",
         ),
-        Series(speaker(say("average of the last ten")), [Point(i + 1, y) for i, y in enumerate(average)], 1),
+        Series(translator(say("average of the last ten")), [Point(i + 1, y) for i, y in enumerate(average)], 1),
     ]
-    said = speaker(
+    said = translator(
         say(
             "Corrections a document, in the order of annotation: {first} at first, {last} lately.",
-            first=speaker.number(average[min(len(average), 10) - 1], 1),
-            last=speaker.number(average[-1], 1),
+            first=translator.number(average[min(len(average), 10) - 1], 1),
+            last=translator.number(average[-1], 1),
         )
     )
     picture = plot(
-        title, said, series, x_label=speaker(say("annotated documents")), y_label=speaker(say("corrections"))
+        title, said, series, x_label=translator(say("annotated documents")), y_label=translator(say("corrections"))
     )
-    head = _said(speaker, say("Annotated"), say("Corrections"), say("Version"))
+    head = _said(translator, say("Annotated"), say("Corrections"), say("Version"))
     rows = [
-        (speaker.moment(each.at), speaker.number(each.cost), "–" if each.version is None else f"v{each.version}")
+        (translator.moment(each.at), translator.number(each.cost), "–" if each.version is None else f"v{each.version}")
         for each in found[-50:]
     ]
     return Plot(title, said, picture, [(each.style, each.name) for each in series], head, rows)
 
 
-def queue_of_reasons(recommender: Recommender, project_id: int, speaker: Translator) -> Plot:
+def queue_of_reasons(recommender: Recommender, project_id: int, translator: Translator) -> Plot:
     """Draw why documents wait for a person.
 
     Raises:
         StoreError: If the store cannot be read.
     """
-    title = speaker(say("Why documents wait"))
+    title = translator(say("Why documents wait"))
     found = recommender.recommendations(project_id, MOST)
     counts = Counter(reason.code for each in found.items for reason in each.reasons)
     if not counts:
-        return Plot(title, speaker(say("No open document needs a person at the moment.")))
-    said = speaker(say("Reasons of the documents that the rules send to a person; one may have several."))
-    rows = [(speaker(REASONS[code]), count) for code, count in counts.most_common()]
-    picture = bars(title, said, [(name, float(count), speaker.number(count)) for name, count in rows])
-    head = _said(speaker, say("Reason"), say("Documents"))
-    return Plot(title, said, picture, (), head, [(name, speaker.number(count)) for name, count in rows])
+        return Plot(title, translator(say("No open document needs a person at the moment.")))
+    said = translator(say("Reasons of the documents that the rules send to a person; one may have several."))
+    rows = [(translator(REASONS[code]), count) for code, count in counts.most_common()]
+    picture = bars(title, said, [(name, float(count), translator.number(count)) for name, count in rows])
+    head = _said(translator, say("Reason"), say("Documents"))
+    return Plot(title, said, picture, (), head, [(name, translator.number(count)) for name, count in rows])
 
 
-def draw_weeks(weeks: Sequence[Period], speaker: Translator) -> Plot:
+def draw_weeks(weeks: Sequence[Period], translator: Translator) -> Plot:
     """Draw how many corrections a document needed, week by week."""
-    title = speaker(say("Week by week"))
+    title = translator(say("Week by week"))
     if len(weeks) < 2:
-        return Plot(title, speaker(say("There is a course from the second week on.")))
-    said = speaker(say("Corrections a document."))
+        return Plot(title, translator(say("There is a course from the second week on.")))
+    said = translator(say("Corrections a document."))
     points = [Point(i, week.cost, label=f"{week.name}: {week.cost:.2f}") for i, week in enumerate(weeks)]
     step = max(1, len(weeks) // 6)
     picture = plot(
         title,
         said,
-        [Series(speaker(say("corrections a document")), points, 1)],
-        x_label=speaker(say("week")),
-        y_label=speaker(say("corrections")),
+        [Series(translator(say("corrections a document")), points, 1)],
+        x_label=translator(say("week")),
+        y_label=translator(say("corrections")),
         x_ticks=[(i, week.name) for i, week in enumerate(weeks) if i % step == 0],
     )
-    head = _said(speaker, say("Week from"), say("Documents"), say("Corrections"))
-    rows = [(week.name, speaker.number(week.documents), speaker.number(week.cost, 2)) for week in weeks]
+    head = _said(translator, say("Week from"), say("Documents"), say("Corrections"))
+    rows = [(week.name, translator.number(week.documents), translator.number(week.cost, 2)) for week in weeks]
     return Plot(title, said, picture, (), head, rows)
 
 
-def calibration(bins: Sequence[Bin], speaker: Translator) -> Plot:
+def calibration(bins: Sequence[Bin], translator: Translator) -> Plot:
     """Draw whether predictions are as often right as they are sure."""
-    title = speaker(say("Confidence against accuracy"))
+    title = translator(say("Confidence against accuracy"))
     if not bins:
-        return Plot(title, speaker(say("There is nothing to draw before three pre-labelled documents were annotated.")))
+        return Plot(
+            title, translator(say("There is nothing to draw before three pre-labelled documents were annotated."))
+        )
     gap = sum(abs(each.confidence - each.accuracy) * each.documents for each in bins) / sum(b.documents for b in bins)
-    said = speaker(
+    said = translator(
         say(
             "On the dashed line predictions are as often right as they are sure; on average they are {gap} off it.",
-            gap=speaker.percent(gap),
+            gap=translator.percent(gap),
         )
     )
     points = [Point(b.confidence, b.accuracy, label=f"{b.confidence:.2f} → {b.accuracy:.2f}") for b in bins]
-    series = [Series(speaker(say("documents of a like confidence")), points, 1)]
+    series = [Series(translator(say("documents of a like confidence")), points, 1)]
     picture = plot(
         title,
         said,
         series,
-        x_label=speaker(say("confidence")),
-        y_label=speaker(say("left unchanged")),
+        x_label=translator(say("confidence")),
+        y_label=translator(say("left unchanged")),
         y_range=(0.0, 1.0),
         x_ticks=[(v / 5, f"{v / 5:.1f}") for v in range(6)],
         diagonal=True,
     )
-    head = _said(speaker, say("Confidence"), say("Left unchanged"), say("Documents"))
-    rows = [(speaker.percent(b.confidence), speaker.percent(b.accuracy), speaker.number(b.documents)) for b in bins]
+    head = _said(translator, say("Confidence"), say("Left unchanged"), say("Documents"))
+    rows = [
+        (translator.percent(b.confidence), translator.percent(b.accuracy), translator.number(b.documents)) for b in bins
+    ]
     return Plot(title, said, picture, [(1, series[0].name)], head, rows)
 
 
-def _said(speaker: Translator, *words: Words) -> list[str]:
-    return [speaker(each) for each in words]
+def _said(translator: Translator, *words: Words) -> list[str]:
+    return [translator(each) for each in words]

@@ -51,7 +51,7 @@ class RunProgress:
         }
 
 
-def progress_of(run: Run | None, speaker: Translator) -> RunProgress:
+def progress_of(run: Run | None, translator: Translator) -> RunProgress:
     """Say how far a run is."""
     if run is None:
         return RunProgress(None, False, 0.0, "", "")
@@ -62,17 +62,21 @@ def progress_of(run: Run | None, speaker: Translator) -> RunProgress:
     begin, end = _BEGINS.get(stage or "", 0.0), _ENDS.get(stage or "", 0.0)
     inner = run.step / run.steps if run.step is not None and run.steps else 0.0
     words: Words = _STAGES.get(stage) or say("{stage}", stage=stage)
-    return RunProgress(run.id, True, begin + (end - begin) * min(1.0, inner), speaker(words), _detail(run, speaker))
+    return RunProgress(
+        run.id, True, begin + (end - begin) * min(1.0, inner), translator(words), _detail(run, translator)
+    )
 
 
-def _detail(run: Run, speaker: Translator) -> str:
+def _detail(run: Run, translator: Translator) -> str:
     said = []
     if run.step is not None and run.steps:
         said.append(
-            speaker(say("step {step} of {steps}", step=speaker.number(run.step), steps=speaker.number(run.steps)))
+            translator(
+                say("step {step} of {steps}", step=translator.number(run.step), steps=translator.number(run.steps))
+            )
         )
     if run.loss is not None:
-        said.append(speaker(say("loss {loss}", loss=speaker.number(run.loss, 3))))
+        said.append(translator(say("loss {loss}", loss=translator.number(run.loss, 3))))
     if run.eta_seconds is not None:
-        said.append(speaker(say("about {time} left", time=speaker.span(run.eta_seconds))))
+        said.append(translator(say("about {time} left", time=translator.span(run.eta_seconds))))
     return ", ".join(said)

@@ -63,11 +63,11 @@ class VersionTable:
     difference: Difference | None
 
 
-def compare_versions(desk: Queries, project_id: int, wanted: Sequence[int] = ()) -> VersionTable:
+def compare_versions(queries: Queries, project_id: int, wanted: Sequence[int] = ()) -> VersionTable:
     """Gather a project's versions.
 
     Args:
-        desk: Where they are.
+        queries: Where they are.
         project_id: The project.
         wanted: Numbers of the versions to compare a field; those in use and the latest where none is given.
 
@@ -75,10 +75,10 @@ def compare_versions(desk: Queries, project_id: int, wanted: Sequence[int] = ())
         BackendError: If the store cannot be read.
         ModelError: If MLflow cannot be read.
     """
-    versions = desk.versions(project_id)
-    champion, challenger = desk.registry.champion(project_id), desk.registry.challenger(project_id)
+    versions = queries.versions(project_id)
+    champion, challenger = queries.registry.champion(project_id), queries.registry.challenger(project_id)
     seen = champion.number if champion else SHIPPED
-    found = desk.outcomes(project_id)
+    found = queries.outcomes(project_id)
     live = score(found)
     rows = [
         VersionRow(v.number, v, _role(v, champion, challenger), live.get(v.number), cer_of(v), reason_of(v))
@@ -91,9 +91,9 @@ def compare_versions(desk: Queries, project_id: int, wanted: Sequence[int] = ())
     table: dict[str, dict[int, float]] = {}
     for version in versions:
         if version.number in compared:
-            for each in field_scores(desk.tracking, version):
+            for each in field_scores(queries.tracking, version):
                 table.setdefault(each.field, {})[version.number] = each.version
-    promotions = desk.promotions(project_id)
+    promotions = queries.promotions(project_id)
     brought = next((each for each in promotions[::-1] if champion and each.version == champion.number), None)
     before = (brought.previous or SHIPPED) if brought else None
     rival = challenger.number if challenger else None

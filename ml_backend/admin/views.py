@@ -60,7 +60,7 @@ def create_blueprint(panel: Panel, entrance: PanelSession, *, secure: bool) -> B
     @blueprint.before_request
     def admit() -> ResponseReturnValue | None:
         request.max_content_length = MAX_FORM_BYTES
-        g.speaker = translator_of(request)
+        g.translator = translator_of(request)
         if request.method == "POST":
             check_form(request)
         if request.endpoint not in _OPEN and not entrance.is_in:
@@ -77,12 +77,12 @@ def create_blueprint(panel: Panel, entrance: PanelSession, *, secure: bool) -> B
 
     @blueprint.context_processor
     def common() -> dict[str, Any]:
-        speaker: Translator = g.speaker
+        translator: Translator = g.translator
         theme = request.cookies.get(THEME_COOKIE, "auto")
         return {
-            "_": speaker,
-            "n_": speaker.count,
-            "speaker": speaker,
+            "_": translator,
+            "n_": translator.count,
+            "translator": translator,
             "languages": LANGUAGES,
             "themes": THEMES,
             "theme": theme if theme in THEMES else "auto",
@@ -153,7 +153,7 @@ def create_blueprint(panel: Panel, entrance: PanelSession, *, secure: bool) -> B
     @blueprint.errorhandler(Exception)
     def unexpected(error: Exception) -> ResponseReturnValue:
         _log.error("panel_page_failed_unexpectedly", exc_info=error)
-        return _failure(500, g.speaker(say("This page failed; the log of the backend says why.")), "")
+        return _failure(500, g.translator(say("This page failed; the log of the backend says why.")), "")
 
     return blueprint
 
@@ -166,9 +166,9 @@ def _failure(status: int, message: str, hint: str) -> ResponseReturnValue:
 
 def _words_for(error: HTTPException) -> str:
     if error.code == 404:
-        return str(g.speaker(say("There is no such page.")))
+        return str(g.translator(say("There is no such page.")))
     if error.code == 401:
-        return str(g.speaker(say("Log in first.")))
+        return str(g.translator(say("Log in first.")))
     return error.name
 
 

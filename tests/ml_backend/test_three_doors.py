@@ -63,10 +63,10 @@ def through_api(settings, action, form):
 def through_panel(settings, action, form):
     with closing(Store(settings.store_url)) as store:
         panel = build_panel(settings, store)
-        champion = panel.deeds.registry.champion(PROJECT)
+        champion = panel.actions.registry.champion(PROJECT)
         seen = str(champion.number) if champion else "0"
         try:
-            panel.deeds.by_name[action](PROJECT, {"seen": seen} | form)
+            panel.actions.by_name[action](PROJECT, {"seen": seen} | form)
         except (BackendError, ModelError):
             return False
         return True

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from ml_backend.admin.actions import Actions, finish
+from ml_backend.admin.actions import ActionRunner, finish
 from ml_backend.errors import LabelStudioError
 from ml_backend.i18n import say
 from ml_backend.quality.label_search import LabelSearch
@@ -19,7 +19,7 @@ def store(store_url):
 
 def test_the_outcome_of_an_action_is_kept_with_its_values(store):
     outcome = [say("{count} annotations came over from «{where}».", count=3, where=say("Label Studio"))]
-    Actions(store).start("key", 7, "sync", lambda: outcome)
+    ActionRunner(store).start("key", 7, "sync", lambda: outcome)
     (action,) = store.latest(7)
     assert (action.name, action.state) == ("sync", "done")
     assert str(action.outcome[0]) == "3 annotations came over from «Label Studio»."
@@ -27,7 +27,7 @@ def test_the_outcome_of_an_action_is_kept_with_its_values(store):
 
 def test_a_form_that_is_sent_twice_counts_once(store):
     done = []
-    actions = Actions(store)
+    actions = ActionRunner(store)
     for _ in range(2):
         actions.start("key", 7, "rollback", lambda: [done.append(1) or say("Done.")])
     assert done == [1]
@@ -38,7 +38,7 @@ def test_two_clicks_at_the_same_moment_count_once(store):
 
     def click():
         both.wait()
-        Actions(store).start("key", 7, "rollback", lambda: [done.append(1) or say("Done.")])
+        ActionRunner(store).start("key", 7, "rollback", lambda: [done.append(1) or say("Done.")])
 
     clicks = [threading.Thread(target=click) for _ in range(2)]
     [each.start() for each in clicks]
@@ -59,20 +59,20 @@ def test_a_failure_is_kept_in_the_words_of_the_error(store):
     def fail():
         raise LabelStudioError("Label Studio does not answer.", "Start it.")
 
-    Actions(store).start("key", 7, "sync", fail)
+    ActionRunner(store).start("key", 7, "sync", fail)
     action = store.action("key")
     assert action.state == "failed"
     assert [str(words) for words in action.outcome] == ["Label Studio does not answer.", "Start it."]
 
 
 def test_what_fails_unexpectedly_is_said_without_its_details(store):
-    Actions(store).start("key", 7, "sync", lambda: 1 / 0)
+    ActionRunner(store).start("key", 7, "sync", lambda: 1 / 0)
     (words,) = store.action("key").outcome
     assert "division" not in str(words)
 
 
 def test_what_another_process_goes_on_with_runs_until_that_one_ends_it(store):
-    Actions(store).start("key", 7, "label_errors", lambda: None)
+    ActionRunner(store).start("key", 7, "label_errors", lambda: None)
     assert store.action("key").state == "running"
     assert not store.begin("other", 7, "label_errors")
     finish(store, "key", "label_errors", 7, lambda: [say("Done.")])
@@ -80,7 +80,7 @@ def test_what_another_process_goes_on_with_runs_until_that_one_ends_it(store):
 
 
 def test_a_search_for_label_errors_ends_its_action_with_what_it_found(store):
-    Actions(store).start("key", 7, "label_errors", lambda: None)
+    ActionRunner(store).start("key", 7, "label_errors", lambda: None)
     LabelSearch(store, lambda project: [object()] * 3).search(7, "key")
     assert [str(words) for words in store.action("key").outcome] == ["Annotated documents to look at again: 3."]
 
@@ -89,7 +89,7 @@ def test_a_search_that_fails_says_why_where_somebody_waits(store):
     def fail(project):
         raise LabelStudioError(say("Label Studio does not answer."))
 
-    Actions(store).start("key", 7, "label_errors", lambda: None)
+    ActionRunner(store).start("key", 7, "label_errors", lambda: None)
     LabelSearch(store, fail).search(7, "key")
     assert (store.action("key").state, str(store.action("key").outcome[0])) == (
         "failed",

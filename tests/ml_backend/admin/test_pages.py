@@ -207,7 +207,7 @@ def test_the_place_of_a_doubt_is_shown_on_an_image_that_came_with_feedback(
     folder = SampleFolder(settings.training_data_dir)
     address = folder.address(7, folder.keep_image(7, card_png("Maria Petrova")))
     project = SimpleNamespace(label_config=RECTANGLES)
-    monkeypatch.setattr(panel.desk, "label_studio", SimpleNamespace(project=lambda _: project, projects=list))
+    monkeypatch.setattr(panel.queries, "label_studio", SimpleNamespace(project=lambda _: project, projects=list))
     annotate(learning, 1, id=-1, task_id=-5, source="api", task_data={"image": address, "contact_id": "crm-17"})
     (stored,) = learning.annotations([-1])
     doubts = (Doubt("Maria", "", "NAME", 0.9, box=(40, 40, 300, 80)),)

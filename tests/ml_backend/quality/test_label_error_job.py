@@ -3,7 +3,7 @@
 import pytest
 from redis import Redis
 
-from ml_backend.admin.actions import Actions
+from ml_backend.admin.actions import ActionRunner
 from ml_backend.container import TaskServices
 from ml_backend.jobs.queue import JobQueue
 from ml_backend.jobs.workers import build_worker
@@ -25,7 +25,7 @@ def test_a_worker_goes_on_with_the_button_and_says_what_came_of_it(redis_url, ac
     searched = []
     provide(TaskServices(label_search=LabelSearch(actions, lambda project: searched.append(project) or ())))
     queue = JobQueue.at(redis_url)
-    Actions(actions).start("key", 7, "label_errors", lambda: queue.enqueue_label_search(7, "key") and None)
+    ActionRunner(actions).start("key", 7, "label_errors", lambda: queue.enqueue_label_search(7, "key") and None)
     assert not queue.enqueue_label_search(7, "another"), "one search of a project at a time"
     assert actions.action("key").state == "running"
     with Redis.from_url(redis_url) as connection:

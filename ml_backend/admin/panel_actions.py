@@ -52,7 +52,7 @@ class PanelActions:
 
     @property
     def by_name(self) -> Mapping[str, PanelAction]:
-        """The deeds, as the forms name them."""
+        """The actions, as the forms name them."""
         return {
             "initialise": self.initialise,
             "sync": self.sync,
