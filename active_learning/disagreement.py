@@ -1,6 +1,6 @@
 """How much a committee is at odds: classifier, patterns, the previous champion, dropout in the classifier head.
 
-Seung et al., «Query by Committee» (1992); Houlsby et al., «Bayesian Active Learning for Classification and Preference
+Seung et al., "Query by Committee" (1992); Houlsby et al., «Bayesian Active Learning for Classification and Preference
 Learning» (2011).
 """
 

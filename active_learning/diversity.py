@@ -130,7 +130,7 @@ class DiverseUncertainty:
 class MostTypical:
     """For the beginning: from each group the document with the nearest neighbours, groups without annotations first.
 
-    Hacohen, Dekel and Weinshall, «Active Learning on a Budget: Opposite Strategies Suit High and Low Budgets» (ICML
+    Hacohen, Dekel and Weinshall, "Active Learning on a Budget: Opposite Strategies Suit High and Low Budgets" (ICML
     2022): a model that knows little is unsure of the wrong documents, so it is shown what is most common.
     """
 

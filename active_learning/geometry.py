@@ -18,7 +18,7 @@ def placed(embeddings: FloatArray, others: FloatArray | None = None) -> tuple[Fl
     """Return embeddings as places around their common middle, at a mean squared distance of 1, and ``others`` likewise.
 
     The mean of a network's hidden states has a large part that all documents share; it says nothing of their
-    differences (Mu and Viswanath, «All-but-the-Top», ICLR 2018). Lengths are kept: where most documents are of one
+    differences (Mu and Viswanath, "All-but-the-Top", ICLR 2018). Lengths are kept: where most documents are of one
     kind, they lie near the middle, and their directions from there would be chance. Rows of zeros lie in the middle.
 
     Args:

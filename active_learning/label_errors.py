@@ -1,6 +1,6 @@
 """Annotated documents whose labels a model contradicts that never learned from them.
 
-Token by token, as in Wang and Mueller, «Detecting Label Errors in Token Classification Data» (2022): suspicious is a
+Token by token, as in Wang and Mueller, "Detecting Label Errors in Token Classification Data" (2022): suspicious is a
 word for which the model names another label, and the worst is the one whose own label is least likely. The stricter
 filters of confident learning (Northcutt, Jiang and Chuang, JAIR 2021) found no more in ``benchmarks/label_errors.py``.
 """

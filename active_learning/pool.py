@@ -31,7 +31,7 @@ class Pool:
         disagreement: BALD or the committee's (:mod:`active_learning.disagreement`).
         cost: Corrections that a person will probably have to make (:mod:`active_learning.cost`), 0 or more.
         gradients: Shape ``(candidates, size)``: how, and how far, each document would move the classifier if its own
-            guesses were right (Ash et al., «Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds»,
+            guesses were right (Ash et al., "Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds",
             ICLR 2020); ``None`` where only embeddings are kept.
 
     Raises:

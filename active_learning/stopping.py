@@ -78,7 +78,7 @@ class FittedCurve:
 
 
 def forecast(curve: Sequence[CurvePoint], documents: int, rng: np.random.Generator) -> Forecast | None:
-    """Fit a power law (Cortes et al., «Learning Curves», NIPS 1993) and follow it.
+    """Fit a power law (Cortes et al., "Learning Curves", NIPS 1993) and follow it.
 
     ``F1 = ceiling - b × documents ** -c``; the interval is that of the bootstrap over residuals, which are taken to be
     at least 0.01, as a few held-out documents leave them.
@@ -126,7 +126,7 @@ def fit_curve(curve: Sequence[CurvePoint], rng: np.random.Generator) -> FittedCu
 def stability(before: Sequence[str], after: Sequence[str]) -> float:
     """Return how much two versions agree on the words of documents that nobody annotated: Cohen's kappa.
 
-    Bloodgood and Vijay-Shanker, «A Method for Stopping Active Learning Based on Stabilizing Predictions» (CoNLL 2009),
+    Bloodgood and Vijay-Shanker, "A Method for Stopping Active Learning Based on Stabilizing Predictions" (CoNLL 2009),
     stop at 0.99 three times in a row.
 
     Args:
@@ -264,9 +264,9 @@ def in_words(advice: Advice, language: Language = "en", names: Mapping[str, str]
         word = field_word(advice.field, language, names)
         if language == "ru":
             why = "примеров мало: размечайте документы, где оно есть" if advice.few_examples else "проверьте разметку"
-            return f"Обратите внимание на поле «{word}»: оно заметно отстаёт, {why}."
+            return f'Обратите внимание на поле "{word}": оно заметно отстаёт, {why}.'
         why = "it has few examples: annotate documents that have it" if advice.few_examples else "check its labels"
-        return f"Look at the field «{word}»: it is far behind the others; {why}."
+        return f'Look at the field "{word}": it is far behind the others; {why}.'
     if advice.forecast is None:
         if language == "ru":
             return "Пока рано судить: для прогноза нужно больше версий. Продолжайте размечать."

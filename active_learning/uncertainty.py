@@ -1,6 +1,6 @@
 """How unsure a model is of a document: token by token, then of its entities, then of the whole.
 
-The scores of a token are those of Settles, «Active Learning Literature Survey» (2009), section 3.1, each scaled to
+The scores of a token are those of Settles, "Active Learning Literature Survey" (2009), section 3.1, each scaled to
 ``[0, 1]`` with 1 for the most unsure. They mean something only if the probabilities are calibrated.
 """
 

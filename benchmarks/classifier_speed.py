@@ -3,8 +3,8 @@
     python -m benchmarks.classifier_speed --pages 60 --rounds 7 --threads 2
 
 Pages are simulated readings of synthetic cards. Each round times all ways, one after the other, so that whatever else
-the machine does falls on each; ratios are those of one round. «Documents» are whole extractions, with encoding, values
-and doubts; «body» is the model's part that either computes. For the start each is loaded in processes of its own.
+the machine does falls on each; ratios are those of one round. "Documents" are whole extractions, with encoding, values
+and doubts; "body" is the model's part that either computes. For the start each is loaded in processes of its own.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python -m benchmarks.recogniser_curve [--domains kazakh signs dots] [--sizes 0 10 25 50 100 200] [--seeds 0 1 2 3 4]
         [--budget S] [--passes N] [--fonts FOLDER] [--kept FOLDER] [--trains head|neck]
 
-For each seed, lines of the domain (:mod:`benchmarks.hard_lines`) are drawn, and so many of them are «corrected». They
+For each seed, lines of the domain (:mod:`benchmarks.hard_lines`) are drawn, and so many of them are "corrected". They
 are learned from as a training run does it, with changed copies and rendered lines, and as much is taken over as these
 bear. Printed are the CER of other lines of the domain, by how many points the CER of ordinary rendered lines rose and
 by how many at most (95 %), that of lines with rare characters, and seconds: as a clock tells them, and of the

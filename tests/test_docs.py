@@ -139,7 +139,7 @@ def texts():
 
 
 def says(message):
-    """Tell whether the code has a text of which this is a part, with «…» for what is put in."""
+    """Tell whether the code has a text of which this is a part, with "…" for what is put in."""
     pattern = ".*".join(re.escape(part) for part in message.split("…"))
     return any(re.search(pattern, "\0".join(part or "" for part in text), re.DOTALL) for text in texts())
 

@@ -142,7 +142,7 @@ class PanelActions:
         if not mine or client.task(int(task)).project != project_id:
             raise RequestError(
                 say("Task {task} has no prediction of the version that serves.", task=task),
-                say("Press «Rescore» first."),
+                say('Press "Rescore" first.'),
             )
         with client.session.explained(say("put task {task} first", task=task)):
             changes = {"score": FIRST, "cluster": OWN_CLUSTER + int(task)}

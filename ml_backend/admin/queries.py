@@ -232,7 +232,7 @@ class Queries:
         if run is not None and run.state == "failed":
             return say("The last run failed: read why below, fix it, and train again.")
         if state.tasks == 0:
-            return say("Import documents into Label Studio, then press «Initialise».")
+            return say('Import documents into Label Studio, then press "Initialise".')
         if state.done >= state.tasks and changed < after:
             return say("All tasks are annotated: import more documents, or enjoy the pre-labels.")
         if documents < least:
@@ -242,7 +242,7 @@ class Queries:
                 least=least,
             )
         if changed >= after:
-            return say("{changed} documents are new: press «Train», or wait for the next sync.", changed=changed)
+            return say('{changed} documents are new: press "Train", or wait for the next sync.', changed=changed)
         if challenger is not None and run is not None and run.decision == "kept":
             return say(
                 "The last version was not better: annotate what is recommended, {count} more start the next run.",

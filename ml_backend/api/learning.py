@@ -50,7 +50,7 @@ def create_blueprint(services: SelfLearning, settings: Settings) -> Blueprint:
             raise ClosedError("The self-learning API is closed.", "Set API_TOKEN; `make run` sets one by itself.")
         if not token.admits(request):
             raise TokenError(
-                "The token is missing or wrong.", "Send the header «Authorization: Bearer API_TOKEN»."
+                "The token is missing or wrong.", "Send the header \"Authorization: Bearer API_TOKEN\"."
             )  # fmt: skip
 
     @blueprint.get("/openapi.json")

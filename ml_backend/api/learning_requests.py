@@ -234,7 +234,7 @@ def _json(request: Request, route: Route) -> BaseModel:
 def _form(request: Request, form: type[BaseModel]) -> tuple[bytes, str | None]:
     file = request.files.get("image")
     if file is None:
-        raise RequestError("image: the form has no such file.", "Send it as the form's file «image».")
+        raise RequestError("image: the form has no such file.", 'Send it as the form\'s file "image".')
     if unknown := sorted({*request.form, *request.files} - set(form.model_fields)):
         raise RequestError(f"{unknown[0][:50]}: the form takes no such part.")
     return file.read(), request.form.get("blocks")

@@ -165,7 +165,7 @@ def _parameters(model: type[BaseModel] | None, where: Literal["path", "query"]) 
 
 
 def _inlined(schema: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
-    """Return a parameter's schema without the null that stands for «not given»: in an address there is none."""
+    """Return a parameter's schema without the null that stands for "not given": in an address there is none."""
     options = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
     if len(options) == 1:
         rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}

@@ -73,7 +73,7 @@ def create_blueprint(services: Services, credentials: Credentials) -> Blueprint:
     def hint(request: Request) -> ResponseReturnValue:
         """Answer an event without the secret.
 
-        Label Studio sends «Start training» like that, whatever headers the webhook has. It is believed no further than
+        Label Studio sends "Start training" like that, whatever headers the webhook has. It is believed no further than
         it can do no harm: a known project is looked at, rarely, and trained if anything is new.
         """
         request.max_content_length = MAX_HINT_BYTES

@@ -33,7 +33,7 @@ def add_commands(add: AddCommand) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--project", type=int, metavar="PROJECT", help="number of a project whose <Image> has valueList")
     where.add_argument(
-        "--title", default=TITLE, help=f"title of the project, made if there is none («{TITLE}» without it)"
+        "--title", default=TITLE, help=f'title of the project, made if there is none ("{TITLE}" without it)'
     )
     parser.add_argument("--labels", metavar="A,B,…", help="labels of a new project; without them, those of the model")
 

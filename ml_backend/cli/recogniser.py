@@ -60,7 +60,7 @@ def evaluate_recogniser(services: TrainingServices, project_id: int, folder: Pat
 
 
 def find_recogniser(settings: Settings, named: str) -> Path | None:
-    """Return the head that is meant by «shipped», a version's name such as ``p7-v3``, or a file or folder.
+    """Return the head that is meant by "shipped", a version's name such as ``p7-v3``, or a file or folder.
 
     Raises:
         VersionError: If there is none, or the version has none of its own.
@@ -81,4 +81,4 @@ def find_recogniser(settings: Settings, named: str) -> Path | None:
         return own
     if path.is_file():
         return path
-    raise VersionError(f"There is no recogniser «{named}»: give «shipped», a version such as p7-v3, or a file.")
+    raise VersionError(f'There is no recogniser "{named}": give "shipped", a version such as p7-v3, or a file.')

@@ -186,7 +186,7 @@ def _website(value: _Seen) -> Found[WebAddress]:
 
 
 def _label_before(value: FieldValue, document: Document) -> str:
-    """Return the two words before a value on its line: «Mob.» says what the number is."""
+    """Return the two words before a value on its line: "Mob." says what the number is."""
     for (start, stop), line in zip(document.page.line_spans(), document.page.lines, strict=True):
         for entity in document.entities:
             if entity.field == value.field and entity.box == value.boxes[0] and start <= entity.start < stop:

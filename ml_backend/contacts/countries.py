@@ -151,6 +151,6 @@ def _pattern() -> re.Pattern[str]:
 
 
 def _any_of(names: Iterable[str]) -> re.Pattern[str]:
-    # The longest first: «south africa» is not «africa».
+    # The longest first: "south africa" is not "africa".
     ordered = sorted(names, key=len, reverse=True)
     return re.compile(rf"(?<!\w)({'|'.join(map(re.escape, ordered))})(?!\w)")

@@ -37,7 +37,7 @@ class WebAddress:
 def parse_email(text: str) -> EmailAddress:
     """Read a mail address.
 
-    Spaces within, and the sign in a circle that recognisers read for «@», are fixed; nothing else is guessed.
+    Spaces within, and the sign in a circle that recognisers read for "@", are fixed; nothing else is guessed.
     """
     tight = _tight(re.sub(r"^mailto:", "", text.strip(), flags=re.IGNORECASE))
     if "@" not in tight and sum(tight.count(sign) for sign in "©®") == 1:

@@ -62,7 +62,7 @@ class Phone:
 def split_numbers(text: str, country: str | None = None) -> list[str]:
     """Return the numbers of a value that holds several.
 
-    One that leaves out what the first begins with («+91 40 2600 1234, 2600 1270», «6600 1237/8») is completed from it:
+    One that leaves out what the first begins with ("+91 40 2600 1234, 2600 1270", "6600 1237/8") is completed from it:
     its digits stand for the last ones. Numbers that only spaces part are told apart by what is a valid number in the
     country.
 
@@ -187,7 +187,7 @@ def countries_of(texts: Iterable[str]) -> Iterator[str]:
 
 def _read(text: str, country: str | None) -> phonenumbers.PhoneNumber | None:
     """Return a valid number; ``None`` where the text is none."""
-    # «+49 (0)89»: the zero is dialled at home only; in some countries the library takes it for a digit of the number.
+    # "+49 (0)89": the zero is dialled at home only; in some countries the library takes it for a digit of the number.
     plain = re.sub(r"(?<=\d)\s*\(0\)\s*", " ", _LOST_PLUS.sub("+", text.strip()))
     attempts: list[tuple[str, str | None]] = [(plain, country)]
     if "+" not in plain and not _written_as(plain):

@@ -28,7 +28,7 @@ COLUMNS = (
 )
 #: Several values of a column stand in one cell with this between.
 SEPARATOR = "; "
-# A cell that begins like that is a formula to a spreadsheet (OWASP, «CSV injection»). Numbers to dial begin with «+»
+# A cell that begins like that is a formula to a spreadsheet (OWASP, "CSV injection"). Numbers to dial begin with "+"
 # and stay as they are: read as a formula they are themselves.
 _FORMULA = ("=", "@", "-", "\t", "\r")
 

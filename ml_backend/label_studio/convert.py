@@ -136,7 +136,7 @@ def _parts(piece: _Piece, target: Target, shape: dict[str, Any]) -> Iterator[dic
     if target.kind == "labels":
         yield {"from_name": target.shape, "type": target.outline, "value": shape}
     if target.label is not None and (labels or target.kind != "labels"):
-        # Controls that draw and label at once have no other way to say «no label»: Label Studio's validation refuses
+        # Controls that draw and label at once have no other way to say "no label": Label Studio's validation refuses
         # such a value without its list of labels, and its editor shows an empty list as a region without label.
         yield {"from_name": target.label, "type": target.kind, "value": shape | {target.kind: labels}}
     if target.text is not None:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from ml_backend.errors import RequestError
 from ml_backend.label_studio.label_config import Label
 
-#: Names that people give to the fields of a business card. Names of a part of a field, such as «first name», are left
+#: Names that people give to the fields of a business card. Names of a part of a field, such as "first name", are left
 #: out on purpose: the whole must not be filed under the part.
 SYNONYMS: dict[str, str] = {
     "name": "name, person, full name, person name, contact name, contact, contact person, employee, holder, "
@@ -137,7 +137,7 @@ def _index(labels: tuple[Label, ...]) -> _Index:
 
 
 def _meanings(label: Label) -> Iterator[str]:
-    """Give every field that a label may stand for; «Phone / Fax» stands for two."""
+    """Give every field that a label may stand for; "Phone / Fax" stands for two."""
     for name in (*label.predicted_values, label.value, label.title):
         yield _meaning(name)
         yield from (_meaning(part) for part in _PARTS.split(name))

@@ -1,7 +1,7 @@
 """Going through the annotated tasks of a project, page by page, without missing any while it changes.
 
 Pages by number shift when a task before them goes, and what stood at their edge is then never seen. So each page is
-«the next tasks after this number», which nothing can shift.
+"the next tasks after this number", which nothing can shift.
 """
 
 from __future__ import annotations

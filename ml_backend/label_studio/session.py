@@ -121,7 +121,7 @@ class Session:
         """Turn what the SDK raises into this project's errors.
 
         Args:
-            action: What was asked for, to follow «Label Studio did not».
+            action: What was asked for, to follow "Label Studio did not".
             reveal: Whether to repeat Label Studio's own words. Not where they may quote a document.
 
         Raises:

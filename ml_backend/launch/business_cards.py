@@ -1,4 +1,4 @@
-"""What the project «Business cards» begins with."""
+"""What the project "Business cards" begins with."""
 
 from __future__ import annotations
 

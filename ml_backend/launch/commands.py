@@ -76,7 +76,7 @@ def label_studio_environment(settings: Settings, credentials: Credentials) -> di
 def give_secret_key(settings: Settings) -> None:
     """Give Label Studio the key that it signs tokens with, unless it has one.
 
-    One that it makes by itself may begin with «$», as one in fifty does. In its own file it takes that for the name of
+    One that it makes by itself may begin with "$", as one in fifty does. In its own file it takes that for the name of
     a variable, makes another key at its next start, and no token is valid any more.
     """
     file = label_studio_folder(settings) / ".env"

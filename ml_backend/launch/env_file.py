@@ -22,7 +22,7 @@ def _password() -> str:
     return secrets.token_urlsafe(24)
 
 
-#: Each secret with what makes one: letters, digits, «-» and «_» alone, which every file, address and shell takes as
+#: Each secret with what makes one: letters, digits, "-" and "_" alone, which every file, address and shell takes as
 #: they are. A token of Label Studio's has 40 characters at most.
 SECRETS: Mapping[str, Callable[[], str]] = {
     "LABEL_STUDIO_PASSWORD": _password,

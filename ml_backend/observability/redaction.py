@@ -50,7 +50,7 @@ def _forms(secret: str) -> Iterable[str]:
     yield quote_plus(secret)
     encoded = base64.b64encode(secret.encode()).decode()
     yield encoded
-    # Behind «user:» three alignments are possible; what is certain of each is what lies between its ends.
+    # Behind "user:" three alignments are possible; what is certain of each is what lies between its ends.
     for shift in (1, 2):
         inner = base64.b64encode(b"\0" * shift + secret.encode()).decode()[4:].rstrip("=")[:-1]
         if len(inner) >= 2 * SHORTEST:

@@ -99,7 +99,7 @@ class _Setup:
 
     def _create(self, plan: ProjectPlan) -> Project:
         project = self._client.create_project(plan.title, plan.label_config, description=plan.description)
-        self._changed(say("created project {id} «{title}»", id=project.id, title=plan.title))
+        self._changed(say('created project {id} "{title}"', id=project.id, title=plan.title))
         return project
 
     def _import(self, project_id: int, images: Sequence[Path]) -> None:

@@ -24,7 +24,7 @@ from model.errors import say
 #: training twice, or turn a setting back and forth.
 DUPLICATE_WINDOW = timedelta(seconds=30)
 
-#: A person has pressed «Start training».
+#: A person has pressed "Start training".
 START_TRAINING = "START_TRAINING"
 #: Somebody unknown says that a person has: Label Studio sends that event without the secret that webhooks carry.
 TRAINING_HINT = "TRAINING_HINT"

@@ -1,7 +1,7 @@
 """Many threads' writes in one: what waits while a write is on its way is written together by the next.
 
 A transaction costs a wait for the disk, whatever it holds. In a burst, one wait then serves all who came meanwhile
-(«group commit»: DeWitt et al., SIGMOD 1984).
+("group commit": DeWitt et al., SIGMOD 1984).
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Doubt:
         """The same in plain English."""
         rather = self.suggested or "no field"
         who = "another annotator says" if self.by == "annotator" else f"{100 * self.probability:.0f} % sure it is"
-        return f"«{self.text}» is {self.given or 'no field'}; {who} {rather}"
+        return f'"{self.text}" is {self.given or "no field"}; {who} {rather}'
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """BIO tags: ``O`` outside, ``B-NAME`` at the first word of a field's value, ``I-NAME`` at the words that go on.
 
-Introduced as IOB2 by Tjong Kim Sang and Veenstra, «Representing Text Chunks» (EACL 1999).
+Introduced as IOB2 by Tjong Kim Sang and Veenstra, "Representing Text Chunks" (EACL 1999).
 """
 
 from __future__ import annotations

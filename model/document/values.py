@@ -53,7 +53,7 @@ def field_values(document: Document, names: Mapping[str, str] | None = None) -> 
 
     Lines of a field that can be wrapped are joined where they stand right below each other in letters of one size.
     Two whole numbers in one region are two values. A number that follows another one without its country's or area's
-    code («+91 40 2600 1234, 2600 1270») stays with it, as does an extension: alone neither could be dialled. Of equal
+    code ("+91 40 2600 1234, 2600 1270") stays with it, as does an extension: alone neither could be dialled. Of equal
     values, and of values that a longer one of the same field holds, the
     longest is kept, and of those the first.
 

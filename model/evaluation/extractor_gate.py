@@ -279,7 +279,7 @@ def lower_bound(
 ) -> float:
     """Return what micro F1 gains at least, with 95 % confidence: a paired bootstrap over documents.
 
-    Efron and Tibshirani, «An Introduction to the Bootstrap» (1993); for F1, Koehn, «Statistical Significance Tests for
+    Efron and Tibshirani, "An Introduction to the Bootstrap" (1993); for F1, Koehn, «Statistical Significance Tests for
     Machine Translation Evaluation» (EMNLP 2004).
     """
     return float(np.quantile(_gains(champion, challenger, "micro", samples, rng), _QUANTILE))

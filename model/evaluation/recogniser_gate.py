@@ -199,7 +199,7 @@ def resampled_rises(
 ) -> NDArray[np.float64]:
     """Return by what the CER rises on units that are drawn again: a paired bootstrap, shape ``(samples,)``.
 
-    Bisani and Ney, «Bootstrap Estimates for Confidence Intervals in ASR Performance Evaluation» (ICASSP 2004).
+    Bisani and Ney, "Bootstrap Estimates for Confidence Intervals in ASR Performance Evaluation" (ICASSP 2004).
     """
     characters = np.array([each.characters for each in champion], dtype=np.float64)
     rises = np.array([new.edits - old.edits for old, new in zip(champion, challenger, strict=True)], dtype=np.float64)

@@ -51,7 +51,7 @@ def align(read: Page, truth: Page, tags: Sequence[str]) -> tuple[str, ...]:
 def segment_truth(truth: Page, tags: Sequence[str]) -> tuple[Page, tuple[str, ...]]:
     """Cut printed words as read words are cut (:mod:`model.extraction.segmentation`), and give each piece its own tag.
 
-    A label that is printed without a space before its value («Tel:+49…») carries the value's tag, or, where it is the
+    A label that is printed without a space before its value ("Tel:+49…") carries the value's tag, or, where it is the
     longer part, takes the value's away; after the cut the label is outside and the value begins the entity.
 
     Args:

@@ -1,6 +1,6 @@
 """How far a probability can be believed: temperature scaling, reliability diagrams, expected calibration error.
 
-Guo et al., «On Calibration of Modern Neural Networks» (ICML 2017).
+Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017).
 """
 
 from __future__ import annotations

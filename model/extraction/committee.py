@@ -1,7 +1,7 @@
 """One calibrated decision out of two opinions: the classifier's probabilities and what patterns say.
 
 For every field a logistic regression tells how likely a value is right, given how probable the classifier finds it and
-which pattern it fits (Platt, «Probabilistic Outputs for Support Vector Machines», 1999, with a term a pattern). The
+which pattern it fits (Platt, "Probabilistic Outputs for Support Vector Machines", 1999, with a term a pattern). The
 patterns' terms also weigh in while values are cut out of a line, as log odds (:func:`model.document.bio.decode`).
 """
 

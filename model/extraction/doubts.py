@@ -65,7 +65,7 @@ def no_doubts() -> Doubts:
 def dropped_passes(classifier: torch.nn.Module, states: torch.Tensor) -> torch.Tensor:
     """Run a classifier's head some times with inputs left out at random; the same states give the same answer.
 
-    Gal & Ghahramani, «Dropout as a Bayesian Approximation» (ICML 2016), in the head alone.
+    Gal & Ghahramani, "Dropout as a Bayesian Approximation" (ICML 2016), in the head alone.
 
     Args:
         classifier: Takes the last axis of the states; a head with layers of its own drops their outputs as well.

@@ -94,7 +94,7 @@ def load_split(
     if runtime == "onnx":
         graph = graph_file(config)
         if graph.is_file():
-            # On «meta» nothing is filled with chance first, and no second body takes up memory.
+            # On "meta" nothing is filled with chance first, and no second body takes up memory.
             with torch.device("meta"):
                 model = LayoutLMv3ForTokenClassification(config)
             weights = fill(model, folder)

@@ -2,7 +2,7 @@
 
 BERT's parameter names fit LayoutLMv3's, so most tensors are copied; what BERT lacks (2-D positions, attention biases,
 the classifier) starts small. The vocabulary is cut to Latin script and extended for Cyrillic.
-The text layers of all-MiniLM-L6-v2 are those of Wang et al., «MiniLM: Deep Self-Attention Distillation» (NeurIPS 2020).
+The text layers of all-MiniLM-L6-v2 are those of Wang et al., "MiniLM: Deep Self-Attention Distillation" (NeurIPS 2020).
 """
 
 from __future__ import annotations

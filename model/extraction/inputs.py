@@ -1,6 +1,6 @@
 """Words and boxes to the tensors of LayoutLMv3, in windows that overlap where a page is long.
 
-LayoutLMv3: Huang et al., «LayoutLMv3: Pre-training for Document AI with Unified Text and Image Masking» (ACM MM 2022).
+LayoutLMv3: Huang et al., "LayoutLMv3: Pre-training for Document AI with Unified Text and Image Masking" (ACM MM 2022).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from model.document.types import Page, Word
 GRID = 1000
 NO_WORD = -1
 
-# A tokenizer that ignores case loses where a glued word begins again: «ApplicationEngineer», «4thFloor».
+# A tokenizer that ignores case loses where a glued word begins again: "ApplicationEngineer", "4thFloor".
 _JOINTS = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])|(?<=[a-zа-яёіїєґ]{2})(?=[A-ZА-ЯЁІЇЄҐ][a-zа-яёіїєґ])")
 
 # Word shapes, fed as token types: what a tokenizer that ignores case would hide.

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from model.document.types import Box, Line, Page, Word
 
-# Labels that stand before a number without any mark. Longer ones first, so that «Mobile» is not read as «Mob» + «ile».
+# Labels that stand before a number without any mark. Longer ones first, so that "Mobile" is not read as "Mob" + "ile".
 _NUMBER_LABELS = (
     "telephone|telefon|telefax|mobile|office|direct|hotline|phone|mobil|cell|handy|teléfono|"
     "телефон|моб|тел|факс|mob|tel|fax|off|res|ph|p|t|m|f|c|o|d"

@@ -51,4 +51,4 @@ def build_engine(
         raise EngineError(
             f"The package {error.name or name} is not installed: pip install -r requirements.txt."
         ) from error
-    raise EngineError(f"There is no OCR engine «{name}»; choose one of {', '.join(ENGINES)}.")
+    raise EngineError(f'There is no OCR engine "{name}"; choose one of {", ".join(ENGINES)}.')

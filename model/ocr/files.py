@@ -100,7 +100,7 @@ class ModelFiles:
         if not listed:
             raise EngineError(
                 f"The alphabet of {self.onnx} is unknown: put PaddleOCR's inference.yml beside it, "
-                "or the alphabet into its metadata key «character»."
+                'or the alphabet into its metadata key "character".'
             )
         return [str(character) for character in listed]
 

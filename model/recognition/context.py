@@ -1,6 +1,6 @@
 """What lets a head look around: a small convolution over the features, so that neighbours tell look-alikes apart.
 
-A backbone that was never taught Cyrillic sees «С» and «C» alike; which of them it is, the letters beside it tell.
+A backbone that was never taught Cyrillic sees «С» and "C" alike; which of them it is, the letters beside it tell.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def with_numbers(model: onnx.ModelProto, numbers: Mapping[str, FloatArray]) -> o
     own = {tensor.name: tensor for tensor in changed.graph.initializer}
     for name, values in numbers.items():
         if name not in own or tuple(own[name].dims) != values.shape:
-            raise RecogniserError(f"«{name}» does not fit this recogniser: the head was taught with another one.")
+            raise RecogniserError(f'"{name}" does not fit this recogniser: the head was taught with another one.')
         own[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name))
     return changed
 

@@ -171,7 +171,7 @@ class Head:
         """Return a head that knows ``characters`` too.
 
         A new column is taken from ``source`` where that knows the character, else from a look-alike that this head
-        knows («Р» from «P», «ё» from «e»), slightly apart, else it is the blank's with small noise.
+        knows («Р» from "P", «ё» from "e"), slightly apart, else it is the blank's with small noise.
 
         Args:
             characters: What is to be known; what is known already stays as it is.

@@ -11,7 +11,7 @@ _PAIRS = (
     "Г\u0393 П\u03a0 Л\u039b Д\u0394 Ф\u03a6 ф\u03c6 гr пn лn дg зz ЗZ бb ЬB ьb ЫB ыb ЪB ъb "
     "ИN иu ЙN йu ЦU цu ЭЗ эз ЯR яR Ч4 ч4 ШW шw ЩW щw ЮO юo ЖX жx кk мm нh тt вb ЄC єc "
     "Қҡ ҚК қк ҢН ңн ҒГ ғг ӨО өо ҰY ұy ӘЭ әэ ЉЛ љл ЊН њн ЂЋ ђh ЋH ћh ЏU џu ҐГ ґг ЎУ ўу ЁЕ ёе ЇІ їі "
-    '№N ₽P ₴S ₹R ®R ©C ’\' ‘\' “" ”" „" «< »> –- —- •. ·.'
+    '№N ₽P ₴S ₹R ®R ©C ’\' ‘\' “" ”" „" "< "> –- —- •. ·.'
 )
 _NEAR: dict[str, list[str]] = {}
 for _pair in _PAIRS.split():

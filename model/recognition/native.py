@@ -104,7 +104,7 @@ class NativeRecogniser(nn.Module):
         """
         for name, values in tensors.items():
             if name not in self._numbers or tuple(self._numbers[name].dims) != values.shape:
-                raise RecogniserError(f"«{name}» does not fit this recogniser: it was taught on another one.")
+                raise RecogniserError(f'"{name}" does not fit this recogniser: it was taught on another one.')
             self._numbers[name] = numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name)
         with torch.no_grad():
             for part, batch, layer in self._pairs:

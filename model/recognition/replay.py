@@ -107,5 +107,5 @@ def load_replay(kind: str, backbone: str) -> list[FeatureLine]:
         RecogniserError: If the file is missing or damaged, or belongs to another backbone.
     """
     if kind not in (LEARNING, MEASURING):
-        raise RecogniserError(f"There are no lines for «{kind}».")
+        raise RecogniserError(f'There are no lines for "{kind}".')
     return load_lines(replay_file(kind), backbone=backbone)

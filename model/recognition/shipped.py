@@ -49,6 +49,6 @@ def head_for(backbone: Backbone, recogniser: Path | None, languages: Sequence[st
         )
     wanted = charset_of(languages, original=original.characters)
     if recogniser is None:
-        # Who needs no Cyrillic is not to have a Latin «C» taken for one. A trained head keeps what it was taught.
+        # Who needs no Cyrillic is not to have a Latin "C" taken for one. A trained head keeps what it was taught.
         head = head.narrowed(wanted)
     return head.widened([c for c in wanted if original.knows(c)], source=original)

@@ -89,7 +89,7 @@ class GraphModule(torch.nn.Module):
         own = dict(zip(self._names, self.values, strict=True))
         for name, values in tensors.items():
             if name not in own or own[name].shape != values.shape:
-                raise RecogniserError(f"«{name}» does not fit this recogniser: it was taught on another one.")
+                raise RecogniserError(f'"{name}" does not fit this recogniser: it was taught on another one.')
             with torch.no_grad():
                 own[name].copy_(torch.from_numpy(np.ascontiguousarray(values)))
 

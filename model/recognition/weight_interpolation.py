@@ -2,7 +2,7 @@
 
 Only the columns of characters that were misread learn at all. Of what they learned, as much is taken over as rendered
 lines bear that it was not trained on: weights between the old and the new ones lose little of what was learned and much
-less of what was known (Wortsman et al., «Robust fine-tuning of zero-shot models», CVPR 2022).
+less of what was known (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
 """
 
 from __future__ import annotations

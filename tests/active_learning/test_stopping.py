@@ -87,7 +87,7 @@ def test_a_field_is_behind_for_want_of_examples_or_for_their_contradictions():
     assert (few.field, few.few_examples) == ("FAX", True)
     assert (many.field, many.few_examples) == ("FAX", False)
     assert in_words(few) == (
-        "Look at the field «fax»: it is far behind the others; it has few examples: annotate documents that have it."
+        'Look at the field "fax": it is far behind the others; it has few examples: annotate documents that have it.'
     )
     assert "check its labels" in in_words(many)
     assert "факс" in in_words(few, "ru")

@@ -16,7 +16,7 @@ from tests.e2e.projects import a_region, empty_tasks, new_project, printed_cards
 
 
 def retrieve(system: System, project_id: int, task_ids: list[int]) -> None:
-    """Choose «Retrieve predictions» for the tasks, as a person does: all in one request."""
+    """Choose "Retrieve predictions" for the tasks, as a person does: all in one request."""
     system.client.session.request(
         "POST",
         "api/dm/actions",

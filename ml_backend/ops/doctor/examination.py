@@ -74,7 +74,7 @@ def _projects(settings: Settings, engine: Engine, wanted: Sequence[int] | None) 
                 say("Project"),
                 "broken",
                 say("No project of Label Studio's is known here."),
-                say("Press «Initialise» in the panel, or start everything with `make run`."),
+                say('Press "Initialise" in the panel, or start everything with `make run`.'),
             )
             yield Examined(say("Project"), missing)
         for number in there:

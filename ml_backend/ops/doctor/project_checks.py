@@ -28,7 +28,7 @@ IMAGES = 2
 #: A worker looks at a project with something to do every few seconds.
 UNATTENDED = timedelta(minutes=10)
 
-_REPAIR = say("Press «Initialise» in the panel, or start `make run` again.")
+_REPAIR = say('Press "Initialise" in the panel, or start `make run` again.')
 
 
 def look_at_backend(link: ProjectLink) -> Iterator[Seen]:
@@ -253,7 +253,7 @@ def look_at_images(link: ProjectLink) -> Iterator[Seen]:
     try:
         target = parse_label_config(project.label_config).targets[0]
     except LabelConfigError:
-        yield Seen("skipped", say("Not looked at: first fix «{link}».", link=say("Labelling configuration")))
+        yield Seen("skipped", say('Not looked at: first fix "{link}".', link=say("Labelling configuration")))
         return
     addresses = []
     for task in link.label_studio.tasks(link.project_id):
@@ -266,12 +266,12 @@ def look_at_images(link: ProjectLink) -> Iterator[Seen]:
         found = (
             say("The project has no task yet.")
             if empty
-            else say("The tasks hold no image under «{key}».", key=target.value_key)
+            else say('The tasks hold no image under "{key}".', key=target.value_key)
         )
         remedy = (
             say("Import images into the project.")
             if empty
-            else say("Import tasks with «{key}», or change the <Image> tag's value.", key=target.value_key)
+            else say('Import tasks with "{key}", or change the <Image> tag\'s value.', key=target.value_key)
         )
         yield Seen("attention" if empty else "broken", found, remedy)
         return
@@ -306,22 +306,22 @@ def look_at_version(link: ProjectLink) -> Iterator[Seen]:
         yield Seen(
             "attention",
             say("The project has no predictions yet."),
-            say("Press «Rescore», or select tasks in Label Studio and choose «Retrieve predictions»."),
+            say('Press "Rescore", or select tasks in Label Studio and choose "Retrieve predictions".'),
         )
     elif not project.model_version or project.model_version not in counts:
         yield Seen(
             "broken",
             say(
-                "The project's model version is «{version}», the predictions' are {versions}: scores are ignored, and "
-                "tasks come in random order.",
+                "The project's model version is \"{version}\", the predictions' are {versions}: scores are ignored, "
+                "and tasks come in random order.",
                 version=project.model_version,
-                versions=", ".join(f"«{name}»" for name in counts),
+                versions=", ".join(f'"{name}"' for name in counts),
             ),
             _REPAIR,
         )
     else:
         count = counts[project.model_version]
-        yield well("«{version}» has {count} predictions.", version=project.model_version, count=count)
+        yield well('"{version}" has {count} predictions.', version=project.model_version, count=count)
 
 
 def look_at_sampling(link: ProjectLink) -> Iterator[Seen]:
@@ -332,7 +332,7 @@ def look_at_sampling(link: ProjectLink) -> Iterator[Seen]:
     else:
         yield Seen(
             "broken",
-            say("The task order is «{sampling}»: predictions' scores are ignored.", sampling=sampling),
+            say('The task order is "{sampling}": predictions\' scores are ignored.', sampling=sampling),
             _REPAIR,
         )
 
@@ -348,7 +348,7 @@ def look_at_open_tasks(link: ProjectLink) -> Iterator[Seen]:
         state: State = "attention" if coverage.problem == VERSION else "skipped"
         yield Seen(state, say("No open task is predicted: {why}", why=coverage.problem_text))
         return
-    remedy = say("They are tried again by themselves, and at once after «Rescore».")
+    remedy = say('They are tried again by themselves, and at once after "Rescore".')
     for words in coverage.said_of_failures():
         yield Seen("attention", words, remedy)
     if coverage.waiting:
@@ -364,7 +364,7 @@ def look_at_open_tasks(link: ProjectLink) -> Iterator[Seen]:
             yield Seen("running", waits)
     elif not coverage.lacking:
         yield well(
-            "All {count} open tasks have a prediction of «{version}».",
+            'All {count} open tasks have a prediction of "{version}".',
             count=coverage.open_tasks,
             version=coverage.version,
         )

@@ -81,7 +81,7 @@ def examine(checks: Iterable[Check[Patient]], patient: Patient) -> Iterator[Find
         cause = next((broken[name] for name in check.needs if name in broken), None)
         if cause is not None:
             broken[check.name] = cause
-            seen: Iterable[Seen] = [Seen("skipped", say("Not looked at: first fix «{link}».", link=cause))]
+            seen: Iterable[Seen] = [Seen("skipped", say('Not looked at: first fix "{link}".', link=cause))]
         else:
             seen = _look(check, patient)
         for each in seen:

@@ -18,11 +18,11 @@ def store(store_url):
 
 
 def test_the_outcome_of_an_action_is_kept_with_its_values(store):
-    outcome = [say("{count} annotations came over from «{where}».", count=3, where=say("Label Studio"))]
+    outcome = [say('{count} annotations came over from "{where}".', count=3, where=say("Label Studio"))]
     ActionRunner(store).start("key", 7, "sync", lambda: outcome)
     (action,) = store.latest(7)
     assert (action.name, action.state) == ("sync", "done")
-    assert str(action.outcome[0]) == "3 annotations came over from «Label Studio»."
+    assert str(action.outcome[0]) == '3 annotations came over from "Label Studio".'
 
 
 def test_a_form_that_is_sent_twice_counts_once(store):

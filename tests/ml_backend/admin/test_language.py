@@ -57,7 +57,7 @@ def test_a_value_with_braces_is_no_template():
 
 
 def test_a_sentence_within_a_sentence_is_said_in_the_same_language():
-    assert translator("ru")(say("Not looked at: first fix «{link}».", link=say("Webhook"))) == (
+    assert translator("ru")(say('Not looked at: first fix "{link}".', link=say("Webhook"))) == (
         "Не осмотрено: сначала почините «Вебхук»."
     )
 

@@ -44,7 +44,7 @@ def register(settings: Settings, folder: Path) -> None:
 
 
 def digits_only(folder: Path) -> Path:
-    """A head of our own that knows no letters but «x»."""
+    """A head of our own that knows no letters but "x"."""
     folder.mkdir()
     (folder / "config.json").write_text("{}")
     shipped_head().narrowed("0123456789x ").save(folder)
@@ -71,7 +71,7 @@ def test_shipped_versions_files_and_folders_are_found(settings: Settings, tmp_pa
 
 
 def test_what_is_no_recogniser_is_told(settings: Settings) -> None:
-    with pytest.raises(VersionError, match="There is no recogniser «nothing»"):
+    with pytest.raises(VersionError, match='There is no recogniser "nothing"'):
         find_recogniser(settings, "nothing")
 
 

@@ -29,7 +29,7 @@ every_config = pytest.mark.parametrize("name", list(CONFIGS))
 
 
 def card(*, field="EMAIL", width=400, height=200):
-    """One line, «Tel. +7 495 123 E-mail a@b.c», with a phone number and an address in it."""
+    """One line, "Tel. +7 495 123 E-mail a@b.c", with a phone number and an address in it."""
     spans = [
         ("Tel.", 10, 40),
         ("+7", 50, 70),

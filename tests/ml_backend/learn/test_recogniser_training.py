@@ -48,7 +48,7 @@ def draw(texts: Sequence[str]) -> Image.Image:
 
 
 def receipts() -> list[tuple[LabelledDocument, bytes]]:
-    """Receipts on which «#» is printed where people write «₸», the sign of the tenge."""
+    """Receipts on which "#" is printed where people write «₸», the sign of the tenge."""
     chance = random.Random(4)
     made = []
     for task in range(1, TASKS + 1):

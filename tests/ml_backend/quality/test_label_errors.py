@@ -71,7 +71,7 @@ def test_label_that_the_other_documents_contradict_is_found(store: Store) -> Non
     assert suspects[0].task_id == 7
     (doubt,) = suspects[0].doubts
     assert (doubt.text, doubt.given, doubt.suggested) == ("+49", "NAME", "PHONE")
-    assert "«+49» is NAME" in doubt.words
+    assert '"+49" is NAME' in doubt.words
 
 
 def test_queue_forgets_what_was_annotated_again(store: Store) -> None:

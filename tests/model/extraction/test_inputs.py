@@ -47,7 +47,7 @@ def test_boxes_are_placed_on_the_grid_of_a_thousand_and_clipped_to_the_page():
 def test_a_glued_word_is_tokenised_at_its_joints_but_stays_one_word():
     window = encoder().encode(page_of(["salesManager"]))[0]
     tokens = [TOKENIZER.id_to_token(i) for i in window.input_ids]
-    assert "m" in tokens  # begins a token of its own, which «##m» would not
+    assert "m" in tokens  # begins a token of its own, which "##m" would not
     assert (window.words != NO_WORD).sum() == 1
 
 

@@ -43,7 +43,7 @@ def test_a_rule_finds_what_it_is_for(rule: str, text: str, right: str) -> None:
         "2019-12-24",
         "SAP R/3 A0B1",
         "No 5 High Street",
-        "Сеть «Wi-Fi» и Bluetooth",
+        'Сеть "Wi-Fi" и Bluetooth',
         "ivan@почта.рф",
         "CTO",
         "B2B-маркетинг",

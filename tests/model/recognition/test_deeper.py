@@ -43,7 +43,7 @@ def lower(backbone: Backbone) -> Lower:
 
 @pytest.fixture(scope="module")
 def lines(lower: Lower) -> list[FeatureLine]:
-    """Lines on which «#» is printed where «₸» is meant."""
+    """Lines on which "#" is printed where «₸» is meant."""
     crops = [printed(text, size) for size in (26, 32) for text in TEXTS]
     texts = [text.replace("#", "₸") for _ in (26, 32) for text in TEXTS]
     return [FeatureLine(seen, text) for seen, text in zip(lower.sight.features(crops), texts, strict=True)]

@@ -102,7 +102,7 @@ def test_lines_come_back_from_their_file_as_they_were_but_for_rounding(tmp_path)
 
 def test_neighbours_tell_apart_what_looks_alike():
     def turned(lines):
-        # Whoever stands beside an «x» is a capital, though it looks the same.
+        # Whoever stands beside an "x" is a capital, though it looks the same.
         return [
             FeatureLine(line.features, "".join(_upper(line.text, i) for i in range(len(line.text)))) for line in lines
         ]

@@ -19,7 +19,7 @@ def seen(text: str) -> np.ndarray:
 
 @pytest.fixture
 def head() -> Head:
-    """Reads each character as what it is, but «c», which it does not know, as «a»."""
+    """Reads each character as what it is, but "c", which it does not know, as "a"."""
     weights = np.eye(5, dtype=np.float32)
     weights[3, :4] = (0, 1.5, 0, 0)
     return Head(weights[:, [0, 1, 2, 4]], np.zeros(4, np.float32), ("a", "b", " "), "0" * 12)
@@ -44,7 +44,7 @@ def test_all_is_taken_over_where_nothing_suffers(head: Head) -> None:
 def test_known_characters_go_less_far_where_they_would_be_forgotten_and_new_ones_stay(head: Head) -> None:
     start = head.widened("c")
     weights = np.eye(5, dtype=np.float32)
-    # What was learned of «a» takes the place of «b» as well.
+    # What was learned of "a" takes the place of "b" as well.
     weights[2, 1] = 1.6
     taught = replace(start, weights=weights)
     assert taught.read(seen("abc")).text == "ac"
@@ -77,7 +77,7 @@ def test_where_the_new_characters_themselves_do_harm_the_gate_is_left_to_say_so(
 def test_a_new_character_that_is_read_in_an_old_ones_place_has_to_lead(head: Head) -> None:
     start = head.widened("c")
     weights, bias = np.eye(5, dtype=np.float32), np.zeros(5, np.float32)
-    # Half a nat ahead of «b» on a print of «b».
+    # Half a nat ahead of "b" on a print of "b".
     weights[2, 3], bias[3] = 1.0, 0.5
     taught = replace(start, weights=weights, bias=bias)
     guard = [FeatureLine(seen("ab"), "ab")]

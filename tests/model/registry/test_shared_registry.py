@@ -35,7 +35,7 @@ def project():
 
 @pytest.fixture
 def version(server, machine, project, tmp_path):
-    """A version that the machine «one» has trained; its weights are as large as real ones."""
+    """A version that the machine "one" has trained; its weights are as large as real ones."""
     folder = tmp_path / "draft"
     folder.mkdir()
     (folder / "config.json").write_text("{}")

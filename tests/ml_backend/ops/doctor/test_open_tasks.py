@@ -27,7 +27,7 @@ def coverage(lacking=0, *, ago=timedelta(seconds=5), **more):
 
 def test_all_is_well_only_where_nothing_lacks(look):
     (finding,) = look(coverage())
-    assert (finding.state, str(finding.found)) == ("well", "All 40 open tasks have a prediction of «v1».")
+    assert (finding.state, str(finding.found)) == ("well", 'All 40 open tasks have a prediction of "v1".')
     assert not lacks_predictions(finding)
 
 

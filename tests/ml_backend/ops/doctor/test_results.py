@@ -20,7 +20,7 @@ def test_what_needs_something_broken_is_skipped_and_says_what_to_mend_first():
     checks.append(check("third", well("Yes."), needs=("second",)))
     *_, second, third = examine(checks, None)
     assert (second.state, third.state) == ("skipped", "skipped")
-    assert str(third.found) == "Not looked at: first fix «First»."
+    assert str(third.found) == 'Not looked at: first fix "First".'
 
 
 def test_an_error_during_a_check_is_a_finding_with_its_hint_as_the_remedy():
