@@ -242,7 +242,7 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
 
 
 class Tally:
-    """Counts findings while a page is written: how they are in all is known at its end only."""
+    """Counts results while a page is written: how they are in all is known at its end only."""
 
     def __init__(self) -> None:
         self.broken = 0
@@ -250,10 +250,10 @@ class Tally:
         self.lacking = False
 
     def add(self, examined: Examined) -> str:
-        """Count one finding, and write nothing."""
-        self.broken += examined.finding.state == "broken"
-        self.attention += examined.finding.state == "attention"
-        self.lacking = self.lacking or lacks_predictions(examined.finding)
+        """Count one result, and write nothing."""
+        self.broken += examined.result.state == "error"
+        self.attention += examined.result.state == "warning"
+        self.lacking = self.lacking or lacks_predictions(examined.result)
         return ""
 
 

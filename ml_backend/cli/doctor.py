@@ -9,7 +9,7 @@ from ml_backend.cli import AddCommand
 from ml_backend.cli.connection import launched
 from ml_backend.settings import Settings
 
-_SIGNS = {"well": "✔", "attention": "!", "broken": "✘", "skipped": "-", "running": "…"}
+_SIGNS = {"ok": "✔", "warning": "!", "error": "✘", "skipped": "-", "running": "…"}
 
 
 def add_commands(add: AddCommand) -> None:
@@ -18,7 +18,7 @@ def add_commands(add: AddCommand) -> None:
     parser.add_argument(
         "--project", type=int, action="append", metavar="PROJECT", help="number of a project; all known ones otherwise"
     )
-    parser.add_argument("--json", action="store_true", help="write one JSON object a finding, for programs")
+    parser.add_argument("--json", action="store_true", help="write one JSON object a result, for programs")
 
 
 def doctor(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -37,18 +37,18 @@ def doctor(arguments: argparse.Namespace, settings: Settings) -> int:
         raise StoreError("DATABASE_URL cannot be used.", "Check address and driver.") from error
     broken, lacking, heading = 0, False, ""
     for examined in examine_everything(settings, engine, arguments.project):
-        finding = examined.finding
-        broken += finding.state == "broken"
-        lacking = lacking or lacks_predictions(finding)
+        result = examined.result
+        broken += result.state == "error"
+        lacking = lacking or lacks_predictions(result)
         if arguments.json:
             print(
                 json.dumps(
                     {
                         "project": examined.project_id,
-                        "check": finding.check,
-                        "state": finding.state,
-                        "found": str(finding.found),
-                        "remedy": str(finding.remedy) if finding.remedy else "",
+                        "check": result.check,
+                        "state": result.state,
+                        "found": str(result.found),
+                        "remedy": str(result.remedy) if result.remedy else "",
                     },
                     ensure_ascii=False,
                 ),
@@ -58,9 +58,9 @@ def doctor(arguments: argparse.Namespace, settings: Settings) -> int:
         if str(examined.group) != heading:
             heading = str(examined.group)
             print(f"\n{heading}")
-        print(f"  {_SIGNS[finding.state]} {finding.title}: {finding.found}", flush=True)
-        if finding.remedy:
-            print(f"    → {finding.remedy}")
+        print(f"  {_SIGNS[result.state]} {result.title}: {result.found}", flush=True)
+        if result.remedy:
+            print(f"    → {result.remedy}")
     engine.dispose()
     if not arguments.json:
         holds = "No link is broken; open tasks lack predictions." if lacking else "All links hold."

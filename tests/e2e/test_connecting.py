@@ -209,5 +209,5 @@ def test_without_the_second_flag_the_doctor_names_it(
     client, _ = label_studio_with_one_flag
     settings = Settings(_env_file=None, backend_url=system.backend_url)  # type: ignore[call-arg]
     (seen,) = look_at_flags(ProjectLink(settings, client, new_project(client), lambda *_: 0))
-    assert seen.state == "broken"
+    assert seen.state == "error"
     assert "with SSRF_PROTECTION_ENABLED=false in its environment" in str(seen.remedy)

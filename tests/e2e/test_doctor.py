@@ -16,7 +16,7 @@ from ml_backend.ops.doctor.connection_checks import CONNECTION_CHECKS
 from ml_backend.ops.doctor.examination import count_events
 from ml_backend.ops.doctor.machine_checks import MACHINE_CHECKS
 from ml_backend.ops.doctor.project_checks import PROJECT_CHECKS
-from ml_backend.ops.doctor.results import Check, Finding, examine
+from ml_backend.ops.doctor.results import Check, CheckResult, examine
 from ml_backend.ops.doctor.targets import Connection, ProjectLink
 from ml_backend.ops.doctor.targets import System as Machine
 from ml_backend.projects.setup import ProjectPlan, ensure_project
@@ -55,16 +55,16 @@ def link(system: System, settings: Settings) -> ProjectLink:
     )
 
 
-def found(checks: Iterable[Check[object]], patient: object, *names: str) -> dict[str, Finding]:
-    """The first finding of each check that is asked for."""
+def found(checks: Iterable[Check[object]], target: object, *names: str) -> dict[str, CheckResult]:
+    """The first result of each check that is asked for."""
     kept = [replace(check, needs=()) if names else check for check in checks if not names or check.name in names]
-    findings: dict[str, Finding] = {}
-    for finding in examine(kept, patient):
-        findings.setdefault(finding.check, finding)
-    return findings
+    results: dict[str, CheckResult] = {}
+    for result in examine(kept, target):
+        results.setdefault(result.check, result)
+    return results
 
 
-def of_project(link: ProjectLink, *names: str) -> dict[str, Finding]:
+def of_project(link: ProjectLink, *names: str) -> dict[str, CheckResult]:
     return found(PROJECT_CHECKS, link, *names)  # type: ignore[arg-type]
 
 
@@ -78,12 +78,12 @@ def test_what_an_unconnected_project_lacks_is_named_and_initialising_mends_it(
     before = of_project(link)
 
     for name in ("registration", "webhook", "model-version", "sampling"):
-        assert before[name].state == "broken", name
+        assert before[name].state == "error", name
         assert "Initialise" in str(before[name].remedy)
     assert before["round-trip"].state == "skipped"
     ensure_project(client, ProjectPlan("", "", project_id=link.project_id), system.backend)
     after = of_project(link)
-    assert [name for name, item in after.items() if item.state in ("broken", "skipped")] == []
+    assert [name for name, item in after.items() if item.state in ("error", "skipped")] == []
 
 
 def test_each_fault_of_the_webhook_is_told_from_the_others(system: System, link: ProjectLink) -> None:
@@ -92,7 +92,7 @@ def test_each_fault_of_the_webhook_is_told_from_the_others(system: System, link:
     (hook,) = client.webhooks(link.project_id)
 
     def seen(*names: str) -> str:
-        return " ".join(str(item.found) for item in of_project(link, *names).values() if item.state != "well")
+        return " ".join(str(item.found) for item in of_project(link, *names).values() if item.state != "ok")
 
     def change(**values: object) -> None:
         client.session.request("PATCH", f"api/webhooks/{hook.id}/", json=values)
@@ -118,7 +118,7 @@ def test_an_image_that_is_gone_and_labels_that_nobody_knows_are_named(system: Sy
 
     seen = of_project(link, "images", "label-config")
 
-    assert seen["images"].state == "broken"
+    assert seen["images"].state == "error"
     assert "is not to be had" in str(seen["images"].found)
     assert "No label for: EMAIL" in str(seen["label-config"].found)
 
@@ -127,7 +127,7 @@ def test_a_backend_that_is_registered_under_a_dead_address_is_named(system: Syst
     elsewhere = link.settings.model_copy(update={"backend_url": "http://127.0.0.1:9"})
     seen = of_project(replace(link, settings=elsewhere), "backend", "registration")
     assert "No backend answers at http://127.0.0.1:9." in str(seen["backend"].found)
-    assert seen["registration"].state == "broken"
+    assert seen["registration"].state == "error"
 
 
 def test_a_legacy_token_that_label_studio_refuses_is_named(system: System, settings: Settings) -> None:
@@ -143,7 +143,7 @@ def test_a_personal_token_that_label_studio_did_not_make_is_named(system: System
     forged = f"{head}.{signature[::-1]}"
     own = settings.model_copy(update={"label_studio_api_key": SecretStr(forged)})
     seen = found(CONNECTION_CHECKS, Connection(own, lambda: LabelStudio(system.url, forged)))  # type: ignore[arg-type]
-    assert seen["token"].state == "broken"
+    assert seen["token"].state == "error"
     assert "Personal Access Token" in str(seen["token"].remedy)
 
 
@@ -160,7 +160,7 @@ def test_a_part_that_hangs_is_named(system: System, settings: Settings, service:
         seen = [
             item
             for item in examine([each for each in MACHINE_CHECKS if each.name == check], Machine(settings))
-            if item.state == "broken"
+            if item.state == "error"
         ]
     assert len(seen) == 1
     assert service in f"{seen[0].found} {seen[0].remedy}".lower()
@@ -171,7 +171,7 @@ def test_weights_that_are_damaged_are_named(settings: Settings, tmp_path: Path) 
     weights = tmp_path / "weights" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     seen = found(MACHINE_CHECKS, Machine(settings.model_copy(update={"extractor_dir": tmp_path / "weights"})), "models")  # type: ignore[arg-type]
-    assert seen["models"].state == "broken"
+    assert seen["models"].state == "error"
 
 
 def test_the_command_finds_a_running_system_well_and_says_so_to_programs(

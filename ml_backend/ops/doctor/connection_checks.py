@@ -16,7 +16,7 @@ import httpx
 
 from ml_backend.errors import TokenRefusedError
 from ml_backend.i18n import say
-from ml_backend.ops.doctor.results import Check, Seen, well
+from ml_backend.ops.doctor.results import Check, Observation, ok
 from ml_backend.ops.doctor.targets import Connection
 
 #: Label Studio says its version in milliseconds; what takes longer is overloaded or far away.
@@ -58,12 +58,12 @@ def read_token(token: str) -> Token:
         return Token("unknown")
 
 
-def look_at_address(link: Connection) -> Iterator[Seen]:
+def look_at_address(link: Connection) -> Iterator[Observation]:
     """Ask Label Studio for its version, which needs no token."""
     url = link.settings.label_studio_url.rstrip("/")
     if not url:
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say("No Label Studio is set, and none was started in RUN_DIR."),
             say("Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY, or start everything with `make run`."),
         )
@@ -73,15 +73,15 @@ def look_at_address(link: Connection) -> Iterator[Seen]:
     try:
         answer = httpx.get(f"{url}/api/version/", timeout=REACH_SECONDS, follow_redirects=False)
     except httpx.TimeoutException:
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say("Label Studio at {url} takes longer than {seconds:.0f} s to answer.", url=shown, seconds=REACH_SECONDS),
             say("See whether its process hangs or its machine is overloaded; start it again if it does not recover."),
         )
         return
     except (httpx.HTTPError, httpx.InvalidURL):
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say("Label Studio at {url} does not answer.", url=shown),
             say("Start it, or set LABEL_STUDIO_URL to the address under which this machine reaches it."),
         )
@@ -89,8 +89,8 @@ def look_at_address(link: Connection) -> Iterator[Seen]:
     milliseconds = 1000 * (time.monotonic() - start)
     if answer.is_redirect:
         target = answer.headers.get("location", "")
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say("{url} redirects to {target}.", url=shown, target=target),
             say("Set LABEL_STUDIO_URL to the final address."),
         )
@@ -98,13 +98,13 @@ def look_at_address(link: Connection) -> Iterator[Seen]:
     try:
         release = str(answer.json()["release"])
     except (ValueError, KeyError, TypeError):
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say("Another program than Label Studio answers at {url} ({status}).", url=shown, status=answer.status_code),
             say("Set LABEL_STUDIO_URL to Label Studio's address, with its path prefix if it has one."),
         )
         return
-    yield well(
+    yield ok(
         "Label Studio {release} answers at {url} in {milliseconds:.0f} ms.",
         release=release,
         url=shown,
@@ -112,23 +112,23 @@ def look_at_address(link: Connection) -> Iterator[Seen]:
     )
 
 
-def look_at_token(link: Connection) -> Iterator[Seen]:
+def look_at_token(link: Connection) -> Iterator[Observation]:
     """Tell the token's kind and end, and have Label Studio say whose it is."""
     token = read_token(link.settings.label_studio_api_key.get_secret_value())
     now = datetime.now(timezone.utc)
     if token.kind == "unknown":
-        yield Seen("broken", say("LABEL_STUDIO_API_KEY is no token of Label Studio's."), _MAKE_TOKEN)
+        yield Observation("error", say("LABEL_STUDIO_API_KEY is no token of Label Studio's."), _MAKE_TOKEN)
         return
     if token.kind == "access":
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say("LABEL_STUDIO_API_KEY is an access token, which ends after minutes."),
             _MAKE_TOKEN,
         )
         return
     if token.expires is not None and token.expires <= now:
-        yield Seen(
-            "broken", say("The personal access token expired on {day:%Y-%m-%d}.", day=token.expires), _MAKE_TOKEN
+        yield Observation(
+            "error", say("The personal access token expired on {day:%Y-%m-%d}.", day=token.expires), _MAKE_TOKEN
         )
         return
     try:
@@ -139,8 +139,8 @@ def look_at_token(link: Connection) -> Iterator[Seen]:
             client.close()
     except TokenRefusedError:
         if token.kind == "legacy":
-            yield Seen(
-                "broken",
+            yield Observation(
+                "error",
                 say("Label Studio refuses the legacy token; legacy tokens are off by default."),
                 say(
                     "Use a personal access token (Account & Settings → Personal Access Token) as LABEL_STUDIO_API_KEY, "
@@ -148,22 +148,22 @@ def look_at_token(link: Connection) -> Iterator[Seen]:
                 ),
             )
         else:
-            yield Seen(
-                "broken",
+            yield Observation(
+                "error",
                 say("Label Studio refuses the personal access token: it was revoked, or is another Label Studio's."),
                 _MAKE_TOKEN,
             )
         return
     if token.kind == "legacy":
-        yield well("The legacy token of {email} is accepted.", email=user.email)
+        yield ok("The legacy token of {email} is accepted.", email=user.email)
     elif token.expires is not None and (token.expires - now).total_seconds() < SOON_SECONDS:
-        yield Seen(
-            "attention",
+        yield Observation(
+            "warning",
             say("The personal access token of {email} ends on {day:%Y-%m-%d}.", email=user.email, day=token.expires),
             _MAKE_TOKEN,
         )
     else:
-        yield well("The personal access token of {email} is accepted.", email=user.email)
+        yield ok("The personal access token of {email} is accepted.", email=user.email)
 
 
 CONNECTION_CHECKS: tuple[Check[Connection], ...] = (

@@ -15,7 +15,7 @@ from ml_backend.label_studio.client import LabelStudio
 from ml_backend.ops.doctor.connection_checks import CONNECTION_CHECKS
 from ml_backend.ops.doctor.machine_checks import MACHINE_CHECKS
 from ml_backend.ops.doctor.project_checks import PROJECT_CHECKS
-from ml_backend.ops.doctor.results import Finding, examine
+from ml_backend.ops.doctor.results import CheckResult, examine
 from ml_backend.ops.doctor.targets import Connection, ProjectLink, System
 from ml_backend.settings import Settings
 from ml_backend.store.annotations import LearningStore
@@ -29,23 +29,23 @@ _ASK_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One finding, and what it is about.
+    """One result, and what it is about.
 
     Attributes:
         group: A heading for the person who reads it.
-        finding: What was found.
+        result: What was found.
         project_id: The project it is about; ``None`` where it is about the whole system.
     """
 
     group: Words
-    finding: Finding
+    result: CheckResult
     project_id: int | None = None
 
 
 def examine_everything(
     settings: Settings, engine: Engine, projects: Sequence[int] | None = None, *, migrates: bool = False
 ) -> Iterator[Examined]:
-    """Look at every link, and give each finding as soon as it is there.
+    """Look at every link, and give each result as soon as it is there.
 
     Args:
         settings: As the running backend has them.
@@ -54,13 +54,13 @@ def examine_everything(
         migrates: Whether ``engine`` was opened by somebody who migrates, so that its schema is what is served.
     """
     connected = False
-    for finding in examine(CONNECTION_CHECKS, Connection(settings, lambda: _connect(settings))):
-        connected = finding.state in ("well", "attention")
-        yield Examined(say("Label Studio"), finding)
+    for result in examine(CONNECTION_CHECKS, Connection(settings, lambda: _connect(settings))):
+        connected = result.state in ("ok", "warning")
+        yield Examined(say("Label Studio"), result)
     if connected:
         yield from _projects(settings, engine, projects)
-    for finding in examine(MACHINE_CHECKS, System(settings, engine if migrates else None)):
-        yield Examined(say("This machine"), finding)
+    for result in examine(MACHINE_CHECKS, System(settings, engine if migrates else None)):
+        yield Examined(say("This machine"), result)
 
 
 def _projects(settings: Settings, engine: Engine, wanted: Sequence[int] | None) -> Iterator[Examined]:
@@ -69,10 +69,10 @@ def _projects(settings: Settings, engine: Engine, wanted: Sequence[int] | None) 
         numbers = _known(settings, engine) if wanted is None else wanted
         there = [number for number in numbers if wanted is not None or _is_there(client, number)]
         if not there:
-            missing = Finding(
+            missing = CheckResult(
                 "project",
                 say("Project"),
-                "broken",
+                "error",
                 say("No project of Label Studio's is known here."),
                 say('Press "Initialise" in the panel, or start everything with `make run`.'),
             )
@@ -85,8 +85,8 @@ def _projects(settings: Settings, engine: Engine, wanted: Sequence[int] | None) 
                 lambda project, action: count_events(engine, project, action),
                 coverage=Coverages(engine).of,
             )
-            for finding in examine(PROJECT_CHECKS, link):
-                yield Examined(say("Project {project}", project=number), finding, number)
+            for result in examine(PROJECT_CHECKS, link):
+                yield Examined(say("Project {project}", project=number), result, number)
     finally:
         client.close()
 

@@ -23,7 +23,7 @@ from ml_backend.i18n import say
 from ml_backend.jobs.queue import WORK, WORKER_QUEUES
 from ml_backend.jobs.registered import SERIALIZER, TRAINING_QUEUE
 from ml_backend.learn.quarantine import QUARANTINED
-from ml_backend.ops.doctor.results import Check, Seen, well
+from ml_backend.ops.doctor.results import Check, Observation, ok
 from ml_backend.ops.doctor.targets import System
 from ml_backend.settings import LEAST_HELD_OUT
 from ml_backend.store.tables import AnnotationRow
@@ -37,23 +37,23 @@ SILENT_SECONDS = 600.0
 SHOWN_TASKS = 10
 
 
-def look_at_redis(system: System) -> Iterator[Seen]:
+def look_at_redis(system: System) -> Iterator[Observation]:
     """Ask Redis for its version."""
     try:
         with closing(_redis(system)) as connection:
             release = connection.info("server").get("redis_version", "?")
             waiting = sum(_queue(name, connection).count for name in (*WORKER_QUEUES, TRAINING_QUEUE))
     except (RedisError, ValueError) as error:
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say("Redis cannot be used ({kind}).", kind=type(error).__name__),
             say("Start Redis, or set REDIS_URL to where it runs (with its password: redis://:PASSWORD@HOST:PORT/0)."),
         )
         return
-    yield well("Redis {release} answers; {count} jobs wait.", release=release, count=waiting)
+    yield ok("Redis {release} answers; {count} jobs wait.", release=release, count=waiting)
 
 
-def look_at_workers(system: System) -> Iterator[Seen]:
+def look_at_workers(system: System) -> Iterator[Observation]:
     """See whether somebody takes the jobs: workers, each for some kinds of work, and the trainer."""
     with closing(_redis(system)) as connection:
         workers = [worker for worker in Worker.all(connection=connection, serializer=SERIALIZER) if _alive(worker)]
@@ -66,16 +66,16 @@ def look_at_workers(system: System) -> Iterator[Seen]:
         ("trainer", TRAINING_QUEUE in served, "ml_backend.cli.trainer"),
     ):
         if alive:
-            yield well("The {name} is alive.", name=name)
+            yield ok("The {name} is alive.", name=name)
         else:
-            yield Seen(
-                "broken",
+            yield Observation(
+                "error",
                 say("No {name} is alive: its jobs wait.", name=name),
                 say("Start `make run`, or `python -m {module}`; its log says why it ended.", module=module),
             )
 
 
-def look_at_store(system: System) -> Iterator[Seen]:
+def look_at_store(system: System) -> Iterator[Observation]:
     """Compare the database's schema with the newest that this version of the backend knows."""
     config = Config()
     config.set_main_option("script_location", "ml_backend.store:migrations")
@@ -88,29 +88,29 @@ def look_at_store(system: System) -> Iterator[Seen]:
         if system.engine is None:
             engine.dispose()
     except (SQLAlchemyError, ArgumentError, NoSuchModuleError, ImportError, OSError) as error:
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say("The store cannot be opened ({kind}).", kind=type(error).__name__),
             say("Check DATABASE_URL, and that RUN_DIR can be written."),
         )
         return
     if present == newest:
-        yield well("The store is at its newest schema ({revision}).", revision=present)
+        yield ok("The store is at its newest schema ({revision}).", revision=present)
     elif present is not None and not _known(scripts, present):
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say("The store's schema ({revision}) is of a newer version of the backend.", revision=present),
             say("Install that version again, or use another RUN_DIR or DATABASE_URL."),
         )
     else:
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say("The store's schema is {present}, the newest is {newest}.", present=present or "—", newest=newest),
             say("Start the backend again: it migrates the store when it starts."),
         )
 
 
-def look_at_disk(system: System) -> Iterator[Seen]:
+def look_at_disk(system: System) -> Iterator[Observation]:
     """Tell how much room there is, on each disk once."""
     seen: set[int] = set()
     for folder in system.folders:
@@ -121,16 +121,16 @@ def look_at_disk(system: System) -> Iterator[Seen]:
         seen.add(device)
         free = shutil.disk_usage(there).free
         if free >= LITTLE_SPACE:
-            yield well("{free:.1f} GB are free for {folder}.", free=free / 1e9, folder=folder)
+            yield ok("{free:.1f} GB are free for {folder}.", free=free / 1e9, folder=folder)
         else:
-            yield Seen(
-                "broken" if free < NO_SPACE else "attention",
+            yield Observation(
+                "error" if free < NO_SPACE else "warning",
                 say("Only {free:.2f} GB are free for {folder}.", free=free / 1e9, folder=folder),
                 say("Make room: a model version takes 60 MB, and old ones lie in {models}.", models=system.folders[1]),
             )
 
 
-def look_at_models(system: System) -> Iterator[Seen]:
+def look_at_models(system: System) -> Iterator[Observation]:
     """Load what ships and have it read a printed line."""
     # Late: these bring torch along, which nothing else here needs.
     from ml_backend.predict.engine_pool import build_engine_of
@@ -146,15 +146,15 @@ def look_at_models(system: System) -> Iterator[Seen]:
         engine, extractor, max_image_bytes=settings.max_image_bytes, max_image_pixels=settings.max_image_pixels
     )
     warm_up(pipeline)
-    yield well("The models load and read ({version}).", version=pipeline.version)
+    yield ok("The models load and read ({version}).", version=pipeline.version)
 
 
-def look_at_gate(system: System) -> Iterator[Seen]:
+def look_at_gate(system: System) -> Iterator[Observation]:
     """Tell whether the first training run can be promoted: it is no use where the gate lacks documents."""
     samples, least = system.settings.min_training_samples, system.settings.gate_min_documents
     needed, possible = documents_needed(least), samples // KEPT_ONE_IN
     if samples >= needed:
-        yield well("The first run begins at {samples} documents, enough for the gate.", samples=samples)
+        yield ok("The first run begins at {samples} documents, enough for the gate.", samples=samples)
         return
     remedy = say("Set MIN_TRAINING_SAMPLES to {needed} or more.", needed=needed)
     if possible >= LEAST_HELD_OUT:
@@ -163,8 +163,8 @@ def look_at_gate(system: System) -> Iterator[Seen]:
             needed=needed,
             least=possible,
         )
-    yield Seen(
-        "attention",
+    yield Observation(
+        "warning",
         say(
             "The first run begins at {samples} documents; below {needed} the gate may have too few to decide.",
             samples=samples,
@@ -174,7 +174,7 @@ def look_at_gate(system: System) -> Iterator[Seen]:
     )
 
 
-def look_at_annotations(system: System) -> Iterator[Seen]:
+def look_at_annotations(system: System) -> Iterator[Observation]:
     """Look for annotations that are kept apart, since they would take a sync too long."""
     chosen = select(AnnotationRow.project_id, AnnotationRow.task_id).where(
         AnnotationRow.problem.in_(sorted(QUARANTINED)), AnnotationRow.deleted_at.is_(None)
@@ -189,11 +189,11 @@ def look_at_annotations(system: System) -> Iterator[Seen]:
     if system.engine is None:
         engine.dispose()
     if not apart:
-        yield well("No annotation is left out for its size.")
+        yield ok("No annotation is left out for its size.")
         return
     shown = ", ".join(f"{project_id}/{task_id}" for project_id, task_id in apart[:SHOWN_TASKS])
-    yield Seen(
-        "attention",
+    yield Observation(
+        "warning",
         say(
             "{count} annotations are left out: their regions are too many or too intricate. Project/task: {tasks}",
             count=len(apart),

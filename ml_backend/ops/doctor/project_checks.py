@@ -15,7 +15,7 @@ from ml_backend.label_studio.fields import match_labels
 from ml_backend.label_studio.images import build_images
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.webhooks import WEBHOOK_SECRET_HEADER
-from ml_backend.ops.doctor.results import OPEN_TASKS, Check, Seen, State, well
+from ml_backend.ops.doctor.results import OPEN_TASKS, Check, Observation, State, ok
 from ml_backend.ops.doctor.targets import ProjectLink
 from ml_backend.projects.setup import UNCERTAINTY
 from ml_backend.store.coverage import VERSION
@@ -31,7 +31,7 @@ UNATTENDED = timedelta(minutes=10)
 _REPAIR = say('Press "Initialise" in the panel, or start `make run` again.')
 
 
-def look_at_backend(link: ProjectLink) -> Iterator[Seen]:
+def look_at_backend(link: ProjectLink) -> Iterator[Observation]:
     """Ask the backend itself how it is, with what Label Studio would send."""
     settings, url = link.settings, link.settings.public_url
     auth = (settings.basic_auth_user, settings.basic_auth_password.get_secret_value())
@@ -40,42 +40,42 @@ def look_at_backend(link: ProjectLink) -> Iterator[Seen]:
         answer = requests.get(f"{url}/health", auth=auth if auth[0] else None, timeout=5)
         status = answer.json().get("status") if answer.ok else None
     except (requests.RequestException, ValueError, AttributeError):
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say("No backend answers at {url}.", url=url),
             say("Start it with `make run`, or set BACKEND_URL to the address that Label Studio reaches it under."),
         )
         return
     took = time.monotonic() - start
     if answer.status_code == 401:
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say("The backend at {url} runs with another user name or password.", url=url),
             say("Set BASIC_AUTH_USER and BASIC_AUTH_PASSWORD here as the running backend has them."),
         )
     elif status != "UP":
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say("Another program answers at {url} (status {status}).", url=url, status=answer.status_code),
             say("Set PORT to a free port and BACKEND_URL to match it, and start the backend again."),
         )
     elif problem := answer.json().get("model_problem"):
-        yield Seen(
-            "attention",
+        yield Observation(
+            "warning",
             say("The backend serves an older version: {problem}", problem=problem),
             say("Roll back, or promote another version: the files of the promoted one cannot be used."),
         )
     elif took > HEALTH_SECONDS:
-        yield Seen(
-            "attention",
+        yield Observation(
+            "warning",
             say("The backend takes {seconds:.1f} s to answer; Label Studio waits 1 s.", seconds=took),
             say("Give the machine more processors, or lower INFERENCE_THREADS so that answers find one free."),
         )
     else:
-        yield well("The backend answers at {url} in {milliseconds:.0f} ms.", url=url, milliseconds=1000 * took)
+        yield ok("The backend answers at {url} in {milliseconds:.0f} ms.", url=url, milliseconds=1000 * took)
 
 
-def look_at_flags(link: ProjectLink) -> Iterator[Seen]:
+def look_at_flags(link: ProjectLink) -> Iterator[Observation]:
     """Try whether Label Studio takes the backend's address, with requests that it refuses for another reason anyway."""
     hook = {"url": f"{link.settings.public_url}/webhook", "actions": ["NO_SUCH_ACTION"], "is_active": False}
     backend = {"url": link.settings.public_url, "is_interactive": "neither"}
@@ -88,8 +88,8 @@ def look_at_flags(link: ProjectLink) -> Iterator[Seen]:
         if _refuses_address(link, path, {"project": link.project_id, **body})
     ]
     if refused:
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say("Label Studio refuses {url}, an address of a private network.", url=link.settings.public_url),
             say(
                 "Start Label Studio with {missing} in its environment (it needs both ML_BLOCK_LOCAL_IP=false and "
@@ -98,7 +98,7 @@ def look_at_flags(link: ProjectLink) -> Iterator[Seen]:
             ),
         )
     else:
-        yield well("Label Studio accepts the backend's address for calls and for webhooks.")
+        yield ok("Label Studio accepts the backend's address for calls and for webhooks.")
 
 
 def _refuses_address(link: ProjectLink, path: str, body: dict[str, object]) -> bool:
@@ -111,7 +111,7 @@ def _refuses_address(link: ProjectLink, path: str, body: dict[str, object]) -> b
     raise LabelStudioError(f"Label Studio accepted a request to {path} that it should have refused.")
 
 
-def look_at_registration(link: ProjectLink) -> Iterator[Seen]:
+def look_at_registration(link: ProjectLink) -> Iterator[Observation]:
     """See whether the project is connected to this backend, and how Label Studio finds it now."""
     url = link.settings.public_url
     there = sorted(link.label_studio.ml_backends(link.project_id), key=lambda backend: backend.id)
@@ -123,7 +123,7 @@ def look_at_registration(link: ProjectLink) -> Iterator[Seen]:
             if there
             else say("The project is connected to no backend.")
         )
-        yield Seen("broken", found, _REPAIR)
+        yield Observation("error", found, _REPAIR)
         return
     # Asking for one has Label Studio call /health and /setup; the list says only how it was when it last did.
     raw = link.label_studio.session.read(
@@ -131,8 +131,8 @@ def look_at_registration(link: ProjectLink) -> Iterator[Seen]:
     )
     if raw.get("state") != "CO":
         why = str(raw.get("error_message") or "").strip() or "—"
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say("Label Studio cannot use the backend at {url}: {why}", url=url, why=why[:300]),
             say(
                 "See that {url} can be reached from the machine of Label Studio; if its password has changed, "
@@ -141,26 +141,26 @@ def look_at_registration(link: ProjectLink) -> Iterator[Seen]:
             ),
         )
     elif there[0].id != ours[0].id:
-        yield Seen(
-            "attention",
+        yield Observation(
+            "warning",
             say("Another backend is connected first, and Label Studio asks that one only: {url}.", url=there[0].url),
             say("In the project's Settings → Model, remove the other backend."),
         )
     else:
-        yield well("Label Studio has the backend connected and healthy.")
+        yield ok("Label Studio has the backend connected and healthy.")
 
 
-def look_at_webhook(link: ProjectLink) -> Iterator[Seen]:
+def look_at_webhook(link: ProjectLink) -> Iterator[Observation]:
     """See whether events are sent here, once, and with the secret."""
     url, secret = f"{link.settings.public_url}/webhook", link.settings.webhook_secret.get_secret_value()
     hooks = [hook for hook in link.label_studio.webhooks(link.project_id) if hook.url.rstrip("/") == url]
     active = [hook for hook in hooks if hook.is_active]
     if not hooks:
-        yield Seen(
-            "broken", say("The project has no webhook to {url}: annotations are noticed late.", url=url), _REPAIR
+        yield Observation(
+            "error", say("The project has no webhook to {url}: annotations are noticed late.", url=url), _REPAIR
         )
     elif not active:
-        yield Seen("broken", say("The webhook to {url} is switched off.", url=url), _REPAIR)
+        yield Observation("error", say("The webhook to {url} is switched off.", url=url), _REPAIR)
     elif secret and any(hook.headers.get(WEBHOOK_SECRET_HEADER) != secret for hook in active):
         missing = all(WEBHOOK_SECRET_HEADER not in hook.headers for hook in active)
         found = (
@@ -170,20 +170,20 @@ def look_at_webhook(link: ProjectLink) -> Iterator[Seen]:
                 "The webhook carries a wrong {header}: the backend refuses its events.", header=WEBHOOK_SECRET_HEADER
             )
         )
-        yield Seen("broken", found, _REPAIR)
+        yield Observation("error", found, _REPAIR)
     elif len(active) > 1:
-        yield Seen("attention", say("{count} webhooks send every event here.", count=len(active)), _REPAIR)
+        yield Observation("warning", say("{count} webhooks send every event here.", count=len(active)), _REPAIR)
     elif not secret:
-        yield Seen(
-            "attention",
+        yield Observation(
+            "warning",
             say("The webhook is there, but without a secret anybody may send events."),
             say("Set WEBHOOK_SECRET to a long random value, start the backend again, and initialise."),
         )
     else:
-        yield well("There is one webhook, switched on, with the secret.")
+        yield ok("There is one webhook, switched on, with the secret.")
 
 
-def look_at_round_trip(link: ProjectLink) -> Iterator[Seen]:
+def look_at_round_trip(link: ProjectLink) -> Iterator[Observation]:
     """Have Label Studio send an event, and see it arrive in the store: saving a project unchanged is one."""
     before = link.arrived(link.project_id, "PROJECT_UPDATED")
     start = time.monotonic()
@@ -191,11 +191,11 @@ def look_at_round_trip(link: ProjectLink) -> Iterator[Seen]:
         link.label_studio.session.request("PATCH", f"api/projects/{link.project_id}/", json={})
     while time.monotonic() - start < link.wait_seconds:
         if link.arrived(link.project_id, "PROJECT_UPDATED") > before:
-            yield well("An event arrived in {seconds:.1f} s.", seconds=time.monotonic() - start)
+            yield ok("An event arrived in {seconds:.1f} s.", seconds=time.monotonic() - start)
             return
         time.sleep(0.1)
-    yield Seen(
-        "broken",
+    yield Observation(
+        "error",
         say("An event was sent, but did not arrive within {seconds:.0f} s.", seconds=link.wait_seconds),
         say(
             "See that {url}/webhook can be reached from Label Studio within a second and that the backend writes into "
@@ -205,14 +205,14 @@ def look_at_round_trip(link: ProjectLink) -> Iterator[Seen]:
     )
 
 
-def look_at_config(link: ProjectLink) -> Iterator[Seen]:
+def look_at_config(link: ProjectLink) -> Iterator[Observation]:
     """Match the labels of the configuration with what the model names, one by one."""
     project = link.label_studio.project(link.project_id)
     try:
         config = parse_label_config(project.label_config)
     except LabelConfigError as error:
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say("The labelling configuration cannot be used: {error}", error=error.message),
             say("In the project's Settings → Labeling Interface: {hint}", hint=error.hint),
         )
@@ -224,36 +224,36 @@ def look_at_config(link: ProjectLink) -> Iterator[Seen]:
     unknown = [label for label, fields in by_label.items() if not fields]
     missing = [field for field in FIELDS if field not in matches]
     if any(target.text is None for target in config.targets):
-        yield Seen(
-            "attention",
+        yield Observation(
+            "warning",
             say("The configuration has no <TextArea perRegion> for what was read: misreadings cannot be corrected."),
             say('Add <TextArea name="text" toName="image" perRegion="true"/> to the labelling interface.'),
         )
     if labels and not matched:
-        yield Seen(
-            "attention",
+        yield Observation(
+            "warning",
             say("No label is one that the model names yet: {labels}.", labels=", ".join(unknown)),
             say("That is as it should be for other documents: annotate some, and training will teach it these."),
         )
     elif missing and labels:
-        yield Seen(
-            "attention",
+        yield Observation(
+            "warning",
             say("{matched}. No label for: {missing}.", matched=matched, missing=", ".join(missing)),
             say("Add labels for these fields, or name them in a label's predicted_values, if they are wanted."),
         )
     else:
-        yield well("{matched}.", matched=matched or "—")
+        yield ok("{matched}.", matched=matched or "—")
     if matched and unknown:
-        yield well("Labels that only training will teach: {labels}.", labels=", ".join(unknown))
+        yield ok("Labels that only training will teach: {labels}.", labels=", ".join(unknown))
 
 
-def look_at_images(link: ProjectLink) -> Iterator[Seen]:
+def look_at_images(link: ProjectLink) -> Iterator[Observation]:
     """Fetch an image just as predictions do."""
     project = link.label_studio.project(link.project_id)
     try:
         target = parse_label_config(project.label_config).targets[0]
     except LabelConfigError:
-        yield Seen("skipped", say('Not looked at: first fix "{link}".', link=say("Labelling configuration")))
+        yield Observation("skipped", say('Not looked at: first fix "{link}".', link=say("Labelling configuration")))
         return
     addresses = []
     for task in link.label_studio.tasks(link.project_id):
@@ -273,7 +273,7 @@ def look_at_images(link: ProjectLink) -> Iterator[Seen]:
             if empty
             else say('Import tasks with "{key}", or change the <Image> tag\'s value.', key=target.value_key)
         )
-        yield Seen("attention" if empty else "broken", found, remedy)
+        yield Observation("warning" if empty else "error", found, remedy)
         return
     images = build_images(link.settings, link.label_studio)
     size, start = 0, time.monotonic()
@@ -282,9 +282,9 @@ def look_at_images(link: ProjectLink) -> Iterator[Seen]:
             size += len(images.fetch(url, task_id))
         except (ImageFetchError, ImageRefusedError) as error:
             said = say("The image of task {task} is not to be had: {error}", task=task_id, error=error.message)
-            yield Seen("broken", said, _image_remedy(error))
+            yield Observation("error", said, _image_remedy(error))
             return
-    yield well(
+    yield ok(
         "{count} images fetched, {size:.0f} kB in {seconds:.1f} s.",
         count=len(addresses),
         size=size / 1000,
@@ -298,19 +298,19 @@ def _image_remedy(error: BackendError) -> Words:
     return say("Open the task in Label Studio: if the picture does not show there either, import it again.")
 
 
-def look_at_version(link: ProjectLink) -> Iterator[Seen]:
+def look_at_version(link: ProjectLink) -> Iterator[Observation]:
     """See whether the project's model version is one that predictions have: else they neither show nor order."""
     project = link.label_studio.project(link.project_id)
     counts = link.label_studio.version_counts(link.project_id)
     if not counts:
-        yield Seen(
-            "attention",
+        yield Observation(
+            "warning",
             say("The project has no predictions yet."),
             say('Press "Rescore", or select tasks in Label Studio and choose "Retrieve predictions".'),
         )
     elif not project.model_version or project.model_version not in counts:
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say(
                 "The project's model version is \"{version}\", the predictions' are {versions}: scores are ignored, "
                 "and tasks come in random order.",
@@ -321,36 +321,36 @@ def look_at_version(link: ProjectLink) -> Iterator[Seen]:
         )
     else:
         count = counts[project.model_version]
-        yield well('"{version}" has {count} predictions.', version=project.model_version, count=count)
+        yield ok('"{version}" has {count} predictions.', version=project.model_version, count=count)
 
 
-def look_at_sampling(link: ProjectLink) -> Iterator[Seen]:
+def look_at_sampling(link: ProjectLink) -> Iterator[Observation]:
     """See whether the most instructive task comes first."""
     sampling = link.label_studio.project(link.project_id).sampling
     if sampling == UNCERTAINTY:
-        yield well("The most instructive task comes first ({sampling}).", sampling=sampling)
+        yield ok("The most instructive task comes first ({sampling}).", sampling=sampling)
     else:
-        yield Seen(
-            "broken",
+        yield Observation(
+            "error",
             say('The task order is "{sampling}": predictions\' scores are ignored.', sampling=sampling),
             _REPAIR,
         )
 
 
-def look_at_open_tasks(link: ProjectLink) -> Iterator[Seen]:
+def look_at_open_tasks(link: ProjectLink) -> Iterator[Observation]:
     """See whether every open task has a prediction of the version that serves, and why not."""
     coverage = link.coverage(link.project_id)
     start_worker = say("See that a worker runs: `make run` starts one, and its log says what it does.")
     if coverage is None or coverage.checked_at is None:
-        yield Seen("attention", say("No worker has looked at the open tasks yet."), start_worker)
+        yield Observation("warning", say("No worker has looked at the open tasks yet."), start_worker)
         return
     if coverage.problem:
-        state: State = "attention" if coverage.problem == VERSION else "skipped"
-        yield Seen(state, say("No open task is predicted: {why}", why=coverage.problem_text))
+        state: State = "warning" if coverage.problem == VERSION else "skipped"
+        yield Observation(state, say("No open task is predicted: {why}", why=coverage.problem_text))
         return
     remedy = say('They are tried again by themselves, and at once after "Rescore".')
     for words in coverage.said_of_failures():
-        yield Seen("attention", words, remedy)
+        yield Observation("warning", words, remedy)
     if coverage.waiting:
         waits = say(
             "{count} of {open_tasks} open tasks wait for their prediction, for about {minutes:.0f} minutes.",
@@ -359,11 +359,11 @@ def look_at_open_tasks(link: ProjectLink) -> Iterator[Seen]:
             minutes=max(1.0, coverage.seconds_left / 60),
         )
         if datetime.now(timezone.utc) - coverage.checked_at > UNATTENDED:
-            yield Seen("attention", waits, start_worker)
+            yield Observation("warning", waits, start_worker)
         else:
-            yield Seen("running", waits)
+            yield Observation("running", waits)
     elif not coverage.lacking:
-        yield well(
+        yield ok(
             'All {count} open tasks have a prediction of "{version}".',
             count=coverage.open_tasks,
             version=coverage.version,

@@ -10,19 +10,19 @@ from ml_backend.errors import BackendError
 from ml_backend.i18n import Words, say
 from model.errors import ModelError
 
-State = Literal["well", "attention", "broken", "skipped", "running"]
-"""``attention`` works, but not as it should; ``skipped`` could not be looked at; ``running`` will be well by
+State = Literal["ok", "warning", "error", "skipped", "running"]
+"""``warning`` works, but not as it should; ``skipped`` could not be looked at; ``running`` will be well by
 itself."""
 
 #: Name of the check that looks at the predictions of open tasks.
 OPEN_TASKS = "open-tasks"
 
-Patient = TypeVar("Patient")
-Patient_contra = TypeVar("Patient_contra", contravariant=True)
+Target = TypeVar("Target")
+Target_contra = TypeVar("Target_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """What was found at one link.
 
     Attributes:
@@ -41,8 +41,8 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What one check saw: a :class:`Finding` without the check's name."""
+class Observation:
+    """What one check saw: a :class:`CheckResult` without the check's name."""
 
     state: State
     found: Words
@@ -50,29 +50,29 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Check(Generic[Patient_contra]):
+class Check(Generic[Target_contra]):
     """One link.
 
     Attributes:
         name: Its name, by which others need it.
         title: What people call it.
-        look: Looks at it. What it raises of this project's errors is a finding too.
+        look: Looks at it. What it raises of this project's errors is a result too.
         needs: Names of the checks without which there is nothing to look at.
     """
 
     name: str
     title: Words
-    look: Callable[[Patient_contra], Iterable[Seen]]
+    look: Callable[[Target_contra], Iterable[Observation]]
     needs: Sequence[str] = ()
 
 
-def well(template: str, **values: object) -> Seen:
+def ok(template: str, **values: object) -> Observation:
     """Return that all is well; ``template`` as in :func:`ml_backend.i18n.say`."""
-    return Seen("well", say(template, **values))
+    return Observation("ok", say(template, **values))
 
 
-def examine(checks: Iterable[Check[Patient]], patient: Patient) -> Iterator[Finding]:
-    """Go through the checks in order, and give each finding as soon as it is there.
+def examine(checks: Iterable[Check[Target]], target: Target) -> Iterator[CheckResult]:
+    """Go through the checks in order, and give each result as soon as it is there.
 
     A check whose needs are broken is skipped: what it would find follows from them.
     """
@@ -81,31 +81,33 @@ def examine(checks: Iterable[Check[Patient]], patient: Patient) -> Iterator[Find
         cause = next((broken[name] for name in check.needs if name in broken), None)
         if cause is not None:
             broken[check.name] = cause
-            seen: Iterable[Seen] = [Seen("skipped", say('Not looked at: first fix "{link}".', link=cause))]
+            seen: Iterable[Observation] = [
+                Observation("skipped", say('Not looked at: first fix "{link}".', link=cause))
+            ]
         else:
-            seen = _look(check, patient)
+            seen = _look(check, target)
         for each in seen:
-            if each.state == "broken":
+            if each.state == "error":
                 broken[check.name] = check.title
-            yield Finding(check.name, check.title, each.state, each.found, each.remedy)
+            yield CheckResult(check.name, check.title, each.state, each.found, each.remedy)
 
 
-def worst(findings: Iterable[Finding]) -> State:
+def worst(results: Iterable[CheckResult]) -> State:
     """Return the worst of what was found; ``skipped`` follows from something broken, and does not count."""
-    states = {finding.state for finding in findings}
-    return next((state for state in ("broken", "attention") if state in states), "well")
+    states = {result.state for result in results}
+    return next((state for state in ("error", "warning") if state in states), "ok")
 
 
-def lacks_predictions(finding: Finding) -> bool:
-    """Tell whether a finding is that open tasks have no prediction, or not yet."""
-    return finding.check == OPEN_TASKS and finding.state in ("attention", "running")
+def lacks_predictions(result: CheckResult) -> bool:
+    """Tell whether a result is that open tasks have no prediction, or not yet."""
+    return result.check == OPEN_TASKS and result.state in ("warning", "running")
 
 
-def _look(check: Check[Patient], patient: Patient) -> list[Seen]:
+def _look(check: Check[Target], target: Target) -> list[Observation]:
     try:
-        return list(check.look(patient))
+        return list(check.look(target))
     except BackendError as error:
         hint = say("{hint}", hint=error.hint) if error.hint else say("See the log of the backend.")
-        return [Seen("broken", say("{error}", error=error.message), hint)]
+        return [Observation("error", say("{error}", error=error.message), hint)]
     except ModelError as error:
-        return [Seen("broken", say("{error}", error=error), say("See the log of the backend."))]
+        return [Observation("error", say("{error}", error=error), say("See the log of the backend."))]

@@ -9,7 +9,7 @@ from babel.messages.extract import extract_from_dir
 
 ROOT = Path(__file__).parents[3]
 #: What makes sentences: in the pages' code and the doctor's, and anywhere.
-PAGES = {"_": None, "n_": (1, 2), "say": None, "well": None}
+PAGES = {"_": None, "n_": (1, 2), "say": None, "ok": None}
 ANYWHERE = {"say": None}
 
 

@@ -248,9 +248,9 @@ def test_without_data_the_plots_say_what_is_missing(visitor):
 def test_the_doctor_says_that_all_links_hold_only_where_no_open_task_lacks_a_prediction(visitor, monkeypatch):
     from ml_backend.admin import pages
     from ml_backend.ops.doctor.examination import Examined
-    from ml_backend.ops.doctor.results import Finding
+    from ml_backend.ops.doctor.results import CheckResult
 
-    waits = Finding("open-tasks", say("Open tasks"), "running", say("No worker has looked at the open tasks yet."))
+    waits = CheckResult("open-tasks", say("Open tasks"), "running", say("No worker has looked at the open tasks yet."))
     monkeypatch.setattr(pages, "examine_everything", lambda *_, **__: iter([Examined(say("Project"), waits, 7)]))
     page = visitor.http.post(OVERVIEW + "doctor", data={"form": visitor.secret(OVERVIEW)}).text
     assert "All links hold." not in page

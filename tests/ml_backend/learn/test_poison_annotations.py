@@ -175,14 +175,14 @@ def test_a_lone_surrogate_stops_no_sync(store_url):
 def test_the_doctor_names_the_tasks(make_settings, monkeypatch):
     settings = make_settings()
     system = System(settings, open_engine(settings.store_url))
-    assert [seen.state for seen in look_at_annotations(system)] == ["well"]
+    assert [seen.state for seen in look_at_annotations(system)] == ["ok"]
     bench = Bench(settings.store_url)
     bench.label_studio.add_task(7, Prediction(7, "v1", stacked(300, 0, "a"), 0.5, id=1))
     bench.label_studio.annotate(7, 10, stacked(300, 0.5, "b"), parent_prediction=1)
     monkeypatch.setattr(outlines, "MAX_WORK", 10_000)
     bench.sync()
     (seen,) = look_at_annotations(system)
-    assert (seen.state, "1/7" in str(seen.found)) == ("attention", True)
+    assert (seen.state, "1/7" in str(seen.found)) == ("warning", True)
 
 
 def test_regions_and_points_are_bounded(monkeypatch):

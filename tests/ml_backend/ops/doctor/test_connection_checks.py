@@ -63,7 +63,7 @@ def link(make_settings, url="", token="", client=None):
 
 def test_a_label_studio_that_is_not_set_is_said_with_both_ways_out(make_settings):
     (seen,) = look_at_address(link(make_settings))
-    assert seen.state == "broken"
+    assert seen.state == "error"
     assert "LABEL_STUDIO_URL" in str(seen.remedy)
     assert "make run" in str(seen.remedy)
 
@@ -71,7 +71,7 @@ def test_a_label_studio_that_is_not_set_is_said_with_both_ways_out(make_settings
 def test_a_label_studio_that_is_down_is_named_with_its_address(make_settings):
     url = f"http://user:hidden@127.0.0.1:{free_port()}"
     (seen,) = look_at_address(link(make_settings, url, "x"))
-    assert seen.state == "broken"
+    assert seen.state == "error"
     assert "does not answer" in str(seen.found)
     assert "hidden" not in str(seen.found)
 
@@ -80,7 +80,7 @@ def test_another_program_at_the_address_is_not_taken_for_label_studio(make_setti
     url, answer = website
     answer["body"] = b"<html>Something else</html>"
     (seen,) = look_at_address(link(make_settings, url, "x"))
-    assert seen.state == "broken"
+    assert seen.state == "error"
     assert "Another program" in str(seen.found)
 
 
@@ -96,7 +96,7 @@ def test_a_label_studio_that_answers_says_its_version(make_settings, website):
     url, answer = website
     answer["body"] = json.dumps({"release": "1.23.2"}).encode()
     (seen,) = look_at_address(link(make_settings, url, "x"))
-    assert seen.state == "well"
+    assert seen.state == "ok"
     assert "1.23.2" in str(seen.found)
 
 
@@ -115,7 +115,7 @@ class Accepting(Refusing):
 
 def test_an_expired_token_is_known_without_asking(make_settings):
     (seen,) = look_at_token(link(make_settings, "http://x", personal(exp=1_000_000_000)))
-    assert (seen.state, str(seen.found)) == ("broken", "The personal access token expired on 2001-09-09.")
+    assert (seen.state, str(seen.found)) == ("error", "The personal access token expired on 2001-09-09.")
 
 
 def test_a_refused_legacy_token_is_told_that_legacy_tokens_are_off(make_settings):
@@ -131,4 +131,4 @@ def test_a_refused_personal_token_is_told_to_be_made_anew(make_settings):
 
 def test_an_accepted_token_says_whose_it_is(make_settings):
     (seen,) = look_at_token(link(make_settings, "http://x", personal(), Accepting()))
-    assert (seen.state, "ada@example.com" in str(seen.found)) == ("well", True)
+    assert (seen.state, "ada@example.com" in str(seen.found)) == ("ok", True)

@@ -26,22 +26,22 @@ def coverage(lacking=0, *, ago=timedelta(seconds=5), **more):
 
 
 def test_all_is_well_only_where_nothing_lacks(look):
-    (finding,) = look(coverage())
-    assert (finding.state, str(finding.found)) == ("well", 'All 40 open tasks have a prediction of "v1".')
-    assert not lacks_predictions(finding)
+    (result,) = look(coverage())
+    assert (result.state, str(result.found)) == ("ok", 'All 40 open tasks have a prediction of "v1".')
+    assert not lacks_predictions(result)
 
 
 def test_what_is_under_way_is_said_with_the_time_left_and_is_no_warning(look):
-    (finding,) = look(coverage(30, seconds_left=300.0, running=True))
-    assert finding.state == "running"
-    assert str(finding.found) == "30 of 40 open tasks wait for their prediction, for about 5 minutes."
-    assert worst([finding]) == "well"
-    assert lacks_predictions(finding)
+    (result,) = look(coverage(30, seconds_left=300.0, running=True))
+    assert result.state == "running"
+    assert str(result.found) == "30 of 40 open tasks wait for their prediction, for about 5 minutes."
+    assert worst([result]) == "ok"
+    assert lacks_predictions(result)
 
 
 def test_what_nobody_works_on_is_a_warning(look):
-    (finding,) = look(coverage(30, ago=UNATTENDED + timedelta(minutes=1)))
-    assert (finding.state, "worker" in str(finding.remedy)) == ("attention", True)
+    (result,) = look(coverage(30, ago=UNATTENDED + timedelta(minutes=1)))
+    assert (result.state, "worker" in str(result.remedy)) == ("warning", True)
 
 
 def test_tasks_without_a_prediction_are_a_warning_for_each_reason(look):
@@ -49,23 +49,23 @@ def test_tasks_without_a_prediction_are_a_warning_for_each_reason(look):
         "image_fetch": FailureGroup(3, "The host does not answer."),
         "too_large": FailureGroup(1, "The image has 90 megapixels."),
     }
-    findings = look(coverage(4, failures=failures))
-    assert [finding.state for finding in findings] == ["attention", "attention"]
-    assert str(findings[0].found) == (
+    results = look(coverage(4, failures=failures))
+    assert [result.state for result in results] == ["warning", "warning"]
+    assert str(results[0].found) == (
         "3 open tasks have no prediction: the image is not to be had. Of the latest: The host does not answer."
     )
-    assert "too large" in str(findings[1].found)
-    assert all(lacks_predictions(finding) for finding in findings)
+    assert "too large" in str(results[1].found)
+    assert all(lacks_predictions(result) for result in results)
 
 
 def test_a_project_nobody_has_looked_at_is_a_warning(look):
-    (finding,) = look(None)
-    assert finding.state == "attention"
+    (result,) = look(None)
+    assert result.state == "warning"
 
 
 @pytest.mark.parametrize(
-    ("problem", "state"), [(VERSION, "attention"), (NOT_CONNECTED, "skipped"), (LABEL_CONFIG, "skipped")]
+    ("problem", "state"), [(VERSION, "warning"), (NOT_CONNECTED, "skipped"), (LABEL_CONFIG, "skipped")]
 )
 def test_what_keeps_all_tasks_from_a_prediction_is_said(look, problem, state):
-    (finding,) = look(coverage(40, problem=problem, problem_text="It is so."))
-    assert (finding.state, str(finding.found)) == (state, "No open task is predicted: It is so.")
+    (result,) = look(coverage(40, problem=problem, problem_text="It is so."))
+    assert (result.state, str(result.found)) == (state, "No open task is predicted: It is so.")
