@@ -32,7 +32,7 @@ def create_app(settings: Settings, services: Services) -> Flask:
     """Return the web application over services that are ready to use.
 
     Args:
-        settings: Who may call.
+        settings: Credentials and limits.
         services: What answers.
     """
     app = Flask("ml_backend", static_folder=None)

@@ -696,7 +696,7 @@ def build_self_learning(
         store: The open store.
         label_studio: ``None`` where none is set.
         images: Gets images by address.
-        models: Who answers for which project.
+        models: Gives the serving models of a project.
         recommender: Says what to look at next.
         queue: Takes documents that are too long to be read at once; ``None`` for the one that the settings name.
     """

@@ -101,7 +101,7 @@ class PanelActions:
         ]
 
     def rescore(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
-        """Have all open tasks scored again by who serves."""
+        """Score all open tasks again with the serving version."""
         self.learning.set_rescored(project_id, ASKED)
         return [say("The worker gives every open task a prediction of the version that serves.")]
 

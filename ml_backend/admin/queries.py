@@ -194,7 +194,7 @@ class Queries:
         return self.registry.versions(project_id)
 
     def promotions(self, project_id: int) -> list[Promotion]:
-        """Return who serves since when, newest first."""
+        """Return the promotions, newest first."""
         return self.runs.promotions(project_id, limit=20)
 
     def corrected(self, project_id: int, page: int, size: int = 10) -> tuple[list[Corrected], int]:

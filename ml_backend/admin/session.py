@@ -1,4 +1,4 @@
-"""Who may see the panel, and which requests come from it: login with the token, session cookie, forms, headers.
+"""Access to the panel, and which requests come from it: login with the token, session cookie, forms, headers.
 
 The session cookie is signed with a key made of the token: another token, and everybody is out.
 """

@@ -1,4 +1,4 @@
-"""Versions side by side: who serves, what the gate said, and how each does a field."""
+"""Versions side by side: which one serves, what the gate said, and how each does a field."""
 
 from __future__ import annotations
 

@@ -6,7 +6,19 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, abort, g, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -46,7 +58,7 @@ def add_panel(app: Flask, panel: Panel | None, *, token: str, secure: bool) -> N
     app.register_blueprint(create_blueprint(panel, PanelSession(token), secure=secure))
 
 
-def create_blueprint(panel: Panel, entrance: PanelSession, *, secure: bool) -> Blueprint:
+def create_blueprint(panel: Panel, visitor: PanelSession, *, secure: bool) -> Blueprint:
     """Return the panel's routes."""
     blueprint = Blueprint(
         "panel",
@@ -63,7 +75,7 @@ def create_blueprint(panel: Panel, entrance: PanelSession, *, secure: bool) -> B
         g.translator = translator_of(request)
         if request.method == "POST":
             check_form(request)
-        if request.endpoint not in _OPEN and not entrance.is_in:
+        if request.endpoint not in _OPEN and not visitor.is_in:
             if request.method != "GET" or request.accept_mimetypes.best == "application/json":
                 abort(401)
             return redirect(url_for("panel.login", next=request.full_path.rstrip("?")))
@@ -86,7 +98,7 @@ def create_blueprint(panel: Panel, entrance: PanelSession, *, secure: bool) -> B
             "languages": LANGUAGES,
             "themes": THEMES,
             "theme": theme if theme in THEMES else "auto",
-            "is_in": entrance.is_in,
+            "is_in": visitor.is_in,
             "form_secret": form_secret,
             "new_key": lambda: secrets.token_urlsafe(24),
             "here": request.full_path.rstrip("?"),
@@ -94,22 +106,20 @@ def create_blueprint(panel: Panel, entrance: PanelSession, *, secure: bool) -> B
 
     @blueprint.get("/login")
     def login() -> ResponseReturnValue:
-        if entrance.is_in:
+        if visitor.is_in:
             return redirect(url_for("panel.home"))
         return render_template("login.html", wrong=False, next=inside(request.args.get("next", "")))
 
     @blueprint.post("/login")
     def log_in() -> ResponseReturnValue:
         wanted = inside(request.form.get("next", ""))
-        if entrance.enter(request.form.get("token", "")):
+        if visitor.enter(request.form.get("token", "")):
             return redirect(wanted or url_for("panel.home"), 303)
         _log.warning("panel_login_refused", address=request.remote_addr)
         return render_template("login.html", wrong=True, next=wanted), 401
 
     @blueprint.post("/logout")
     def log_out() -> ResponseReturnValue:
-        from flask import session
-
         session.clear()
         return redirect(url_for("panel.login"), 303)
 

@@ -36,7 +36,7 @@ class Admission:
     """Looks at the headers of requests as the routes will, but before their bodies are read.
 
     Args:
-        settings: Who may call, and what they may upload.
+        settings: Credentials, and what they may upload.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Who may call: Basic auth as Label Studio sends it, and the secret header of its webhooks.
+"""Credentials of callers: Basic auth as Label Studio sends it, and the secret header of its webhooks.
 
 Label Studio sends Basic auth with ``/health``, ``/setup``, ``/predict`` and ``/versions``, and with the
 ``START_TRAINING`` event, but never with a webhook; a webhook carries only the headers stored with it, and

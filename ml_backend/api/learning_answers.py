@@ -121,7 +121,7 @@ def _progress(run: Run) -> out.ProgressOut:
 
 
 def promotion_out(promotion: Promotion) -> out.PromotionOut:
-    """Say who serves since when."""
+    """Return a promotion as the API gives it."""
     return out.PromotionOut(
         version=promotion.version or SHIPPED,
         previous=promotion.previous or SHIPPED,

@@ -639,7 +639,7 @@ class VersionsOut(Outgoing):
 
 
 class ServingOut(Outgoing):
-    """Who serves now."""
+    """The serving version, and the one before it."""
 
     version: int
     previous: int

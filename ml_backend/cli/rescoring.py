@@ -1,4 +1,4 @@
-"""``rescore``: have the open tasks scored by who serves them now."""
+"""``rescore``: score the open tasks with the serving version."""
 
 from __future__ import annotations
 

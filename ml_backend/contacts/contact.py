@@ -76,7 +76,7 @@ class Contact:
         addresses: Postal addresses.
         others: Values of a project's own fields.
         confidence: How sure the models are of the whole card, in ``[0, 1]``.
-        model_version: Who named the fields.
+        model_version: The version that named the fields.
         sizes: Width and height of each page.
     """
 

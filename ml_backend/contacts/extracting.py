@@ -45,7 +45,7 @@ class Extraction:
     """Makes contacts of images; threads may share it.
 
     Args:
-        models: Who answers for which project.
+        models: Gives the serving models of a project.
         limits: What a document of several pages may be.
         judge: Says whether a person should look.
         usual_country: Asked for the country that a project's numbers belong to where nothing on a card tells it.

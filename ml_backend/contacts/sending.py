@@ -98,7 +98,7 @@ class Sender:
     Args:
         projects: Label Studio, and labelling configurations.
         contacts: Which contact has which task.
-        models: Who answers for which project.
+        models: Gives the serving models of a project.
         images: Gets images by address.
         folder: Where images are kept that came with feedback.
         limits: Largest image that is taken.

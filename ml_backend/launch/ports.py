@@ -13,7 +13,7 @@ def check_port(port: int, *, host: str, what: str, setting: str) -> None:
     Args:
         port: The port wanted.
         host: The address to listen on.
-        what: Who wants it, such as ``the backend``.
+        what: What wants it, such as ``the backend``.
         setting: The setting that moves it elsewhere.
 
     Raises:

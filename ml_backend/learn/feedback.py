@@ -130,7 +130,7 @@ class FeedbackService:
             original: What was read; blocks of one name only.
             corrected: What it should be; blocks of one name only.
             image: Its image file; without it the image of the contact's task is taken.
-            model_version: Who had read it.
+            model_version: The version that had read it.
             as_text: Whether the contact's name was sent as a text; ``None`` where nobody said.
             said_at: When it was given, with a time zone, as the application says.
 

@@ -76,11 +76,11 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Who serves after a change.
+    """The serving version after a change.
 
     Attributes:
         version: The registry's number; 0 for the weights that ship.
-        previous: Who served before.
+        previous: The version that served before.
     """
 
     version: int

@@ -1,4 +1,4 @@
-"""Who uses the data: every role holds a shared lock, and a restore has it alone.
+"""Locks on the data: every role holds a shared lock, and a restore has it alone.
 
 There is a file to lock in the run folder, and, where the store is on a PostgreSQL server, an advisory lock there too,
 which reaches roles on other machines. The kernel, or the server, lets go of both when a process ends, however it ends.

@@ -1,4 +1,4 @@
-"""Who puts the files in order: a backup must find what it has seen named, so nothing is tidied up meanwhile."""
+"""One housekeeper at a time: a backup must find what it has seen named, so nothing is tidied up meanwhile."""
 
 from __future__ import annotations
 

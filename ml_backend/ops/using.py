@@ -25,7 +25,7 @@ def using_data(settings: Settings, role: str) -> Iterator[None]:
 
     Args:
         settings: Where the data are.
-        role: Who uses them, as it is named to whoever wants to restore.
+        role: What uses them, as a refused restore names it.
 
     Raises:
         InUseError: If a restore is under way.

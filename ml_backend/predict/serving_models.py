@@ -1,4 +1,4 @@
-"""Who answers for a project: its champion, alone or with a challenger beside it.
+"""The models that serve a project: its champion, alone or with a challenger beside it.
 
 Label Studio orders tasks by, and shows, the predictions of one version of a project only. While a challenger has a
 share of the tasks, the two therefore answer under one name that says so; which of them made a prediction follows from

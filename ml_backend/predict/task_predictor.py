@@ -90,7 +90,7 @@ class Reader(Protocol):
 
 
 class ModelSource(Protocol):
-    """Says who answers for a project; :class:`ml_backend.predict.model_manager.ModelManager` is one."""
+    """Gives the serving models of a project; :class:`ml_backend.predict.model_manager.ModelManager` is one."""
 
     @property
     def versions(self) -> tuple[str, ...]: ...  # noqa: D102 - of all projects
@@ -194,7 +194,7 @@ class TaskPredictor:
         Args:
             task: The task.
             config: The project's labelling configuration.
-            serving: Who answers.
+            serving: The models that predict.
             file_of: Gets a page's file; ``None`` fetches it.
             fits: Asked before each page, with the number of pages left, whether there is time for them.
 
@@ -321,7 +321,7 @@ class TaskPredictor:
         Args:
             documents: What each of its pages says.
             task: The task; nothing is kept where its project is not known.
-            serving: Who made the documents.
+            serving: The models that made the documents.
             confidence: The prediction's score.
         """
         project_id = serving.project_id or task.project

@@ -58,7 +58,7 @@ def ask_previous(previous: Namer | None, documents: Sequence[Document]) -> tuple
     """Return what the previous champion says of pages; nothing where there is none, or it cannot say.
 
     Args:
-        previous: Who served before; it is shown the present reading, so that only naming differs.
+        previous: The version that served before; it is shown the present reading, so that only naming differs.
         documents: As the present version named them.
     """
     if previous is None:
