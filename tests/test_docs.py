@@ -179,3 +179,25 @@ def test_every_folder_of_the_packages_is_on_the_map(package):
     found = {place for _, places in mapped() for place in places if place.is_dir()}
     folders = {path.parent for path in (ROOT / package).glob("*/__init__.py")} | {ROOT / package}
     assert folders - found == set()
+
+
+# Words
+
+#: Not said in code and docs, since the field has standard terms or plain words for them.
+AVOIDED = re.compile(
+    r"\b(anew|mend(s|ed|ing)?|heed(s|ed|ing)?|deeds?|line-?ups?|who serves|steering|LookingAgain|Occasional|PagesAhead"
+    r"|TaughtHead|patients?)\b",
+    re.IGNORECASE,
+)
+
+
+def test_code_and_docs_use_standard_terms_and_plain_words():
+    files = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ml_backend", "model", "active_learning", "docs")]
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for top in files
+        for path in ([top] if top.is_file() else sorted(top.rglob("*")))
+        if path.suffix in {".py", ".md", ".html"} and "model/synthetic" not in path.as_posix()
+        for match in AVOIDED.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []

@@ -112,7 +112,7 @@ class ModelManager(Generic[Model]):
         self._most = most
         self._predecessors = predecessors
         self._clock = clock
-        self._lineups: OrderedDict[int, ServingModels[Model]] = OrderedDict()
+        self._serving_of: OrderedDict[int, ServingModels[Model]] = OrderedDict()
         self._loaded: dict[int, dict[str, Model]] = {}
         self._failed: dict[str, tuple[float, str]] = {}
         self._problems: dict[int, str] = {}
@@ -126,8 +126,8 @@ class ModelManager(Generic[Model]):
     def versions(self) -> tuple[str, ...]:
         """Every version that answers for some project."""
         with self._lock:
-            lineups = list(self._lineups.values())
-        return tuple(dict.fromkeys((self._base.version, *(name for one in lineups for name in one.versions))))
+            serving = list(self._serving_of.values())
+        return tuple(dict.fromkeys((self._base.version, *(name for one in serving for name in one.versions))))
 
     @property
     def problems(self) -> Mapping[int, str]:
@@ -139,9 +139,9 @@ class ModelManager(Generic[Model]):
         if project_id is None:
             return ServingModels(None, self._base)
         with self._lock:
-            known = self._lineups.get(project_id)
+            known = self._serving_of.get(project_id)
             if known is not None:
-                self._lineups.move_to_end(project_id)
+                self._serving_of.move_to_end(project_id)
         return known or self.refresh(project_id)
 
     def settled_version(self, project_id: int) -> str | None:
@@ -152,7 +152,7 @@ class ModelManager(Generic[Model]):
     def refresh(self, project_id: int) -> ServingModels[Model]:
         """Look at the registry now, and return who answers from now on."""
         with self._loading:
-            before = self._lineups.get(project_id)
+            before = self._serving_of.get(project_id)
             try:
                 after = self._wanted(project_id)
                 problem = None
@@ -186,7 +186,7 @@ class ModelManager(Generic[Model]):
     def _watch(self, seconds: float, projects: Callable[[], Iterable[int]]) -> None:
         while not self._stop.wait(seconds):
             try:
-                for project_id in {*self._lineups, *list(projects())[: self._most]}:
+                for project_id in {*self._serving_of, *list(projects())[: self._most]}:
                     self.refresh(project_id)
             except BackendError as error:
                 _log.warning("projects_not_listed", error=str(error))
@@ -264,10 +264,10 @@ class ModelManager(Generic[Model]):
     def _put(self, project_id: int, serving: ServingModels[Model]) -> None:
         forgotten = []
         with self._lock:
-            self._lineups[project_id] = serving
-            self._lineups.move_to_end(project_id)
-            while len(self._lineups) > self._most:
-                forgotten.append(self._lineups.popitem(last=False)[0])
+            self._serving_of[project_id] = serving
+            self._serving_of.move_to_end(project_id)
+            while len(self._serving_of) > self._most:
+                forgotten.append(self._serving_of.popitem(last=False)[0])
         kept = (serving.champion, serving.challenger, serving.previous)
         models = self._loaded.get(project_id, {})
         self._loaded[project_id] = {name: model for name, model in models.items() if any(model is it for it in kept)}
