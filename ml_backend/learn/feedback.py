@@ -40,12 +40,6 @@ _KEY_DIGITS = 15
 _log = get_logger(__name__)
 
 
-class FeedbackError(BackendError):
-    """Feedback that contradicts the project or its image."""
-
-    status = 422
-
-
 @dataclass(frozen=True, slots=True)
 class FeedbackResult:
     """What became of a feedback.

@@ -15,7 +15,7 @@ from ml_backend.learn.annotation_sync import Synchroniser, SyncReport
 from ml_backend.learn.feedback import FeedbackService
 from ml_backend.learn.promotion import Versions
 from ml_backend.learn.sample_io import SampleWriter
-from ml_backend.learn.status import Statuses, TrainingState
+from ml_backend.learn.status import Statuses
 from ml_backend.learn.training_trigger import TrainingTrigger
 from ml_backend.observability.logs import get_logger
 from ml_backend.predict.serving_models import SHIPPED
@@ -211,10 +211,6 @@ class LearningService:
             self._synchroniser.sync(project_id)
         except BackendError as error:
             _log.warning("training_without_sync", project=project_id, error=str(error))
-
-    def readiness(self, project_id: int) -> TrainingState:
-        """Return what there is to learn from."""
-        return self._statuses.training(project_id)
 
     def runs(self, project_id: int, limit: int = 20) -> list[Run]:
         """Return the latest runs, newest first."""
