@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Literal
 
 import phonenumbers
@@ -32,7 +33,10 @@ _EXTENSION = re.compile(
 )
 #: Characters of no alphabet that stand for the extensions of a value while it is taken apart.
 _MARKS = range(0xE000, 0xE100)
-_SEPARATORS = re.compile(rf"\s*[,;|&·•]+\s*|\s*/\s*|(?<=[\d)\ue000-\ue0ff]){_AND}(?=[+(\d])|\s+(?=\(?\+\d)", re.IGNORECASE)
+_SEPARATORS = re.compile(
+    rf"\s*[,;|&·•]+\s*|\s*/\s*|(?<=[\d)\ue000-\ue0ff]){_AND}(?=[+(\d])|\s+(?=\(?\+\d)|(?<=[\ue000-\ue0ff])\s*(?=[+(\d])",
+    re.IGNORECASE,
+)
 # Letters and strokes that recognisers read for digits, where no other letter is near.
 _MISREAD = re.compile(r"(?<![^\W\d_])(?:[OoIl]|(?<!\s)\||\|(?!\s))(?![^\W\d_])")
 _DIGITS = {"O": "0", "o": "0", "I": "1", "l": "1", "|": "1"}
@@ -41,9 +45,9 @@ _AREA = re.compile(r"\(?0\d{1,4}\)?")
 _AREA_ABROAD = re.compile(r"\(?(?:\+|00)\s?\d{1,3}\)?[\s./-]*(?:\(0\))?[\s./-]*\(?\d{0,4}\)?")
 #: More digits without a country's code are no area code.
 _LONGEST_AREA = 5
-#: The fewest digits that a comma or a space, which part other things too, may leave of a shortened number; fewer have
-#: to be as many as the last group of the number before has.
-_SHORTENED = 5
+#: A shortened number stands for whole groups of the one before. Where a stroke parts the two it may be as short as
+#: this, and stand for the end of a group; where the one before has no groups it has at least so many digits.
+_END_OF_GROUP, _SHORTENED = 4, 5
 #: The longest group behind a dash that another direct line («-0 / -15») replaces whole.
 _DIRECT_LINE = 3
 #: Fewer digits are no two numbers.
@@ -244,7 +248,9 @@ def _completed(first: str, number: str, country: str | None, *, tight: bool) -> 
         return None
     if number.lstrip("( ").startswith("0") and _read(_unmarked(number), country, guess=False) is not None:
         return None
-    if not tight and len(digits) < _SHORTENED and len(digits) != len(groups[-1]):
+    ends = set(accumulate(len(group) for group in reversed(groups)))
+    within_group = tight and len(digits) <= min(_END_OF_GROUP, len(groups[-1]))
+    if not within_group and not (len(digits) >= _SHORTENED if len(groups) == 1 else len(digits) in ends):
         return None
     whole = ("+" if "+" in start else "") + before[: -len(digits)] + digits
     if "(0)" in start:
