@@ -170,7 +170,7 @@ def _numbers_between_separators(text: str, country: str | None) -> list[str]:
         piece = text[start:stop].strip()
         separator = text[end:start]
         end = stop
-        if numbers and _goes_on(numbers[-1], separator, piece, country):
+        if numbers and _goes_on(numbers[-1], separator, piece, country, begins=len(numbers) == 1):
             numbers[-1] += (separator if "/" in separator else " ") + piece
         else:
             numbers.append(piece)
@@ -197,14 +197,18 @@ def _separators_between(text: str, numbers: Sequence[str]) -> Iterator[str]:
         yield text[pieces[place - 1][1] : pieces[place][0]] if place < len(pieces) else ""
 
 
-def _goes_on(before: str, separator: str, piece: str, country: str | None) -> bool:
-    """Tell whether a separator stands within a number."""
+def _goes_on(before: str, separator: str, piece: str, country: str | None, *, begins: bool) -> bool:
+    """Tell whether a separator stands within a number; ``begins``: whether the value begins with what is before it."""
     if piece.lstrip("(").startswith("+") or not separator.strip() or any(map(str.isalpha, separator)):
         return False
     digits = before.lstrip(_letters_before(before))
     if "/" not in separator:
         return "," in separator and _AREA.fullmatch(digits) is not None
-    if _AREA_ABROAD.fullmatch(digits) or ("+" not in digits and _digits_of(digits) <= _LONGEST_AREA):
+    if _AREA_ABROAD.fullmatch(digits):
+        return True
+    if begins and "+" not in digits and _digits_of(digits) <= _LONGEST_AREA:
+        return True
+    if _AREA.fullmatch(digits) and _digits_of(piece) >= _END_OF_GROUP:
         return True
     return separator == "/" and _read(before, country) is None and _read(f"{before}/{piece}", country) is not None
 
@@ -230,36 +234,49 @@ def _completed(first: str, number: str, country: str | None, *, tight: bool) -> 
     start = _unmarked(first)
     if "+" in number or _read(start, country) is None:
         return None
+    # Its word stays with the first number; the zero in brackets is dialled at home only and no digit of it.
+    start = start.removeprefix(_letters_before(start)).replace("(0)", " ").strip()
     digits = "".join(c for c in number if c.isdigit())
     groups = re.findall(r"\d+", start)
-    mark = "".join(c for c in number if ord(c) in _MARKS)
-    label = _letters_before(number)
-    if direct := re.fullmatch(r"\s*[-–]\s*(\d{1,5})\W*", _unmarked(number)):
-        last = re.search(r"[-–]\s*(\d+)\W*$", start)
-        if last is None:
-            whole = f"{start.strip()}-{direct[1]}"
-        elif len(last[1]) <= _DIRECT_LINE or len(last[1]) <= len(direct[1]):
-            whole = start[: last.start(1)] + direct[1]
-        else:
-            whole = start[: last.end(1) - len(direct[1])] + direct[1]
-        return whole + mark if _read(whole, country) is not None else None
     before = "".join(groups)
-    if len(digits) > len(before) - 2 or not digits:
+    sign = "+" if "+" in start else ""
+    if direct := re.fullmatch(r"[^\d+(]*[-–]\s*(\d{1,5})\W*", _unmarked(number)):
+        whole = _direct_line(start, direct[1])
+    elif len(digits) > len(before) - 2 or (
+        number.lstrip("( ").startswith("0") and _read(_unmarked(number), country, guess=False) is not None
+    ):
         return None
-    if number.lstrip("( ").startswith("0") and _read(_unmarked(number), country, guess=False) is not None:
+    elif _stands_for_whole_groups(groups, digits, tight=tight):
+        whole = sign + before[: -len(digits)] + digits
+    elif len(groups) > 1 and min(len(digits), len(groups[-1])) >= _SHORTENED and re.search(r"\d{5}", number):
+        # Numbers within one area may differ in length.
+        whole = sign + before[: -len(groups[-1])] + digits
+    else:
         return None
-    ends = set(accumulate(len(group) for group in reversed(groups)))
-    within_group = tight and len(digits) <= min(_END_OF_GROUP, len(groups[-1]))
-    if not within_group and not (len(digits) >= _SHORTENED if len(groups) == 1 else len(digits) in ends):
-        return None
-    whole = ("+" if "+" in start else "") + before[: -len(digits)] + digits
-    if "(0)" in start:
-        # The zero that is dialled at home only is no digit of it.
-        plain = "".join(re.findall(r"\d+", start.replace("(0)", "")))
-        whole = ("+" if "+" in start else "") + plain[: -len(digits)] + digits
     if _read(whole, country) is None:
         return None
-    return (label if any(map(str.isalpha, label)) else "") + whole + mark
+    label = _letters_before(number).rstrip("-– ")
+    mark = "".join(c for c in number if ord(c) in _MARKS)
+    return (f"{label} " if any(map(str.isalpha, label)) else "") + whole + mark
+
+
+def _direct_line(start: str, digits: str) -> str:
+    """Return a number with another direct line («-0 / -15»)."""
+    last = re.search(r"[-–]\s*(\d+)\W*$", start)
+    if last is None:
+        return f"{start}-{digits}"
+    if len(last[1]) <= _DIRECT_LINE or len(last[1]) <= len(digits):
+        return start[: last.start(1)] + digits
+    return start[: last.end(1) - len(digits)] + digits
+
+
+def _stands_for_whole_groups(groups: Sequence[str], digits: str, *, tight: bool) -> bool:
+    """Tell whether digits may stand for the last ones of a number that is written in groups."""
+    if tight and len(digits) <= min(_END_OF_GROUP, len(groups[-1])):
+        return True
+    if len(groups) == 1:
+        return len(digits) >= _SHORTENED
+    return len(digits) in set(accumulate(len(group) for group in reversed(groups)))
 
 
 def _unmarked(text: str) -> str:
