@@ -121,7 +121,8 @@ def _upright_or_cut(image: Image.Image, data: bytes) -> RgbImage:
     except ImageError as error:
         if image.format != "JPEG":
             raise
-        broken = error.with_traceback(None)
+        # Not the error itself: the frames that it keeps hold the memory of the decoder.
+        broken = ImageError(*error.args)
     try:
         pixels = upright_rgb(_open(data + _END_OF_JPEG), last=True)
     except ImageError:
