@@ -62,7 +62,7 @@ TEST_PROCESSES ?= -n 2 --no-loadscope-reorder
 
 test: $(DEV_STAMP)
 	@$(PY) -m ml_backend.launch.environment
-	@$(PY) -m pytest $(TEST_PROCESSES) $(PYTEST_ARGS)
+	@left_out=$$(sh tests/prepare.sh) && $(PY) -m pytest $(TEST_PROCESSES) $$left_out $(PYTEST_ARGS)
 
 check: $(DEV_STAMP)
 	$(VENV)/bin/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import struct
 import warnings
 import zlib
@@ -50,6 +51,19 @@ _UPRIGHT: dict[int, Callable[[RgbImage], RgbImage]] = {
     8: np.rot90,
 }
 
+_log = logging.getLogger(__name__)
+
+# What ends a JPEG; where it is missing, decoders fill up what was cut off.
+_END_OF_JPEG = b"\xff\xd9"
+# The grey that stands where nothing was decoded, and a block of 16 × 16 pixels with its blurred rim.
+_JPEG_FILL = 128
+_JPEG_BLOCK_PIXELS = 18 * 18
+# What transparency may be laid on, the usual one first; and levels of grey that can hardly be told apart.
+_BACKDROPS = (255, 0, 128)
+_ALIKE = 64
+#: The least transparent share of an image on which print may stand: cards with round corners have less.
+_TRANSPARENT_SHARE = 0.1
+
 #: Pixels that are converted at a time: what a conversion takes in between is as small as that.
 _STRIP_PIXELS = 1_000_000
 
@@ -62,9 +76,10 @@ def image_key(data: bytes) -> str:
 def load_image(data: bytes, *, max_bytes: int, max_pixels: int) -> RgbImage:
     """Decode an image file into upright RGB pixels.
 
-    The EXIF orientation is applied, transparency is laid on white, CMYK, grey, palette and 1-bit images become RGB,
-    16-bit ones are reduced to 8. Of several frames or pages the first is taken. Both limits are checked before
-    anything is decoded, so that a small file cannot unfold into all of the memory.
+    The EXIF orientation is applied, transparency is laid on white, or on what light print stands out from; CMYK, grey,
+    palette and 1-bit images become RGB, 16-bit ones are reduced to 8. A JPEG whose end is missing is decoded as far as
+    it goes, and logged. Of several frames or pages the first is taken. Both limits are checked before anything is
+    decoded, so that a small file cannot unfold into all of the memory.
 
     Args:
         data: The file, PNG, JPEG, WebP, TIFF or BMP.
@@ -92,7 +107,44 @@ def load_image(data: bytes, *, max_bytes: int, max_pixels: int) -> RgbImage:
                     max_pixels=max_pixels,
                 )
             )
-        return process_budget().decode(image.width * image.height, lambda: upright_rgb(image, last=True))
+        return process_budget().decode(image.width * image.height, lambda: _upright_or_cut(image, data))
+
+
+def _upright_or_cut(image: Image.Image, data: bytes) -> RgbImage:
+    """Decode an opened image, a JPEG whose end is missing as far as it goes.
+
+    Raises:
+        ImageError: If it is broken, or holds no picture.
+    """
+    try:
+        return upright_rgb(image, last=True)
+    except ImageError as error:
+        if image.format != "JPEG":
+            raise
+        # Not the error itself: the frames that it keeps hold the memory of the decoder.
+        broken = ImageError(*error.args)
+    try:
+        pixels = upright_rgb(_open(data + _END_OF_JPEG), last=True)
+    except ImageError:
+        raise broken from None
+    if not _holds_a_picture(pixels):
+        raise broken
+    height, width = pixels.shape[:2]
+    _log.warning(
+        "a JPEG of %d × %d pixels was cut off after %d bytes; it is read as far as it goes", width, height, len(data)
+    )
+    return pixels
+
+
+def _holds_a_picture(pixels: RgbImage) -> bool:
+    """Tell whether more was decoded of a cut JPEG than the one block that decoders make of no data at all."""
+    seen = 0
+    rows = max(1, _STRIP_PIXELS // pixels.shape[1])
+    for top in range(0, len(pixels), rows):
+        seen += np.count_nonzero((pixels[top : top + rows] != _JPEG_FILL).any(axis=2))
+        if seen > _JPEG_BLOCK_PIXELS:
+            return True
+    return False
 
 
 def upright_rgb(image: Image.Image, *, last: bool = False) -> RgbImage:
@@ -194,12 +246,25 @@ def _to_rgb(image: Image.Image) -> RgbImage:
             pixels[rows] = grey.astype(np.uint8)[:, :, None]
     else:
         transparent = image.has_transparency_data
+        backdrop = _backdrop(image) if transparent else _BACKDROPS[0]
         for rows, strip in _strips(image):
             if transparent:
                 layer = strip.convert("RGBA")
-                strip = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+                strip = Image.alpha_composite(Image.new("RGBA", layer.size, (backdrop, backdrop, backdrop, 255)), layer)
             pixels[rows] = np.asarray(strip.convert("RGB"))
     return pixels
+
+
+def _backdrop(image: Image.Image) -> int:
+    """Return the level of grey on which least of what is visible is lost."""
+    levels = np.zeros(256)
+    for _, strip in _strips(image):
+        layer = np.asarray(strip.convert("RGBA").convert("LA"))
+        levels += np.bincount(layer[..., 0].ravel(), weights=layer[..., 1].ravel() / 255.0, minlength=256)
+    if levels.sum() > (1 - _TRANSPARENT_SHARE) * image.width * image.height:
+        return _BACKDROPS[0]
+    lost = {grey: levels[max(0, grey - _ALIKE) : grey + _ALIKE].sum() for grey in _BACKDROPS}
+    return min(_BACKDROPS, key=lost.__getitem__)
 
 
 def _grey_strips(image: Image.Image) -> Iterator[tuple[slice, NDArray[np.float64]]]:

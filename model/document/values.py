@@ -22,7 +22,11 @@ NUMBERS = frozenset({"PHONE", "FAX"})
 # Between numbers in one region; and how many digits a number has at least, and without its area's code at most.
 _SEPARATORS = ",;/|&·•"
 _FEWEST_DIGITS, _LOCAL_DIGITS = 7, 8
-_EXTENSION = re.compile(r"\W*(ext|extn|extension|x|доб|вн)\W*\d{1,6}\W*", re.IGNORECASE)
+_EXTENSION = re.compile(
+    r"[^\w#]*(ext|extn|extension|x|х|доб(авочный)?|вн(утр(енний)?)?|durchwahl|dw|klappe|kl|int|interno|poste|anexo|ramal|"
+    r"wew|linka|toestel|tst|dahili|#)\W*\d{1,6}\W*",
+    re.IGNORECASE,
+)
 
 # Lines of one value: in heights of the lower line, how far apart they stand and how well their edges or middles agree;
 # and by how much their heights differ.

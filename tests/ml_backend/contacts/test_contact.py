@@ -98,3 +98,26 @@ def test_front_and_back_make_one_contact_and_say_nothing_twice():
     assert [(phone.value.e164, phone.page) for phone in contact.phones] == [("+49891234567", 1), ("+49897654321", 2)]
     assert [(mail.value.address, mail.page) for mail in contact.emails] == [("ada@engines.example", 2)]
     assert (contact.width, contact.height, contact.sizes) == (640, 400, ((640, 400), (800, 500)))
+
+
+def test_an_extension_beside_an_address_of_moscow_is_none_of_another_country():
+    card = [("PHONE", "8 (495) 123-45-67, доб. 12"), ("ADDRESS", "Москва, ул. Примерная, 1")]
+    contact = contact_of(document(card))
+    assert [(phone.value.e164, phone.value.extension) for phone in contact.phones] == [("+74951234567", "12")]
+    assert 'TEL;VALUE=uri;TYPE="work,voice":tel:+74951234567;ext=12' in unfolded(to_vcard(contact))
+
+
+def test_a_second_number_is_completed_by_the_prefix_of_the_first():
+    contact = contact_of(document([("PHONE", "+49 30 1234567 / 1234568")]))
+    assert [phone.value.e164 for phone in contact.phones] == ["+49301234567", "+49301234568"]
+
+
+def test_a_number_that_cannot_be_validated_is_in_the_contact_as_it_was_read():
+    card = [("PHONE", "8 (495) 123-45-6"), ("ADDRESS", "Москва, ул. Примерная, 1")]
+    (phone,) = contact_of(document(card)).phones
+    assert (phone.text, phone.value.text, phone.value.e164, phone.valid) == (
+        "8 (495) 123-45-6",
+        "8 (495) 123-45-6",
+        None,
+        False,
+    )

@@ -214,7 +214,75 @@ def test_other_formats_are_refused(file_format):
         load_image(encoded(four_colours(), file_format), **LIMITS)
 
 
-@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "TIFF", "BMP"])
+def printed(ink, size=(160, 60), mode="RGBA"):
+    """Return transparency with bars of an ink on it, half of it with soft edges."""
+    image = Image.new(mode, size, (0,) * len(ink))
+    for left in range(10, size[0] - 10, 20):
+        image.paste(ink, (left, 10, left + 6, 50))
+        image.paste((*ink[:-1], 120), (left + 6, 10, left + 8, 50))
+    return image
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize(
+    ("ink", "backdrop"),
+    [
+        ((255, 255, 255, 255), 0),
+        ((240, 235, 200, 255), 0),
+        ((255, 255, 0, 255), 0),
+        ((0, 0, 0, 255), 255),
+        ((20, 40, 120, 255), 255),
+        ((200, 30, 30, 255), 255),
+    ],
+)
+def test_transparency_is_laid_on_what_the_print_stands_out_from(file_format, ink, backdrop):
+    loaded = load_image(encoded(printed(ink), file_format, **LOSSLESS.get(file_format, {})), **LIMITS)
+    assert tuple(loaded[0, 0]) == (backdrop,) * 3
+    assert tuple(loaded[30, 12]) == ink[:3]
+
+
+def test_light_grey_print_on_transparency_is_laid_on_black():
+    assert load_image(encoded(printed((250, 255), mode="LA")), **LIMITS)[0, 0, 0] == 0
+
+
+def test_light_and_dark_print_on_transparency_both_stand_out():
+    image = printed((255, 255, 255, 255))
+    image.paste(printed((0, 0, 0, 255), (80, 60)), (0, 0))
+    loaded = load_image(encoded(image), **LIMITS).astype(int)
+    assert abs(loaded[0, 0, 0] - loaded[30, 12, 0]) > 64
+    assert abs(loaded[0, 0, 0] - loaded[30, 152 - 20, 0]) > 64
+
+
+def test_round_corners_of_a_light_card_stay_white():
+    card = Image.new("RGBA", (100, 60), (0, 0, 0, 0))
+    ImageDraw.Draw(card).rounded_rectangle((0, 0, 99, 59), 8, fill=(250, 250, 250, 255))
+    assert tuple(load_image(encoded(card), **LIMITS)[0, 0]) == WHITE
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("missing", [1, 2, 10, 400])
+def test_a_jpeg_whose_end_is_missing_is_read_as_far_as_it_goes(progressive, missing, caplog):
+    noise = np.random.default_rng(1).integers(0, 256, (60, 80, 3), np.uint8)
+    exif = Image.Exif()
+    exif[ExifTag.Orientation] = 6
+    data = encoded(Image.fromarray(noise), "JPEG", progressive=progressive, exif=exif)
+    whole, cut = load_image(data, **LIMITS), load_image(data[:-missing], **LIMITS)
+    assert cut.shape == whole.shape == (80, 60, 3)
+    # Turned by a quarter: the upper half of the file is the right half of the picture.
+    assert np.abs(cut[:, 40:].astype(int) - whole[:, 40:]).mean() < (40 if progressive else 1)
+    if missing > 2:
+        assert "cut off" in caplog.text
+
+
+def test_a_jpeg_that_holds_no_picture_is_refused():
+    data = encoded(four_colours(), "JPEG")
+    start = data.index(b"\xff\xda")
+    for end in (20, start, start + 14):
+        with pytest.raises(ImageError):
+            load_image(data[:end], **LIMITS)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP", "TIFF", "BMP"])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9])
 def test_a_truncated_file_is_an_image_error(file_format, share):
     noise = np.random.default_rng(1).integers(0, 256, (60, 60, 3), np.uint8)

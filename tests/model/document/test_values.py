@@ -65,6 +65,17 @@ def test_an_extension_stays_with_its_number():
     assert numbers("(234)627-2600,", "Ext.60") == ["(234)627-2600, Ext.60"]
 
 
+@pytest.mark.parametrize(
+    "extension", ["доб. 12", "вн. 12", "DW 15", "Durchwahl 15", "int. 12", "poste 12", "#12", "ext 12"]
+)
+def test_an_extension_of_its_own_region_stays_with_the_number_before(extension):
+    words = (Word("+7 495 123-45-67", Box(0, 10, 290, 40), 1.0), Word(extension, Box(300, 10, 390, 40), 1.0))
+    page = Page(1000, 600, (Line("", Box(0, 10, 900, 40).polygon(), 1.0, words),))
+    entities = tuple(Entity("PHONE", word.text, word.box, 0.9, i, i + 1) for i, word in enumerate(words))
+    (value,) = field_values(Document(page, entities, 0.5, "engine", "version"))
+    assert value.text == f"+7 495 123-45-67 {extension}"
+
+
 def region(*texts):
     """Words of one line that are one region."""
     words = tuple(Word(text, Box(100 * i, 10, 100 * i + 90, 40), 1.0) for i, text in enumerate(texts))
