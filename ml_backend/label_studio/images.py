@@ -39,7 +39,7 @@ class ImageSource:
     Args:
         session: The connection to Label Studio; ``None`` where none is configured, and then its addresses are refused.
         public_urls: Other addresses of the same Label Studio. What is named by them, by the one that Label Studio tells
-            itself, or by another name of the loopback is asked for at the session's address.
+            itself, or by another name of the loopback is requested at the session's address.
         allowed_hosts: Other hosts that images may come from: a name, for the scheme's usual port, or ``name:port``.
             They may be on a private network.
         local_files_root: Folder that ``/data/local-files/?d=`` paths are read from; ``None``: through Label Studio.

@@ -1,7 +1,7 @@
 """The addresses under which people and tasks name Label Studio, and the one that the backend uses in their place.
 
 A task may name an image by the address in a person's browser, which is not always LABEL_STUDIO_URL. Such an address is
-rewritten, never asked: the token goes to LABEL_STUDIO_URL and nowhere else, whatever a name claims to be.
+rewritten, never requested: the token goes to LABEL_STUDIO_URL and nowhere else, whatever a name claims to be.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ToldAddress:
         self._ask_at = 0.0
 
     def get(self) -> str | None:
-        """Return the address without a final slash, asked for once in ten minutes; ``None`` where it tells none."""
+        """Return the address without a final slash, looked up once in ten minutes; ``None`` where it tells none."""
         with self._lock:
             if time.monotonic() >= self._ask_at:
                 try:
@@ -83,7 +83,7 @@ class OwnAddresses:
     Args:
         url: The address that the backend uses, with its path prefix and a final slash.
         public: Other addresses of the same Label Studio.
-        told: What Label Studio says itself; ``None`` where it is not to be asked.
+        told: What Label Studio says itself; ``None`` where nothing is looked up.
     """
 
     def __init__(self, url: str, public: Iterable[str] = (), told: ToldAddress | None = None) -> None:

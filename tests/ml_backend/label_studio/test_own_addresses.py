@@ -68,7 +68,7 @@ def test_the_api_is_no_image_under_another_name_either(server, source):
 
 
 @pytest.mark.parametrize("public", [PUBLIC, PUBLIC + "/", PUBLIC.upper() + ":443"])
-def test_a_public_address_is_asked_for_where_the_backend_reaches_it(server, session, public):
+def test_a_public_address_is_requested_where_the_backend_reaches_it(server, session, public):
     server.routes[UPLOAD] = only_with_token
     source = ImageSource(session, public_urls=["http://old.example.com:8080", public], timeout=5)
 
@@ -106,7 +106,7 @@ def test_a_redirect_to_the_public_address_is_followed_at_the_backends_own(server
     assert server.paths() == ["/tasks/1/resolve/", UPLOAD]
 
 
-def test_what_else_lives_at_the_public_address_is_asked_without_the_token(server, session, other):
+def test_what_else_lives_at_the_public_address_is_requested_without_the_token(server, session, other):
     server.routes[UPLOAD] = only_with_token
     other.routes["/crm/a.png"] = IMAGE
     source = ImageSource(session, public_urls=[other.url], allowed_hosts=frozenset({other.host}), timeout=5)
@@ -151,7 +151,7 @@ def test_an_answer_that_tells_no_address_is_none(server, source, sample):
         source.fetch(PUBLIC + UPLOAD)
 
 
-def test_label_studio_is_not_asked_about_each_strange_address(server, source, monkeypatch):
+def test_a_strange_address_is_not_looked_up_each_time(server, source, monkeypatch):
     for _ in range(5):
         with pytest.raises(ImageRefusedError):
             source.fetch("https://elsewhere.example" + UPLOAD)
