@@ -158,13 +158,7 @@ def build_shared(settings: Settings) -> SharedServices:
         if settings.label_studio_url
         else None
     )
-    images = ImageSource(
-        label_studio.session if label_studio else None,
-        allowed_hosts=settings.image_hosts,
-        local_files_root=settings.local_files_root,
-        max_bytes=settings.max_image_bytes,
-        timeout=settings.fetch_timeout_seconds,
-    )
+    images = build_images(settings, label_studio)
     learning, rescorings = LearningStore(store.engine), RescoringStore(store.engine)
     own_share = ProjectOptions(store.engine).challenger_share
     choice = Choice(settings.challenger_share, settings.serve_both, pinned=learning.pinned, own_share=own_share)

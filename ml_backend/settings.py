@@ -51,6 +51,11 @@ class Settings(BaseSettings):
     label_studio_api_key: SecretStr = Field(
         default=SecretStr(""), description="Personal access token or legacy token of a Label Studio user."
     )
+    label_studio_public_url: str = Field(
+        default="",
+        description="Other addresses of Label Studio, separated by commas, that tasks name images by. Loopback names "
+        "and `LABEL_STUDIO_HOST` are recognised without.",
+    )
     label_studio_port: int = Field(
         default=8080, ge=1, le=65535, description="Port of the Label Studio that `make run` starts."
     )
@@ -334,6 +339,26 @@ class Settings(BaseSettings):
     @classmethod
     def _refuse_unknown_strategy(cls, value: str) -> str:
         return find_strategy(value).name
+
+    @field_validator("label_studio_public_url")
+    @classmethod
+    def _refuse_no_addresses(cls, value: str) -> str:
+        for address in _parts(value):
+            try:
+                parts = urlsplit(address)
+                usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
+                _ = parts.port
+            except ValueError:
+                usable = False
+            # A path alone, which LABEL_STUDIO_HOST may be, names no address.
+            if not usable and not address.startswith("/"):
+                raise ValueError("give addresses that begin with http:// or https://, without a user name")
+        return value
+
+    @cached_property
+    def label_studio_public_urls(self) -> tuple[str, ...]:
+        """Other addresses of Label Studio, as they were given."""
+        return tuple(address for address in _parts(self.label_studio_public_url) if not address.startswith("/"))
 
     @field_validator("worker_queues")
     @classmethod

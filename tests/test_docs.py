@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = {path.relative_to(ROOT / "docs").as_posix(): path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md")}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 #: Names in capitals that are other programs' settings, or no settings.
-OTHERS = {"ML_BLOCK_LOCAL_IP", "SSRF_PROTECTION_ENABLED"}
+OTHERS = {"LABEL_STUDIO_HOST", "ML_BLOCK_LOCAL_IP", "SSRF_PROTECTION_ENABLED"}
 
 
 class _Loaded(HTMLParser):

@@ -8,16 +8,17 @@ machine.
 from __future__ import annotations
 
 import base64
-import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qs, quote, unquote, unquote_to_bytes, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote_to_bytes, urljoin, urlsplit
 
 from ml_backend.errors import ImageFetchError, ImageRefusedError, TokenRefusedError
 from ml_backend.label_studio import download
 from ml_backend.label_studio.addresses import USUAL_PORTS, origin_of, split_address
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.download import Answer
+from ml_backend.label_studio.own_addresses import SERVED, OwnAddresses, ToldAddress, looks_served
 from ml_backend.label_studio.session import CREDENTIAL_HINT, Session
 from ml_backend.settings import Settings
 from model.errors import say
@@ -25,12 +26,11 @@ from model.errors import say
 CLOUD_SCHEMES = frozenset({"s3", "gs", "azure-blob"})
 MAX_REDIRECTS = 4
 
-#: What Label Studio serves images under, below its path prefix. Anything else there is its API or a page.
-_SERVED = re.compile(r"(data/upload/|data/local-files/|storage-data/|static/|(tasks|projects)/\d+/(resolve|presign)/)")
 _LOCAL_FILES_HINT = say(
     "Set LOCAL_FILES_ROOT, or start Label Studio with LOCAL_FILES_SERVING_ENABLED=true and add a local storage."
 )
 _HOSTS_HINT = say("Add the host to ALLOWED_HOSTS if its images may be read.")
+_NAME_HINT = say("If that is Label Studio, add that address to LABEL_STUDIO_PUBLIC_URL.")
 
 
 class ImageSource:
@@ -38,6 +38,8 @@ class ImageSource:
 
     Args:
         session: The connection to Label Studio; ``None`` where none is configured, and then its addresses are refused.
+        public_urls: Other addresses of the same Label Studio. What is named by them, by the one that Label Studio tells
+            itself, or by another name of the loopback is requested at the session's address.
         allowed_hosts: Other hosts that images may come from: a name, for the scheme's usual port, or ``name:port``.
             They may be on a private network.
         local_files_root: Folder that ``/data/local-files/?d=`` paths are read from; ``None``: through Label Studio.
@@ -49,13 +51,14 @@ class ImageSource:
         self,
         session: Session | None,
         *,
+        public_urls: Sequence[str] = (),
         allowed_hosts: frozenset[str] = frozenset(),
         local_files_root: Path | None = None,
         max_bytes: int = 30_000_000,
         timeout: float = 20.0,
     ) -> None:
         self._session = session
-        self._base = urlsplit(session.url) if session is not None else None
+        self._own = OwnAddresses(session.url, public_urls, ToldAddress(session)) if session is not None else None
         self._allowed_hosts = allowed_hosts
         self._local_files_root = local_files_root
         self._max_bytes = max_bytes
@@ -85,6 +88,7 @@ class ImageSource:
             raise ImageRefusedError(
                 say("The image's address is of a kind that is not read."), say("Use http or https.")
             )
+        parts = self._as_own(parts)
         if self._local_files_root is not None and self._served_path(parts).startswith("data/local-files/"):
             return self._local_file(parts, self._local_files_root)
         return self._get(parts, deadline)
@@ -93,19 +97,19 @@ class ImageSource:
         from_label_studio = False
         for _ in range(MAX_REDIRECTS + 1):
             own = self._is_own(parts)
-            if own and not _SERVED.match(self._served_path(parts)):
+            if own and not SERVED.match(self._served_path(parts)):
                 raise ImageRefusedError(say("The image's address is not one that Label Studio serves images under."))
             allowed = own or self._is_allowed(parts)
             if not allowed and not from_label_studio:
-                raise ImageRefusedError(
-                    say("Images are not read from {hostname}.", hostname=parts.hostname), _HOSTS_HINT
-                )
+                hint = _NAME_HINT if self._own is not None and looks_served(parts) else _HOSTS_HINT
+                raise ImageRefusedError(say("Images are not read from {hostname}.", hostname=parts.hostname), hint)
             answer = self._ask_label_studio(parts, deadline) if own else self._ask(parts, {}, deadline, private=allowed)
             if answer.status not in {301, 302, 303, 307, 308}:
                 return _image(answer, self._served_path(parts))
             parts = split_address(urljoin(parts.geturl(), answer.headers.get("location", "")))
             if parts.scheme not in USUAL_PORTS:
                 raise ImageRefusedError(say("The image's address redirects to one of a kind that is not read."))
+            parts = self._as_own(parts)
             if own and self._is_own(parts) and "/login" in parts.path:
                 raise TokenRefusedError(
                     say("Label Studio asks for a login instead of sending the image."), CREDENTIAL_HINT
@@ -115,7 +119,8 @@ class ImageSource:
         raise ImageFetchError(say("The image's address redirects too often."))
 
     def _ask_label_studio(self, parts: SplitResult, deadline: float) -> Answer:
-        assert self._session is not None  # _is_own
+        assert self._session is not None
+        assert self._is_own(parts)  # the token goes nowhere else
         answer = self._ask(parts, _authorization(self._session), deadline, private=True)
         if answer.status == 401:  # the access token may just have expired
             self._session.forget_access_token()
@@ -173,27 +178,29 @@ class ImageSource:
 
     def _below_label_studio(self, parts: SplitResult) -> SplitResult:
         """Complete a path with Label Studio's address; it may hold the prefix already."""
-        if self._base is None:
+        if self._own is None:
             raise ImageFetchError(
                 say("The image is in Label Studio, which is not connected."),
                 say("Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY."),
             )
         if not parts.path.startswith("/"):
             raise ImageRefusedError(say("The image's address is neither a URL nor one of Label Studio's paths."))
-        prefix = self._base.path
-        path = parts.path if parts.path.startswith(prefix) else prefix + parts.path.lstrip("/")
-        return parts._replace(scheme=self._base.scheme, netloc=self._base.netloc, path=path)
+        base = self._own.base
+        return parts._replace(scheme=base.scheme, netloc=base.netloc, path=self._own.complete(parts.path))
+
+    def _as_own(self, parts: SplitResult) -> SplitResult:
+        """Return Label Studio's address as the backend asks for it, and any other as it is."""
+        found = self._own.rewritten(parts) if self._own is not None else None
+        if found is None:
+            return parts
+        # Something else may live at Label Studio's public address, and may be allowed.
+        return found if SERVED.match(self._served_path(found)) or not self._is_allowed(parts) else parts
 
     def _is_own(self, parts: SplitResult) -> bool:
-        return self._base is not None and origin_of(parts) == origin_of(self._base)
+        return self._own is not None and self._own.is_base(parts)
 
     def _served_path(self, parts: SplitResult) -> str:
-        """Return the path below Label Studio's prefix; empty if it is not Label Studio's, or tries to climb."""
-        if self._base is None or not self._is_own(parts) or not parts.path.startswith(self._base.path):
-            return ""
-        path = parts.path[len(self._base.path) :]
-        steps = re.split(r"[/\\]", unquote(unquote(path)))
-        return "" if ".." in steps or "." in steps else path
+        return self._own.served_path(parts) if self._own is not None else ""
 
     def _is_allowed(self, parts: SplitResult) -> bool:
         origin = origin_of(parts)
@@ -235,6 +242,7 @@ def build_images(settings: Settings, label_studio: LabelStudio | None) -> ImageS
     """Return what gets image files; without a Label Studio, its own addresses are refused."""
     return ImageSource(
         label_studio.session if label_studio else None,
+        public_urls=settings.label_studio_public_urls,
         allowed_hosts=settings.image_hosts,
         local_files_root=settings.local_files_root,
         max_bytes=settings.max_image_bytes,

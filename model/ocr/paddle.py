@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from model.ocr.characters import character_centres
 from model.ocr.engine import BATCH_SIZE, CROP_SHAPE, Recognised, TwoStageEngine
 from model.ocr.files import HeadChoice, ModelFiles, find_models, package_version, with_head
 from model.ocr.margins import Margins
+from model.recognition.graft import DESCRIPTION_FILE, write_description
 
 DETECTOR_NAME = "PP-OCRv6_small_det"
 RECOGNISER_NAME = "PP-OCRv6_small_rec"
@@ -120,8 +120,7 @@ def _lay_out(
     target = folder / name
     target.mkdir()
     (target / "inference.onnx").symlink_to(files.onnx.absolute())
-    # JSON is YAML, and quicker to write.
-    (target / "inference.yml").write_text(json.dumps(describe(files, name)), "utf-8")
+    write_description(target / DESCRIPTION_FILE, describe(files, name))
     return _Model(name, str(target))
 
 

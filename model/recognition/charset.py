@@ -66,6 +66,6 @@ def charset_of(languages: Sequence[str], *, original: Sequence[str] = (), texts:
 def readable(text: str) -> str:
     """Return a text as a recogniser is taught it: NFC, white space of any kind one plain space, nothing invisible."""
     visible = "".join(
-        " " if c.isspace() else c for c in text if unicodedata.category(c) not in ("Cf", "Cc") or c.isspace()
+        " " if c.isspace() else c for c in text if unicodedata.category(c) not in ("Cf", "Cc", "Cs") or c.isspace()
     )
     return unicodedata.normalize("NFC", " ".join(visible.split()))

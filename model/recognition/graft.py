@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import onnx
+import yaml
 from onnx import numpy_helper
 
 from model.errors import RecogniserError
@@ -32,7 +33,7 @@ def graft(onnx_file: Path, head: Head, folder: Path, *, name: str = "PP-OCRv6_sm
         The ONNX file.
 
     Raises:
-        RecogniserError: If the file has no CTC head, or one over other features.
+        RecogniserError: If the file has no CTC head, or one over other features, or the alphabet holds line breaks.
     """
     model = with_numbers(onnx.load(onnx_file), head.below)
     old = find_head(model)
@@ -74,13 +75,23 @@ def graft(onnx_file: Path, head: Head, folder: Path, *, name: str = "PP-OCRv6_sm
     del model.metadata_props[:]
     model.metadata_props.extend(entries)
     listed = [character for character in head.characters if character != " "]
+    # A line for each is what the engines read.
+    if any(character.splitlines() != [character] for character in listed):
+        raise RecogniserError("A recogniser's alphabet cannot hold line breaks, or nothing.")
     model.metadata_props.add(key="character", value="\n".join(listed))
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / ONNX_FILE
     onnx.save(model, target)
-    # JSON is YAML, and quicker to write.
-    (folder / DESCRIPTION_FILE).write_text(json.dumps(_description(name, listed)), "utf-8")
+    write_description(folder / DESCRIPTION_FILE, _description(name, listed))
     return target
+
+
+def write_description(path: Path, content: Mapping[str, object]) -> None:
+    """Write PaddleOCR's description of a model.
+
+    All of it is ASCII, every other character an escape: YAML readers refuse some characters and fold others.
+    """
+    path.write_text(yaml.dump(dict(content), Dumper=yaml.CSafeDumper, allow_unicode=False), "ascii")
 
 
 def _context_nodes(context: Context, features: str) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto], str]:

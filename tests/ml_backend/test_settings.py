@@ -149,3 +149,19 @@ def test_a_token_that_could_be_guessed_is_refused(make_settings):
     with pytest.raises(ValidationError, match="API_TOKEN must have 16"):
         make_settings(api_token="secret")
     assert make_settings(api_token="a" * 16).api_token.get_secret_value() == "a" * 16
+
+
+def test_other_addresses_of_label_studio_are_a_list(make_settings):
+    given = " https://labels.example.com/ls, http://localhost:8080 ,/ls"
+    assert make_settings(label_studio_public_url=given).label_studio_public_urls == (
+        "https://labels.example.com/ls",
+        "http://localhost:8080",
+    )
+
+
+@pytest.mark.parametrize(
+    "address", ["labels.example.com", "ftp://a", "http://", "http://u:p@a", "http://a:x", "http://[a"]
+)
+def test_what_is_no_address_of_label_studio_is_refused(make_settings, address):
+    with pytest.raises(ValidationError, match="http://"):
+        make_settings(label_studio_public_url=f"https://labels.example.com,{address}")
