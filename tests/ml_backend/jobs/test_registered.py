@@ -21,7 +21,15 @@ from structlog.testing import capture_logs
 from ml_backend import tasks
 from ml_backend.jobs.job_counts import JobTally
 from ml_backend.jobs.queue import JobQueue
-from ml_backend.jobs.registered import QUEUE_NAME, REGISTERED, SYNC_QUEUE, TRAINING_QUEUE, Registered, RegisteredJob
+from ml_backend.jobs.registered import (
+    QUEUE_NAME,
+    REGISTERED,
+    RENAMED,
+    SYNC_QUEUE,
+    TRAINING_QUEUE,
+    Registered,
+    RegisteredJob,
+)
 from ml_backend.jobs.workers import build_trainer, build_worker
 
 
@@ -329,3 +337,10 @@ def test_every_job_that_the_queue_adds_is_registered_and_admitted(connection):
             seen.add(job.func_name)
     assert seen == set(REGISTERED)
     assert Registered(QUEUE_NAME, (str,)).admits(("two\nlines",)) is False
+
+
+def test_jobs_that_an_older_version_has_put_into_the_queue_are_done(connection, synced):
+    assert set(RENAMED.values()) <= set(REGISTERED)
+    forge(connection, "ml_backend.jobs.sync.sync_project", 7)
+    work(connection)
+    assert synced == [7]
