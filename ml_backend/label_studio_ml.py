@@ -8,7 +8,7 @@ This module needs the extra ``label-studio-ml``, and nothing else imports it.
 
 What that server does otherwise than ours: it hands over annotations that were made or changed and *Start training*, no
 other event (deleted annotations and new tasks are found by the next sync), it answers ``/metrics`` with nothing, and it
-sends a traceback to whoever sends it no valid request.
+answers an invalid request with a traceback.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def build() -> Flask:
     """Return the application over the settings of the environment, models loaded and warm.
 
     gunicorn calls this in each of its processes, after they have forked (a model must not be carried over a fork) and
-    before they take their first request. Until then requests wait in the socket's backlog; whoever must know asks
+    before they take their first request. Until then requests wait in the socket's backlog; those that must know ask
     ``/health`` until it answers.
     """
     settings = Settings()

@@ -61,7 +61,7 @@ def prepare(app: Flask, token: str, *, secure: bool) -> None:
 
 
 class PanelSession:
-    """Lets in whoever has the token.
+    """Lets in anyone with the token.
 
     Args:
         token: The token; never empty.

@@ -128,7 +128,7 @@ def read(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write a JSON file at once: whoever opens it sees the old content or the new, never half of it.
+    """Write a JSON file at once: a reader sees the old content or the new, never half of it.
 
     Raises:
         OSError: If the folder cannot be made or written.

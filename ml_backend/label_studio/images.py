@@ -1,6 +1,6 @@
 """Fetching the image of a task, from where a task may name one and from nowhere else.
 
-A task's data comes from whoever imports tasks. Without care an address in it makes the backend read what only the
+A task's data comes from the people who import tasks. Without care an address in it makes the backend read what only the
 backend can reach: an internal service, a cloud's metadata, Label Studio's API with the backend's token, a file of this
 machine.
 """

@@ -1,6 +1,6 @@
 """The file ``.env`` of Docker Compose with random secrets: ``make env``.
 
-It is made with nothing installed but Python, since whoever runs containers installs nothing else.
+It is made with nothing installed but Python, since people who run containers install nothing else.
 """
 
 from __future__ import annotations

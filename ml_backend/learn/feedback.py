@@ -150,7 +150,7 @@ class FeedbackService:
         )
         _log.info("feedback_taken", project=project_id, feedback=feedback.id, corrections=len(feedback.corrections))
         using: Future[FeedbackResult] = Future()
-        # A thread that may be left behind: whoever waits for Label Studio must keep nobody from stopping the backend.
+        # A thread that may be left behind: waiting for Label Studio must keep nobody from stopping the backend.
         threading.Thread(target=self._settle, args=(using, feedback), name="feedback", daemon=True).start()
         try:
             return using.result(PATIENCE_SECONDS)

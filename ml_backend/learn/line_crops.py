@@ -156,7 +156,7 @@ class LineCrops:
     def _cut(self, project_id: int, document: LabelledDocument, samples: dict[str, LineSample]) -> None:
         """Write the crops of some lines of a document."""
         try:
-            # Whoever may edit tasks in Label Studio must not read files here: only what was kept here names them.
+            # People who may edit tasks in Label Studio must not read files here: only what was kept here names them.
             is_ours = document.source != "label_studio" and document.url.startswith(SCHEME)
             data = (
                 self._imported(document.url)

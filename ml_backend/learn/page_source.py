@@ -102,7 +102,7 @@ class ProjectPages:
             page = source.reader.kept(known.image_key)
             if page is not None:
                 return known.image_key, page
-        # Whoever may edit tasks in Label Studio must not read files here: only what was kept here names them.
+        # People who may edit tasks in Label Studio must not read files here: only what was kept here names them.
         is_ours = annotation.source != "label_studio" and url.startswith(SCHEME)
         data = source.imported(url) if is_ours else self._fetch(url, annotation.task_id)
         page, key = source.reader.read_file(data), image_key(data)

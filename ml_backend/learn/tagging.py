@@ -148,8 +148,8 @@ def tag_page(page: Page, regions: Sequence[Region], names: Mapping[str, str]) ->
 def line_samples(page: Page, regions: Sequence[Region]) -> tuple[LineSample, ...]:
     """Return what people say that stands in single lines of print.
 
-    Whoever submits an annotation has confirmed its texts or corrected them. Regions over several lines are left out,
-    since their text does not say where one ends, and those without text.
+    A person who submits an annotation has confirmed its texts or corrected them. Regions over several lines are
+    left out, since their text does not say where one ends, and those without text.
 
     Args:
         page: What the engine read.

@@ -1,7 +1,7 @@
 """One training run: collect, teach the recogniser and the extractor, evaluate them together, register, promote.
 
 What it writes stands in a folder of its own until the registry has the new version whole, so that a run that is killed
-leaves nothing that anybody sees. Whoever repeats it begins by removing what the registry has of it.
+leaves nothing that anybody sees. Repeating it begins with removing what the registry has of it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Taking secrets out of text: the last thing that happens to a log line, whoever wrote it.
+"""Taking secrets out of text: the last thing that happens to a log line, from any source.
 
 Nothing in this project puts a secret into a log line. Libraries may: a refused address with its password, a request
 with its header.

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ml_backend.errors import BackendError
 from ml_backend.observability.logs import get_logger
 
-#: A restore swaps folders and files that lie ready: whoever starts meanwhile waits for so long at most.
+#: A restore swaps folders and files that lie ready: what starts meanwhile waits for so long at most.
 _PATIENCE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.1
 _CONNECT_SECONDS = 5
@@ -55,7 +55,7 @@ def shared(run_dir: Path, role: str, store_url: str = "", patience: float = _PAT
 
     Args:
         run_dir: The run folder, which has the files to lock.
-        role: What uses the data, as it is named to whoever wants to restore.
+        role: What uses the data, as a refused restore names it.
         store_url: SQLAlchemy address of the store; only PostgreSQL's matters.
         patience: Seconds to wait for the end of a restore.
 
@@ -170,7 +170,7 @@ def _connected(store_url: str, role: str, stack: ExitStack) -> Connection | None
         )
         connection = engine.connect()
     except SQLAlchemyError as error:
-        # Whoever opens the store next says what is wrong with it.
+        # What opens the store next says what is wrong with it.
         _log.warning("server_lock_not_taken", role=role, error=type(error).__name__)
         return None
     stack.callback(_close, connection, os.getpid())

@@ -2,7 +2,7 @@
 
 Versions go in two steps, so that no lock is needed between machines: first one is marked as retired, and only a later
 look, :data:`GRACE` after, removes it, if nothing wants it by then. Whatever decided on it before the mark is done by
-then, and whoever promotes it meanwhile takes the mark off.
+then, and promoting it meanwhile takes the mark off.
 """
 
 from __future__ import annotations

@@ -180,7 +180,7 @@ def arrange(project_id: int, candidates: Candidates, strategy: str, control_shar
     others = np.flatnonzero(~drawn)
     ranking = rank(candidates.pool.take(others), candidates.labelled, find_strategy(strategy), rng, batch=HEAD)
     ranked = [int(row) for row in others[ranking.order]]
-    # The same order for ever, whoever has been annotated meanwhile.
+    # The same order for ever, whatever has been annotated meanwhile.
     by_chance = sorted(np.flatnonzero(drawn), key=lambda row: _draw(project_id, tasks[row].task_id))
     rows = _woven(ranked, [int(row) for row in by_chance], control_share)
     return [

@@ -17,7 +17,7 @@ PageAddress = tuple[PageId, str]
 
 
 class PagePrefetcher:
-    """Fetches the pages of a batch's tasks in their order, a few ahead of whoever asks for them.
+    """Fetches the pages of a batch's tasks in their order, a few ahead of the caller.
 
     Args:
         pool: What fetches; other batches may share it.
@@ -100,7 +100,7 @@ class TimeBudget:
         """Tell whether so many pages fit: one as slow as the slowest, and all of them at the mean.
 
         With that a long document does not use up the time of the tasks behind it before it is left out itself. The
-        pages count as begun now: whoever asks again, or calls :meth:`pause`, has done one.
+        pages count as begun now: a caller that asks again, or calls :meth:`pause`, has done one.
         """
         self.pause()
         mean = self._spent / self._pages if self._pages else 0.0

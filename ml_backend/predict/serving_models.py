@@ -36,7 +36,7 @@ Model_co = TypeVar("Model_co", bound=Versioned, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class ServingModels(Generic[Model_co]):
-    """The models that answer for one project at one moment. Whoever starts a batch with it ends the batch with it.
+    """The models that answer for one project at one moment. A batch that starts with it ends the batch with it.
 
     Attributes:
         project_id: The project; ``None`` where it was not said.

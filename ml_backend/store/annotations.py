@@ -263,7 +263,7 @@ _HEAD = (
     func.coalesce(AnnotationRow.problem, AnnotationRow.page_problem).label("problem"),
 )
 _CORRECTION = tuple(CorrectionRow.__table__.columns[field.name] for field in fields(Correction))
-#: What makes an annotation another one, to whoever learns from it.
+#: What makes an annotation another one, for learning.
 _DECISIVE = ("digest", "was_cancelled", "ground_truth", "problem", "page_problem", "deleted_at")
 
 

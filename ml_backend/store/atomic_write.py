@@ -1,4 +1,4 @@
-"""Writing files so that whoever opens one sees the old content or the new, never half of it."""
+"""Writing files so that a reader sees the old content or the new, never half of it."""
 
 from __future__ import annotations
 

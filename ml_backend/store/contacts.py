@@ -12,7 +12,7 @@ from ml_backend.store.contact_ids import ContactId, as_sent
 from ml_backend.store.engine import lock_for_writing, reading, store_time, writing
 from ml_backend.store.tables import ContactRow
 
-#: Whoever has claimed a contact for longer without making its task has died.
+#: A claim that is older without a task is that of a dead process.
 CLAIM_SECONDS = 120
 
 _CHUNK = 500
@@ -72,7 +72,7 @@ class ContactStore:
     def claim(self, project_id: int, contact_id: str, *, as_text: bool | None = None) -> Claim:
         """Ask to make a contact's task; of several that ask at the same time one may.
 
-        Whoever may has :data:`CLAIM_SECONDS` for it, and ends it with :meth:`settle` or :meth:`release`.
+        The caller that may has :data:`CLAIM_SECONDS` for it, and ends it with :meth:`settle` or :meth:`release`.
 
         Args:
             project_id: The project.

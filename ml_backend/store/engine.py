@@ -143,7 +143,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 def _turn(engine: Engine) -> AbstractContextManager[object]:
     """Return what makes the writers of this process take turns at an SQLite file.
 
-    SQLite lets writers that wait sleep longer and longer, and whoever comes new goes first: in a burst some wait for
+    SQLite lets writers that wait sleep longer and longer, and new ones go first: in a burst some wait for
     seconds. Threads that wait for one another wake at once.
     """
     if engine.dialect.name != "sqlite":
@@ -188,7 +188,7 @@ def upsert(connection: Connection, table: type[Any], rows: Sequence[Mapping[str,
 def lock_for_writing(connection: Connection, *keys: int) -> None:
     """Let one transaction at a time pass for each of the keys: PostgreSQL only, since SQLite has one writer anyway.
 
-    Whoever locks keys does so before it changes any row, and all at once or in ascending order, so that two
+    Keys are locked before a process changes any row, and all at once or in ascending order, so that two
     transactions never wait for each other.
     """
     if connection.dialect.name == "postgresql":

@@ -1,7 +1,7 @@
 """What people have set going from the panel, and what came of it.
 
-Each form carries a key of its own. Whoever sends the same form twice, by a double click or a reload, finds the first
-one's outcome: the key is the table's, and the database takes it once.
+Each form carries a key of its own. A visitor who sends the same form twice, by a double click or a reload, finds
+the first one's outcome: the key is the table's, and the database takes it once.
 """
 
 from __future__ import annotations

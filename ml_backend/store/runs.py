@@ -265,7 +265,7 @@ class RunStore:
             project_id = connection.scalar(select(RunRow.project_id).where(RunRow.id == run_id))
             if project_id is None:
                 return None
-            # Before the run's row is: whoever claims the project's next run does so in the same order.
+            # Before the run's row is: what claims the project's next run does so in the same order.
             lock_for_writing(connection, project_id)
             given_up = given_up.values(state="interrupted", finished_at=now, eta_seconds=None)
             found = connection.execute(given_up).mappings().one_or_none()

@@ -1,6 +1,6 @@
 """How many decoded pixels a process holds at a time: a file of 350 kB may unfold into hundreds of megabytes.
 
-Pixels count from before they are decoded until their array is gone, whoever holds it. Large images are decoded one at
+Pixels count from before they are decoded until their array is gone, whatever holds it. Large images are decoded one at
 a time, since a decoder takes more memory than what it leaves.
 """
 
@@ -19,7 +19,7 @@ from model.errors import ImageBusyError, say
 
 #: Megapixels that are held where nobody has said otherwise: two of the largest images that are taken by default.
 DEFAULT_MEGAPIXELS = 120
-#: Label Studio waits 100 s for an answer; whoever finds no place in this time is better told.
+#: Label Studio waits 100 s for an answer; a caller without a place in this time is better told.
 WAIT_SECONDS = 30.0
 _LARGE_PIXELS = 4_000_000
 _PAUSE_SECONDS = 0.01
@@ -40,7 +40,7 @@ class DecodeBudget:
         self._wait_seconds = wait_seconds
         self._held = 0
         # Arrays go wherever the interpreter lets go of them, perhaps in a thread that holds the lock: they leave their
-        # pixels here, and whoever waits takes them off.
+        # pixels here, and the waiting thread takes them off.
         self._freed: deque[int] = deque()
         self._lock = threading.Lock()
         self._decoding = threading.Lock()

@@ -75,7 +75,7 @@ def is_paged(data: bytes) -> bool:
         return False
     try:
         with warnings.catch_warnings():
-            # Large images, and broken metadata, are looked at by whoever decodes them.
+            # Large images, and broken metadata, are looked at by the decoder.
             warnings.simplefilter("ignore")
             image = Image.open(BytesIO(data), formats=("TIFF",))
             image.seek(1)

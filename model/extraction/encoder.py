@@ -61,7 +61,7 @@ class OnnxEncoder:
     def __init__(self, graph: Path, weights: Mapping[str, torch.Tensor], *, threads: int) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        # Threads that spin while they wait would take the cores from whoever reads the next page.
+        # Threads that spin while they wait would take the cores from the reading of the next page.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         body = {name: tensor for name, tensor in weights.items() if name.startswith(BODY)}
         # The session holds on to those that it goes on using, and lets go of the others.

@@ -1,7 +1,7 @@
 """Rendered lines that ship as small pictures, to learn from again and to measure what was forgotten.
 
 Any backbone can look at them, so that a recogniser of one's own, and layers below the head, can be taught too. What a
-backbone makes of them is computed once and kept by whoever asks (:func:`seen_by`).
+backbone makes of them is computed once and kept by the caller (:func:`seen_by`).
 """
 
 from __future__ import annotations

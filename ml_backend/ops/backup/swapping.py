@@ -1,7 +1,7 @@
 """The swap of what is there for what was unpacked and checked: in steps that are written down before they are taken.
 
 The journal is a file in the run folder. It is there from the moment at which all drafts lie ready, checked, until all
-parts are in place or back. Whoever starts or restores next and finds it finishes what it says. Each step may be taken
+parts are in place or back. The next start or restore that finds it finishes what it says. Each step may be taken
 twice, so that it does not matter where a process was killed.
 """
 
@@ -257,7 +257,7 @@ class _Files:
         path = Path(part.path)
         path.parent.mkdir(parents=True, exist_ok=True)
         if Path(part.draft).exists():
-            # Whoever has opened a store meanwhile, which takes no more than a look, has made an empty one.
+            # Opening a store meanwhile, which takes no more than a look, has made an empty one.
             for suffix in _SQLITE_SUFFIXES[1:]:
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
         self._move(Path(part.draft), path)
