@@ -32,7 +32,7 @@ from tests.ml_backend.learn.test_tagging import line
 
 CONFIG = parse_label_config(RECTANGLES)
 #: Old code took minutes for each of these; the limit is for busy machines.
-SECONDS = 30.0
+SECONDS = 40.0
 
 Result = list[dict[str, Any]]
 
@@ -91,16 +91,16 @@ POISON = {
 
 @pytest.mark.parametrize("name", POISON)
 def test_comparing_ends_soon_whatever_the_outlines(name):
-    start = time.monotonic()
+    start = time.process_time()
     with suppress(TooComplexError):
         diff(*POISON[name], CONFIG)
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 def test_thousands_of_regions_that_were_drawn_again_are_all_found():
-    start = time.monotonic()
+    start = time.process_time()
     assert diff(spread(3000, 0, "a"), spread(3000, 0.5, "b"), CONFIG) == ()
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 def test_the_work_is_counted_before_it_is_done(monkeypatch):
@@ -223,15 +223,15 @@ def test_thousands_of_regions_on_a_page_are_tagged_in_time():
     ]
     drawn = read_result(everywhere, CONFIG).regions
     assert len(drawn) == 2000
-    start = time.monotonic()
+    start = time.process_time()
     tags = tag_page(page, drawn, {"NAME": "NAME"}).tags
     assert {tag[2:] for tag in tags} == {"NAME"}
     assert line_samples(page, drawn) == ()
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 def test_thousands_of_labels_and_images_are_read_in_time():
-    start = time.monotonic()
+    start = time.process_time()
     labels = tuple(Label(f"Label {n} / x{n}") for n in range(20_000))
     for _ in range(20):
         assert match_labels(["NAME", "PHONE"], (*labels, Label("Phone / Fax"))) == {"PHONE": "Phone / Fax"}
@@ -240,4 +240,4 @@ def test_thousands_of_labels_and_images_are_read_in_time():
     controls = f'<RectangleLabels name="l" toName="{every}"><Label value="NAME"/></RectangleLabels>' * 300
     texts = f'<TextArea name="t" toName="{every}" perRegion="true"/>'
     assert len(parse_label_config(f"<View>{images}{controls}{texts}</View>").targets) == 300
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
