@@ -2,6 +2,7 @@ import pytest
 
 from model.errors import WeightsError
 from model.extraction import replay
+from model.weights import make_replay
 from tests.model.extraction.test_training import example
 
 
@@ -14,7 +15,7 @@ def test_cards_ship_with_a_tag_a_word(kind, least):
 
 
 def test_no_card_is_both_learned_and_measured_with():
-    assert not set(replay._SEEDS[replay.LEARNING]) & set(replay._SEEDS[replay.MEASURING])
+    assert not set(make_replay._SEEDS[replay.LEARNING]) & set(make_replay._SEEDS[replay.MEASURING])
 
 
 def test_the_same_cards_give_the_same_file(tmp_path):
