@@ -208,6 +208,8 @@ class LearningService:
         if self._synchroniser is None:
             return
         try:
+            # A Label Studio that hangs must not hold the caller for long.
+            self._projects.reach()
             self._synchroniser.sync(project_id)
         except BackendError as error:
             _log.warning("training_without_sync", project=project_id, error=str(error))

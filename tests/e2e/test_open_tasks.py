@@ -1,4 +1,4 @@
-"""Whoever connects a project gets every open task predicted and in its order, without anything else being called."""
+"""However a project is connected, every open task is predicted and in its order, without another call."""
 
 from __future__ import annotations
 
