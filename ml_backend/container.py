@@ -278,7 +278,7 @@ def build_worker_services(settings: Settings) -> WorkerServices:
         parts.predictor,
         parts.rescorings,
         parts.learning,
-        Pusher(label_studio, parts.predictor, parts.rescorings, failures, parts.scores),
+        Pusher(label_studio, parts.predictor, parts.rescorings, failures, parts.scores, queue.being_answered),
         queue,
         Chunks(queue),
         failures,

@@ -104,6 +104,26 @@ class JobQueue:
         except RedisError as error:
             raise unreachable(error) from error
 
+    def answer_begun(self, task_ids: Sequence[int], seconds: float) -> None:
+        """Note for ``seconds`` from now that Label Studio is being sent predictions of these tasks in an answer."""
+        try:
+            with self.connection.pipeline(transaction=False) as notes:
+                for number in task_ids:
+                    notes.set(f"answer:{number}", 1, px=max(1, int(1000 * seconds)))
+                notes.execute()
+        except RedisError as error:
+            raise unreachable(error) from error
+
+    def being_answered(self, task_ids: Sequence[int]) -> set[int]:
+        """Return those of these tasks whose predictions are under way to Label Studio in an answer."""
+        if not task_ids:
+            return set()
+        try:
+            found = self.connection.mget([f"answer:{number}" for number in task_ids])
+        except RedisError as error:
+            raise unreachable(error) from error
+        return {number for number, note in zip(task_ids, found, strict=True) if note is not None}  # type: ignore[arg-type]
+
     @staticmethod
     def at(url: str) -> JobQueue:
         """Return the queue in the Redis at ``url``.

@@ -91,6 +91,8 @@ class Pusher:
         memory: Keeps which files the tasks' images are.
         failures: Is told of tasks that cannot be predicted.
         scores: Is told which prediction is each task's; ``None`` tells nobody.
+        being_answered: Returns those of some tasks whose predictions Label Studio is about to get in answer to a
+            request of its own. Nothing is pushed for them; the next look sees whether they still lack one.
     """
 
     board: TaskBoard
@@ -98,6 +100,7 @@ class Pusher:
     memory: RescoringStore
     failures: TaskFailures
     scores: TaskScores | None = None
+    being_answered: Callable[[Sequence[int]], Collection[int]] = lambda _tasks: ()
 
     def push(
         self, project_id: int, task_ids: Sequence[int], serving: ServingModels[Reader], *, turn: Turn | None = None
@@ -185,10 +188,11 @@ class Pusher:
         Since they were predicted, a person may have annotated a task, or opened it, so that Label Studio asked for a
         prediction itself.
         """
-        numbers = [made[0].task for made in group]
+        answered = self.being_answered([made[0].task for made in group])
+        numbers = [made[0].task for made in group if made[0].task not in answered]
         still = {
             name: {task.id for task in self.board.open_tasks(work.project_id, numbers, lacking=name)}
-            for name in work.serving.versions
+            for name in (work.serving.versions if numbers else ())
         }
         pushed, over = 0, []
         for made in group:

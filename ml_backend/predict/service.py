@@ -28,6 +28,9 @@ from ml_backend.predict.task_predictor import (
 )
 from model.errors import EngineError, ImageBusyError, ImageError, ImageTooLargeError, ModelError
 
+#: Label Studio takes no longer to store the answer to one request.
+STORED_SECONDS = 15.0
+
 Answer = JsonObject | list[JsonObject]
 """One element of ``results``: a prediction, a list of two of different versions, or an empty list."""
 
@@ -58,6 +61,20 @@ class ScoringQueue(Protocol):
 
         Returns:
             How many were added.
+
+        Raises:
+            BackendError: If the queue cannot be reached.
+        """
+        ...
+
+    def answer_begun(self, task_ids: Sequence[int], seconds: float) -> None:
+        """Keep the background job from storing predictions of tasks that Label Studio has asked for.
+
+        Label Studio stores an answer only once it has all of it, so that it cannot say what is under way.
+
+        Args:
+            task_ids: The tasks of the answer.
+            seconds: For how long from now; a later call replaces an earlier one.
 
         Raises:
             BackendError: If the queue cannot be reached.
@@ -154,6 +171,8 @@ class PredictionService:
         if batch.drawn is not None and len(batch.tasks) == 1:
             return [self._predict_drawn(batch.tasks[0], config, batch.drawn, serving)], serving.version
         answers, left = [], []
+        numbers = [task.id for task in batch.tasks if task is not None and task.id > 0]
+        is_told = self._keep_off(numbers, self._budget + STORED_SECONDS)
         pace = TimeBudget(deadline, self._clock)
         places = [(task.id, self._pages(task, config)) if task is not None else (0, ()) for task in batch.tasks]
         ahead = PagePrefetcher(self._fetchers, self._predictor.fetch, places)
@@ -165,6 +184,9 @@ class PredictionService:
                     left.append(task.id)
         finally:
             ahead.close()
+        if is_told:
+            self._keep_off([number for number in numbers if number not in left], STORED_SECONDS)
+            self._keep_off(left, 0.0)
         self._leave_to_background(batch.project_id, left)
         return answers, serving.version
 
@@ -229,6 +251,15 @@ class PredictionService:
         self._metrics.task_empty(reason)
         _log.warning("task_without_prediction", task=task.id if task else None, reason=reason, error=error)
         return []
+
+    def _keep_off(self, task_ids: Sequence[int], seconds: float) -> bool:
+        """Keep the background job off these tasks; return whether the queue could be told."""
+        try:
+            self._queue.answer_begun(task_ids, seconds)
+        except BackendError as error:
+            _log.warning("answer_not_announced", tasks=len(task_ids), error=str(error))
+            return False
+        return True
 
     def _leave_to_background(self, project_id: int | None, task_ids: Sequence[int]) -> None:
         """Hand over what got no prediction; a queue that is down costs no more than that."""

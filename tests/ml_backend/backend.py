@@ -56,12 +56,18 @@ class MemoryQueue:
 
     down: bool = False
     jobs: list[tuple[int, int]] = field(default_factory=list)
+    answers: list[tuple[tuple[int, ...], float]] = field(default_factory=list)
 
     def enqueue_scoring(self, project_id: int, task_ids: Sequence[int]) -> int:
         if self.down:
             raise QueueError("The job queue cannot be reached.", "Start Redis, or set REDIS_URL.")
         self.jobs += [(project_id, task_id) for task_id in task_ids]
         return len(task_ids)
+
+    def answer_begun(self, task_ids: Sequence[int], seconds: float) -> None:
+        if self.down:
+            raise QueueError("The job queue cannot be reached.", "Start Redis, or set REDIS_URL.")
+        self.answers.append((tuple(task_ids), seconds))
 
 
 class SteppingClock:

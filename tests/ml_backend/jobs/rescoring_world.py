@@ -188,7 +188,7 @@ class World:
             predictor,
             memory,
             self.learning,
-            Pusher(self.board, predictor, memory, self.failures, self.scores),
+            Pusher(self.board, predictor, memory, self.failures, self.scores, self.queue.being_answered),
             self.queue,
             Chunks(self.queue),
             self.failures,

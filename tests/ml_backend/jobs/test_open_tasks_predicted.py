@@ -52,6 +52,21 @@ def test_a_project_with_some_predictions_gets_the_rest(make):
     assert world.learning.project(3).rescored_version == NEW
 
 
+def test_tasks_whose_predictions_label_studio_is_about_to_store_are_left_to_it(make):
+    world = make(12)
+    world.queue.answer_begun([3, 4], 60)
+    world.rescore()
+    assert world.made_by(NEW) == [1, 2, *range(5, 13)]
+    world.queue.answer_begun([3], 60)
+    world.queue.answer_begun([4], 0)
+    world.rescore()
+    assert 4 in world.made_by(NEW), "what an answer left out is predicted at the next look"
+    assert 3 not in world.made_by(NEW)
+    world.queue.answer_begun([3], 0)
+    world.rescore()
+    assert predicted_once(world)
+
+
 def test_tasks_that_came_while_the_backend_was_down_are_found_without_an_event(make):
     world = make(5)
     world.rescore()

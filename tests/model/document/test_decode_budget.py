@@ -84,35 +84,37 @@ def test_what_cannot_be_decoded_gives_its_place_back(budget):
 
 def test_large_images_at_once_wait_for_one_another_and_all_are_decoded():
     budget = DecodeBudget(10, wait_seconds=30)
-    held, most, decoding, most_decoding = 0, 0, 0, 0
+    most, decoding, most_decoding = 0, 0, 0
     lock = threading.Lock()
+    second, done = threading.Barrier(2), threading.Semaphore(0)
 
     def work() -> np.ndarray:
         nonlocal decoding, most_decoding
         with lock:
             decoding += 1
             most_decoding = max(most_decoding, decoding)
-        time.sleep(0.02)
+        time.sleep(0.01)
         with lock:
             decoding -= 1
         return pixels(5 * MEGAPIXEL)
 
     def one() -> None:
-        nonlocal held, most
+        nonlocal most
         image = budget.decode(5 * MEGAPIXEL, work)
+        # Two have their images at a time, and no third one has: each waits until another one has its own.
+        second.wait(30)
         with lock:
-            held += len(image) * 1000
-            most = max(most, held)
-        time.sleep(0.02)
-        with lock:
-            held -= len(image) * 1000
+            most = max(most, budget.held)
+        second.wait(30)
         del image
+        done.release()
 
     threads = [threading.Thread(target=one) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
+    assert all(done.acquire(timeout=0) for _ in range(8))
     assert (most, most_decoding) == (10 * MEGAPIXEL, 1)
     assert budget.held == 0
 
