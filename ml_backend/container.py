@@ -50,6 +50,7 @@ from ml_backend.order.candidates import CandidateSource
 from ml_backend.order.embedding_refresh import EmbeddingRefresh
 from ml_backend.order.pushing import Pusher
 from ml_backend.order.recommendations import Recommender, thresholds_of
+from ml_backend.order.renaming import Renamer
 from ml_backend.order.rescoring import Rescorer
 from ml_backend.order.scoring import ScoringServices
 from ml_backend.order.stopping_advice import Adviser, learning_curve
@@ -57,6 +58,7 @@ from ml_backend.order.task_order import ORDER_QUIET, REORDER_AFTER, Orderer, pol
 from ml_backend.predict.interactive import DrawnRegions
 from ml_backend.predict.model_manager import Choice, ModelManager
 from ml_backend.predict.service import PredictionService
+from ml_backend.predict.serving_models import number_of
 from ml_backend.predict.task_predictor import ImageFetcher, ModelSource, TaskPredictor
 from ml_backend.projects.custom_fields import CustomFields
 from ml_backend.projects.initialising import Initialiser
@@ -76,13 +78,14 @@ from ml_backend.store.kept_labels import KeptLabels
 from ml_backend.store.label_errors import LabelErrors, LabelSuspect
 from ml_backend.store.options import ProjectOptions
 from ml_backend.store.panel_actions import ActionStore
+from ml_backend.store.project_heads import ProjectHeads
 from ml_backend.store.rescorings import RescoringStore
 from ml_backend.store.runs import RunStore
 from ml_backend.store.task_failures import TaskFailures
 from ml_backend.store.task_scores import TaskScores
 from model.document.page_files import PageLimits
 from model.errors import EngineError, ModelError
-from model.evaluation.extractor_gate import GateSettings
+from model.evaluation.extractor_gate import GateSettings, held_out
 from model.evaluation.recogniser_gate import LineGate
 from model.ocr import OcrEngine
 from model.ocr.cached_reader import PageReading
@@ -96,6 +99,7 @@ from model.registry.version_files import recogniser_of
 from model.registry.versions import Registry
 
 if TYPE_CHECKING:
+    from ml_backend.learn.project_learning import ProjectLearner
     from ml_backend.learn.recogniser_training import RecogniserServices
     from ml_backend.learn.training_run import TrainingServices
     from model.pipeline import Pipeline
@@ -127,6 +131,7 @@ def build_shared(settings: Settings) -> SharedServices:
         ModelError: If the models are missing or damaged.
     """
     from ml_backend.predict.engine_pool import Engines, build_engine_of
+    from ml_backend.predict.project_naming import ProjectNamings
     from ml_backend.predict.timed_pipeline import MeasuredPipeline
     from model.extraction.extractor import Extractor
     from model.pipeline import SHIPPED_WEIGHTS, warm_up
@@ -175,6 +180,7 @@ def build_shared(settings: Settings) -> SharedServices:
         choice=choice,
         most=settings.loaded_projects,
         predecessors=lambda project_id: previously_served(runs, project_id),
+        adapt=ProjectNamings(ProjectOptions(store.engine), ProjectHeads(store.engine)).adapt,
     )
     models.prepare(state.id for state in learning.projects())
     models.watch(settings.model_poll_seconds, lambda: [state.id for state in learning.projects()])
@@ -238,6 +244,9 @@ class TaskServices:
         absorb: Makes annotations of a project's feedback that waited for Label Studio; returns of how many.
         label_search: Searches annotated documents for wrong labels.
         tidier: Removes what is no longer kept.
+        learner: Learns from a project's annotations in seconds.
+        renamer: Names open tasks again by what was learned.
+        queue: Where jobs put what follows from them.
     """
 
     scoring: ScoringServices | None = None
@@ -246,6 +255,9 @@ class TaskServices:
     absorb: Callable[[int], int] | None = None
     label_search: LabelSearch | None = None
     tidier: Tidier | None = None
+    learner: ProjectLearner | None = None
+    renamer: Renamer | None = None
+    queue: JobQueue | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +305,7 @@ def build_worker_services(settings: Settings) -> WorkerServices:
             look_again=EmbeddingRefresh(parts.models, parts.rescorings, source, parts.scores).look,
             remember_config=ProjectOptions(parts.store.engine).remember_label_config,
         ),
+        remember_config=ProjectOptions(parts.store.engine).remember_label_config,
     )
     ticker = Ticker(
         lambda: waiting_events(parts.store.engine),
@@ -309,7 +322,9 @@ def build_worker_services(settings: Settings) -> WorkerServices:
     synchroniser = build_synchroniser(settings, parts.store, label_studio)
     search = build_label_search(settings, parts, label_studio)
     tidier = build_tidier(settings, parts.store)
-    tasks = TaskServices(scoring, rescorer, synchroniser, absorb, search, tidier)
+    learner = build_learner(settings, parts, label_studio)
+    renamer = Renamer(label_studio, parts.models, parts.predictor, parts.rescorings, parts.scores, queue)
+    tasks = TaskServices(scoring, rescorer, synchroniser, absorb, search, tidier, learner, renamer, queue)
     return WorkerServices(tasks, ticker, parts.metrics)
 
 
@@ -319,19 +334,49 @@ def build_label_search(settings: Settings, parts: SharedServices, label_studio: 
     from model.pipeline import SHIPPED_WEIGHTS
 
     shipped = settings.extractor_dir or SHIPPED_WEIGHTS
-    reading = PageReading(
-        parts.engine,
-        max_image_bytes=settings.max_image_bytes,
-        max_image_pixels=settings.max_image_pixels,
-        cache=parts.store,
-        steps=load_steps(shipped),
-    )
-    collector = build_collector(settings, parts.store, label_studio, reading)
+    collector = build_worker_collector(settings, parts, label_studio)
 
     def renew(project_id: int) -> Sequence[LabelSuspect]:
         return renew_queue(label_studio, collector, parts.store, shipped, project_id)
 
     return LabelSearch(ActionStore(parts.store.engine), renew)
+
+
+def build_worker_collector(settings: Settings, parts: SharedServices, label_studio: LabelStudio) -> Collector:
+    """Return what makes examples of annotations, with the worker's engine for what nobody has read."""
+    from model.pipeline import SHIPPED_WEIGHTS
+
+    reading = PageReading(
+        parts.engine,
+        max_image_bytes=settings.max_image_bytes,
+        max_image_pixels=settings.max_image_pixels,
+        cache=parts.store,
+        steps=load_steps(settings.extractor_dir or SHIPPED_WEIGHTS),
+    )
+    return build_collector(settings, parts.store, label_studio, reading)
+
+
+def build_learner(settings: Settings, parts: SharedServices, label_studio: LabelStudio) -> ProjectLearner:
+    """Return what learns from a project's annotations in seconds."""
+    from ml_backend.learn.project_learning import ProjectLearner, trained_tasks
+
+    runs, gate = RunStore(parts.store.engine), build_gate(settings)
+
+    def learned(project_id: int, version: str) -> frozenset[int]:
+        if number_of(version) is None:
+            return frozenset()
+        documents = runs.learned(project_id)
+        return trained_tasks(documents, held_out(project_id, documents, least=gate.min_documents))
+
+    return ProjectLearner(
+        label_studio,
+        parts.models,
+        parts.learning,
+        build_worker_collector(settings, parts, label_studio),
+        ProjectHeads(parts.store.engine),
+        ProjectOptions(parts.store.engine),
+        learned,
+    )
 
 
 def build_sync_services(settings: Settings) -> WorkerServices:
@@ -360,7 +405,7 @@ def build_sync_services(settings: Settings) -> WorkerServices:
     absorb = build_feedback(settings, store, projects, build_images(settings, label_studio)).absorb
     synchroniser = build_synchroniser(settings, store, label_studio)
     tidier = build_tidier(settings, store)
-    tasks = TaskServices(synchroniser=synchroniser, absorb=absorb, tidier=tidier)
+    tasks = TaskServices(synchroniser=synchroniser, absorb=absorb, tidier=tidier, queue=JobQueue.at(settings.queue_url))
     return WorkerServices(tasks, ticker, Metrics(CollectorRegistry()))
 
 

@@ -63,6 +63,8 @@ def sync_project(project_id: int) -> str:
     """
     report = _need(_services.synchroniser, "cannot sync").sync(project_id)
     absorbed = _services.absorb(project_id) if _services.absorb is not None else 0
+    if _services.queue is not None and (report.changed or report.deleted or absorbed):
+        _services.queue.enqueue_learning(project_id)
     more = f", {absorbed} from feedback" if absorbed else ""
     return f"{report.changed} changed, {report.deleted} deleted, {report.events} events{more}"
 
@@ -73,8 +75,24 @@ def find_projects() -> str:
 
 
 def rescore_project(project_id: int) -> str:
-    """Run :meth:`ml_backend.order.rescoring.Rescorer.rescore`."""
-    return _need(_services.rescorer, _NO_MODELS).rescore(project_id)
+    """Run :meth:`ml_backend.order.rescoring.Rescorer.rescore`; what the project has to teach is looked at, too."""
+    outcome = _need(_services.rescorer, _NO_MODELS).rescore(project_id)
+    if _services.queue is not None:
+        _services.queue.enqueue_learning(project_id)
+    return outcome
+
+
+def learn_project(project_id: int) -> str:
+    """Run :meth:`ml_backend.learn.project_learning.ProjectLearner.learn`, and have open tasks named again by it."""
+    outcome = _need(_services.learner, _NO_MODELS).learn(project_id)
+    if _services.queue is not None:
+        _services.queue.enqueue_renaming(project_id)
+    return outcome
+
+
+def rename_open_tasks(project_id: int) -> str:
+    """Run :meth:`ml_backend.order.renaming.Renamer.rename`."""
+    return _need(_services.renamer, _NO_MODELS).rename(project_id)
 
 
 def rescore_chunk(project_id: int, version: str, chunk: str) -> str:

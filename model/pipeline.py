@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,9 @@ import numpy as np
 from model.document.images import RgbImage, image_key
 from model.document.types import Box, Document, Page
 from model.extraction.encoder import Runtime
-from model.extraction.extractor import Extraction, Extractor
+from model.extraction.extraction import Extraction
+from model.extraction.extractor import Extractor
+from model.extraction.project_naming import ProjectNaming
 from model.extraction.segmentation import segment
 from model.ocr import OcrEngine, build_engine
 from model.ocr.cached_reader import PageCache, PageReading
@@ -49,6 +52,7 @@ class Pipeline:
     ) -> None:
         self._engine = engine
         self._extractor = extractor
+        self._naming: ProjectNaming | None = None
         self._pages = PageReading(
             engine, max_image_bytes=max_image_bytes, max_image_pixels=max_image_pixels, cache=cache, steps=steps
         )
@@ -73,6 +77,17 @@ class Pipeline:
     def fields(self) -> tuple[str, ...]:
         """The fields that the extractor knows."""
         return self._extractor.fields
+
+    @property
+    def extractor(self) -> Extractor:
+        """What names the fields, before a project has its say."""
+        return self._extractor
+
+    def for_project(self, naming: ProjectNaming | None) -> Pipeline:
+        """Return this pipeline with a project's own way to name fields; models, cache and version are the same."""
+        own = copy.copy(self)
+        own._naming = naming
+        return own
 
     def decode(self, data: bytes) -> RgbImage:
         """Return the upright image in an image file.
@@ -127,6 +142,9 @@ class Pipeline:
         """Name the fields of a page that was read before; the document's words are segmented."""
         segmented = segment(page)
         extraction: Extraction = self._extractor.extract(segmented, image)
+        if self._naming is not None:
+            known = self._extractor
+            extraction = self._naming.apply(segmented, extraction, known.tags, known.committee)
         return Document(
             segmented,
             extraction.entities,

@@ -64,6 +64,8 @@ _ORDER = "ml_backend.tasks.order_project"
 _TIDY = "ml_backend.tasks.tidy"
 _FINISH_RESCORING = "ml_backend.tasks.finish_rescoring"
 _SEARCH_LABELS = "ml_backend.tasks.search_labels"
+_LEARN = "ml_backend.tasks.learn_project"
+_RENAME = "ml_backend.tasks.rename_open_tasks"
 
 
 class QueueError(BackendError):
@@ -122,7 +124,7 @@ class JobQueue:
             found = self.connection.mget([f"answer:{number}" for number in task_ids])
         except RedisError as error:
             raise unreachable(error) from error
-        return {number for number, note in zip(task_ids, found, strict=True) if note is not None}  # type: ignore[arg-type]
+        return {number for number, note in zip(task_ids, found, strict=True) if note is not None}
 
     @staticmethod
     def at(url: str) -> JobQueue:
@@ -229,6 +231,25 @@ class JobQueue:
         """Have Label Studio asked for projects that people have connected; return whether that was added."""
         name, what = "find-projects", "find connected projects"
         return self._add(RESCORING_QUEUE, _FIND_PROJECTS, (), name, what, first=True)
+
+    def enqueue_learning(self, project_id: int) -> bool:
+        """Have what a project's annotations show learned; return whether that was added.
+
+        It goes before all else: the next annotator waits for it.
+        """
+        name, what = f"learn-{project_id}", f"learn from the annotations of project {project_id}"
+        return self._add(QUEUE_NAME, _LEARN, (project_id,), name, what, first=True)
+
+    def enqueue_renaming(self, project_id: int, *, left: int = 0) -> bool:
+        """Have open tasks named again by what was learned; return whether that was added.
+
+        Args:
+            project_id: The project.
+            left: How many tasks a job leaves to the next one, which waits its turn; 0 for a first one, which does not.
+        """
+        # A job that puts its own rest into the queue has its name until it ends.
+        name, what = f"rename-{project_id}-{left}", f"name the open tasks of project {project_id} again"
+        return self._add(RESCORING_QUEUE, _RENAME, (project_id,), name, what, first=not left)
 
     def enqueue_label_search(self, project_id: int, key: str) -> bool:
         """Have a project's annotated documents searched for wrong labels; return whether that was added.

@@ -115,6 +115,8 @@ REGISTERED: Mapping[str, Registered] = {
     "ml_backend.tasks.rescore_chunk": Registered(RESCORING_QUEUE, (int, str, str)),
     "ml_backend.tasks.finish_rescoring": Registered(RESCORING_QUEUE, (int, str)),
     "ml_backend.tasks.order_project": Registered(RESCORING_QUEUE, (int,)),
+    "ml_backend.tasks.learn_project": Registered(QUEUE_NAME, (int,)),
+    "ml_backend.tasks.rename_open_tasks": Registered(RESCORING_QUEUE, (int,)),
     "ml_backend.tasks.search_labels": Registered(RESCORING_QUEUE, (int, str)),
 }
 

@@ -208,6 +208,10 @@ class LabelStudio:
         """Change a prediction's score; one that is gone is no error."""
         self._change_prediction(prediction_id, score=score)
 
+    def replace_result(self, prediction_id: int, result: Sequence[dict[str, Any]]) -> None:
+        """Change the regions of a prediction; one that is gone is no error."""
+        self._change_prediction(prediction_id, result=list(result))
+
     def mark_mislabeling(self, prediction_id: int, mislabeling: float) -> None:
         """Say how likely the annotation of a prediction's task is wrong; one that is gone is no error."""
         self._change_prediction(prediction_id, mislabeling=mislabeling)
@@ -284,7 +288,7 @@ class LabelStudio:
         with self.session.explained(say("delete the webhook")):
             self._sdk.webhooks.delete(webhook_id)
 
-    def _change_prediction(self, prediction_id: int, **values: float) -> None:
+    def _change_prediction(self, prediction_id: int, **values: Any) -> None:
         try:
             with self.session.explained(
                 say("change prediction {prediction_id}", prediction_id=prediction_id), reveal=False

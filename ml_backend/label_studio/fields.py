@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from ml_backend.errors import RequestError
@@ -21,6 +22,8 @@ SYNONYMS: dict[str, str] = {
     "poste, fonction, cargo, puesto",
     "company": "company, company name, org, organisation, organization, organisation name, organization name, firm, "
     "firm name, business, business name, employer, corporation, enterprise, institution, affiliation, brand, "
+    "store, store name, shop, shop name, merchant, merchant name, vendor, vendor name, seller, seller name, supplier, "
+    "supplier name, issuer, restaurant, магазин, продавец, поставщик, händler, geschäft, verkäufer, lieferant, "
     "компания, фирма, организация, предприятие, название компании, название фирмы, название организации, работодатель, "
     "firma, firmenname, unternehmen, unternehmensname, betrieb, société, entreprise, empresa, azienda",
     "phone": "phone, phone number, phone no, tel, tel no, telephone, telephone number, mobile, mobile number, "
@@ -37,7 +40,8 @@ SYNONYMS: dict[str, str] = {
     "сайт, веб-сайт, веб, адрес сайта, интернет, ссылка, домашняя страница, веб-страница, "
     "webseite, internetseite, internetadresse, webadresse, site web, sitio web, sito web",
     "address": "address, addr, street, street address, location, postal address, post address, mailing address, "
-    "office address, company address, адрес, улица, почтовый адрес, адрес офиса, адрес компании, местонахождение, "
+    "office address, company address, store address, shop address, merchant address, vendor address, seller address, "
+    "supplier address, адрес, адрес магазина, улица, почтовый адрес, адрес офиса, адрес компании, местонахождение, "
     "юридический адрес, adresse, anschrift, straße, postanschrift, firmenadresse, standort, postadresse, dirección, "
     "indirizzo",
 }
@@ -104,6 +108,42 @@ def match_names(fields: Sequence[str], names: Sequence[str]) -> dict[str, str]:
             f"The model has no field for {', '.join(unknown)}.", f"It knows {', '.join(fields)}, and synonyms of these."
         )
     return matches
+
+
+@dataclass(frozen=True, slots=True)
+class FieldNames:
+    """Which field of the model each label of a project stands for.
+
+    Attributes:
+        of_labels: Field by label. A label that fits no field of the model is a new field, named like the label.
+        rename: Fields of the model that a project has no label of their own for, and the field that they are part of
+            there: a fax number is filed under the label for telephone numbers.
+    """
+
+    of_labels: Mapping[str, str]
+    rename: Mapping[str, str]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of the project, in the order of its labels."""
+        return tuple(dict.fromkeys(self.of_labels.values()))
+
+
+def name_fields(fields: Sequence[str], labels: Sequence[Label]) -> FieldNames:
+    """Find the field that each label of a project stands for: what pre-labels do, backwards.
+
+    Args:
+        fields: Fields of the model; of several that fit a label the first is taken.
+        labels: Labels of the project.
+    """
+    matches = match_labels(fields, labels)
+    of_labels: dict[str, str] = {}
+    for field in fields:
+        if field in matches:
+            of_labels.setdefault(matches[field], field)
+    ordered = {label.value: of_labels.get(label.value, label.value) for label in labels}
+    rename = {field: of_labels[label] for field, label in matches.items() if of_labels[label] != field}
+    return FieldNames(ordered, rename)
 
 
 class _Index:

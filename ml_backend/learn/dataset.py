@@ -6,20 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ml_backend.errors import ImageFetchError
+from ml_backend.label_studio.fields import FieldNames, name_fields
 from ml_backend.label_studio.label_config import LabelConfig
 from ml_backend.label_studio.records import Task
 from ml_backend.label_studio.regions import read_result
 from ml_backend.learn.annotation_sync import problem_of
 from ml_backend.learn.page_source import PageSource, ProjectPages
-from ml_backend.learn.tagging import (
-    FieldNames,
-    LineSample,
-    PageMismatchError,
-    fit_to_page,
-    line_samples,
-    name_fields,
-    tag_page,
-)
+from ml_backend.learn.tagging import LineSample, PageMismatchError, fit_to_page, line_samples, tag_page
 from ml_backend.observability.logs import get_logger
 from ml_backend.predict.task_predictor import NoImageError, page_urls
 from ml_backend.store.annotations import LearningStore

@@ -15,8 +15,8 @@ from model.evaluation.card_likeness import CardShare
 from model.evaluation.entity_metrics import DocumentCounts, count_spans, joined, total
 from model.evaluation.extractor_gate import Decision
 from model.extraction.calibration import entity_confidences, expected_calibration_error, reliability
-from model.extraction.extractor import Extractor
 from model.extraction.finetune import FineTuned
+from model.extraction.project_naming import Namer
 from model.extraction.training import Example
 from model.recognition.measuring import pooled
 from model.registry.tracking import TrackedRun
@@ -43,12 +43,12 @@ class Evaluated:
 
 
 def evaluate(
-    extractor: Extractor, documents: Iterable[Sequence[Example]], fields: Sequence[str], rename: Mapping[str, str]
+    extractor: Namer, documents: Iterable[Sequence[Example]], fields: Sequence[str], rename: Mapping[str, str]
 ) -> Evaluated:
     """Compare what an extractor names with the truth, in a project's fields.
 
     Args:
-        extractor: The checkpoint.
+        extractor: The checkpoint, alone or with what a project adds to it.
         documents: The pages of each, and their tags. The gate draws whole documents: pages of one are alike.
         fields: The fields that count.
         rename: Fields that go by another's name in the project, in what is named and in the truth.

@@ -11,8 +11,6 @@ from shapely import Point, STRtree, area, covers, intersection
 from shapely.geometry.base import BaseGeometry
 
 from ml_backend.label_studio import geometry
-from ml_backend.label_studio.fields import match_labels
-from ml_backend.label_studio.label_config import Label
 from ml_backend.label_studio.outlines import shape_of
 from ml_backend.label_studio.regions import Region
 from model.document.bio import CONTINUOUS, OUTSIDE
@@ -55,42 +53,6 @@ class LineSample:
 
     polygon: Polygon
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class FieldNames:
-    """Which field of the model each label of a project stands for.
-
-    Attributes:
-        of_labels: Field by label. A label that fits no field of the model is a new field, named like the label.
-        rename: Fields of the model that a project has no label of their own for, and the field that they are part of
-            there: a fax number is filed under the label for telephone numbers.
-    """
-
-    of_labels: Mapping[str, str]
-    rename: Mapping[str, str]
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """The fields of the project, in the order of its labels."""
-        return tuple(dict.fromkeys(self.of_labels.values()))
-
-
-def name_fields(fields: Sequence[str], labels: Sequence[Label]) -> FieldNames:
-    """Find the field that each label of a project stands for: what pre-labels do, backwards.
-
-    Args:
-        fields: Fields of the model; of several that fit a label the first is taken.
-        labels: Labels of the project.
-    """
-    matches = match_labels(fields, labels)
-    of_labels: dict[str, str] = {}
-    for field in fields:
-        if field in matches:
-            of_labels.setdefault(matches[field], field)
-    ordered = {label.value: of_labels.get(label.value, label.value) for label in labels}
-    rename = {field: of_labels[label] for field, label in matches.items() if of_labels[label] != field}
-    return FieldNames(ordered, rename)
 
 
 def fit_to_page(regions: Iterable[Region], page: Page) -> list[Region]:

@@ -28,6 +28,7 @@ from ml_backend.learn.promotion import REASON_TAG, Versions
 from ml_backend.learn.recogniser_training import LearnedHead, LineCollector, RecogniserServices, train_recogniser
 from ml_backend.learn.training_trigger import TrainingTrigger
 from ml_backend.observability.logs import get_logger
+from ml_backend.predict.project_naming import project_fields
 from ml_backend.store.runs import Decision as Outcome
 from ml_backend.store.runs import Run, RunStore
 from model.document.types import Page
@@ -37,6 +38,8 @@ from model.evaluation.entity_metrics import total
 from model.evaluation.extractor_gate import Decision, GateSettings, decide, field_agreement, held_out, keeps_up
 from model.extraction.extractor import Extractor
 from model.extraction.finetune import FineTuned, FinetunePlan, Progress, fine_tune
+from model.extraction.project_head import ProjectFields
+from model.extraction.project_naming import Namer, served
 from model.extraction.replay import LEARNING, MEASURING, load_cards
 from model.extraction.training import Example
 from model.ocr.cached_reader import PageReading
@@ -162,6 +165,10 @@ class _Attempt:
         self._only_recogniser = only_recogniser
         #: Tasks whose documents are for the gate alone: chosen once, whatever else is annotated during the run.
         self._kept: frozenset[int] = frozenset()
+        #: Where the champion is, the project's fields as it knows them, and the tasks that it was trained on.
+        self._base = services.shipped
+        self._fields = ProjectFields((), {}, {})
+        self._trained: frozenset[int] = frozenset()
         self._reported = 0.0
         #: Of the stage that is under way: its name and steps, and when it was how far at first.
         self._stage: tuple[str, int | None] = ("", None)
@@ -175,6 +182,8 @@ class _Attempt:
         base = services.shipped if champion is None else services.registry.folder_of(champion)
         old = Extractor.load(base)
         config = parse_label_config(services.label_studio.project(run.project_id).label_config)
+        self._base, self._fields = base, project_fields(config, old.fields)
+        self._trained = frozenset(services.runs.learned(run.project_id))
         reading = services.recogniser.reading(base) if services.recogniser else None
         collected = self._collect(config, old, reading)
         documents = documents_of(collected)
@@ -255,7 +264,7 @@ class _Attempt:
         same = [task for task in by_old if task in by_new and collected.digests.get(task) == again.digests.get(task)]
         parts, before = (self._split({task: pages[task] for task in same}) for pages in (by_new, by_old))
         names = collected.fields, collected.rename
-        champion = evaluate(old, before.held_out, *names)
+        champion = evaluate(self._served(old, by_old), before.held_out, *names)
         recogniser = self._folder / "recogniser" if taught is not None and taught.decision.promote else None
         version = self._folder / "version"
         if not self._only_recogniser:
@@ -278,6 +287,19 @@ class _Attempt:
             decision = Decision(check.passed, reason, (*decision.checks, check))
         folder = compose(version, extractor=base, recogniser=self._folder / "recogniser")
         return _Chosen(folder, decision, False, True, together)
+
+    def _served(self, old: Extractor, documents: Mapping[int, Sequence[Example]]) -> Namer:
+        """Return what names the project's documents today: the champion with what was learned since in seconds.
+
+        It learns here from what the challenger may learn from too, and from nothing that the champion was trained on.
+        """
+        trained = self._trained if self._base != self._services.shipped else frozenset[int]()
+        fresh = [
+            [(page.page, page.tags) for page in pages]
+            for task, pages in documents.items()
+            if task not in self._kept and task not in trained
+        ]
+        return served(old, self._fields, fresh)
 
     def _split(self, documents: Mapping[int, list[Example]]) -> Split:
         return split(documents, self._kept, np.random.default_rng(self._run.id))

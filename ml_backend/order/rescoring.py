@@ -80,6 +80,8 @@ class Rescorer:
         look_seconds: How often a project is looked at of which nothing is to be done.
         keep_old: Whether the predictions of versions that no longer serve stay.
         orderer: Puts the tasks into order before the project is switched over; ``None`` leaves that to the scores.
+        remember_config: Called with a project and its labelling configuration before its tasks are predicted: how its
+            fields are named follows from it.
         clock: Monotonic seconds.
         claims: The moments that looks have set at their beginning, by project.
         found_out: When it was found out of projects that nobody told of whether they are connected.
@@ -99,6 +101,7 @@ class Rescorer:
     look_seconds: float = 300.0
     keep_old: bool = False
     orderer: Orderer | None = None
+    remember_config: Callable[[int, str], object] = lambda _project, _config: None
     clock: Callable[[], float] = time.monotonic
     claims: dict[int, datetime] = field(default_factory=dict)
     found_out: dict[int, float] = field(default_factory=dict)
@@ -144,6 +147,7 @@ class Rescorer:
         except LabelConfigError as error:
             self._hold(project_id, version, LABEL_CONFIG, error.said, open_tasks=open_tasks, lacking=len(lacking))
             return "labelling configuration unusable"
+        self.remember_config(project_id, project.label_config)
         self.memory.note_checked(project_id, version, open_tasks=open_tasks, lacking=len(lacking))
         now = datetime.now(timezone.utc)
         to_do = [number for number in lacking if number not in failures or failures[number].retry_at <= now]

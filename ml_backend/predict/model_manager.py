@@ -89,6 +89,7 @@ class ModelManager(Generic[Model]):
         most: How many projects' own models are kept; the one not asked for longest goes first.
         predecessors: Asked for each project: the numbers of the versions that one rollback after the other would bring,
             ``None`` for the weights that ship.
+        adapt: Gives serving models what the project itself adds to them, whenever they are asked for.
         clock: Monotonic seconds.
     """
 
@@ -102,8 +103,10 @@ class ModelManager(Generic[Model]):
         choice: Choice,
         most: int,
         predecessors: Callable[[int], Sequence[int | None]] = _no_history,
+        adapt: Callable[[ServingModels[Model]], ServingModels[Model]] = lambda serving: serving,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._adapt = adapt
         self._base = base
         self._source = source
         self._load = load
@@ -142,7 +145,7 @@ class ModelManager(Generic[Model]):
             known = self._serving_of.get(project_id)
             if known is not None:
                 self._serving_of.move_to_end(project_id)
-        return known or self.refresh(project_id)
+        return self._adapt(known) if known is not None else self.refresh(project_id)
 
     def settled_version(self, project_id: int) -> str | None:
         """Return the version that answers for a project; ``None`` while another should but cannot."""
@@ -163,7 +166,7 @@ class ModelManager(Generic[Model]):
             self._note(project_id, problem)
             if before is None or before.versions != after.versions or before.previous is not after.previous:
                 self._put(project_id, after)
-            return after
+        return self._adapt(after)
 
     def prepare(self, projects: Iterable[int]) -> None:
         """Have the models of projects ready, of as many as are kept."""

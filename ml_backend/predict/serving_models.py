@@ -45,6 +45,7 @@ class ServingModels(Generic[Model_co]):
         share: The challenger's share of the tasks, in ``[0, 1]``.
         both: Whether each task gets a prediction of both.
         previous: Served before the champion, and is asked for a second opinion; ``None`` where nobody did.
+        naming: Stamp of the project's own way to name fields; empty where the champion alone names them.
     """
 
     project_id: int | None
@@ -53,6 +54,7 @@ class ServingModels(Generic[Model_co]):
     share: float = 0.0
     both: bool = False
     previous: Model_co | None = None
+    naming: str = ""
 
     @property
     def version(self) -> str:

@@ -330,7 +330,8 @@ class TaskPredictor:
         pages = list(documents.values())
         with self._metrics.stage("models"):
             second = ask_previous(serving.previous, pages)
-        scored = Scored(task.id, serving.version, confidence, signals_of(pages, second), embedding_of(pages))
+        signals, embedding = signals_of(pages, second), embedding_of(pages)
+        scored = Scored(task.id, serving.version, confidence, signals, embedding, serving.naming)
         try:
             self._scores.remember(project_id, [scored])
         except BackendError as error:

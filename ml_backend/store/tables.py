@@ -379,6 +379,7 @@ class TaskScoreRow(Base):
     that its ``embedding_version`` may be newer than the version of the signals. ``acquisition`` is the expected
     number of corrections, ``place`` the place in the order, from 0; both are ``None`` until the task is put into an
     order. ``shown_score`` is the score of the prediction ``prediction_id`` in Label Studio, as far as is known.
+    ``naming`` is the stamp of the project's own naming that made the prediction, empty for none.
     """
 
     __tablename__ = "task_scores"
@@ -396,6 +397,7 @@ class TaskScoreRow(Base):
     control: Mapped[bool] = mapped_column(default=False)
     prediction_id: Mapped[int | None] = mapped_column(BigInteger)
     shown_score: Mapped[float | None] = mapped_column(Double)
+    naming: Mapped[str] = mapped_column(String(32), server_default="", default="")
 
     __table_args__ = (Index("task_scores_by_time", "project_id", "scored_at"),)
 
@@ -413,6 +415,27 @@ class TaskOrderRow(Base):
     tasks: Mapped[int] = mapped_column(Integer)
     annotated: Mapped[int] = mapped_column(Integer)
     moved: Mapped[int] = mapped_column(Integer)
+
+
+class ProjectHeadRow(Base):
+    """The small model of a project: what its annotated documents have shown, on top of ``version``.
+
+    ``fingerprint`` names what it was fitted to, ``stamp`` what it says. ``before`` and ``after`` are F1 on documents
+    left out, without it and with it; ``None`` where there were too few.
+    """
+
+    __tablename__ = "project_heads"
+
+    project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    version: Mapped[str] = mapped_column(String(200))
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    stamp: Mapped[str] = mapped_column(String(32))
+    documents: Mapped[int] = mapped_column(Integer)
+    used: Mapped[bool] = mapped_column()
+    before: Mapped[float | None] = mapped_column(Double)
+    after: Mapped[float | None] = mapped_column(Double)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    fitted_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class LabelSuspectRow(Base):

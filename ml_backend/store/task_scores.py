@@ -34,6 +34,7 @@ class Scored:
         confidence: How sure the models are of the whole, in ``[0, 1]``.
         signals: The same in detail.
         embedding: Shape ``(hidden,)``; ``None`` where nothing was read.
+        naming: Stamp of the project's own naming, empty where the version named alone.
     """
 
     task_id: int
@@ -41,6 +42,7 @@ class Scored:
     confidence: float
     signals: Signals
     embedding: NDArray[np.float32] | None
+    naming: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class TaskScores:
                 "embedding": _packed(each.embedding),
                 "embedding_version": each.version,
                 "scored_at": now,
+                "naming": each.naming,
                 # Another prediction, whose number is not known yet.
                 "prediction_id": None,
                 "shown_score": each.confidence,
@@ -155,6 +158,23 @@ class TaskScores:
         chosen = chosen.where(TaskScoreRow.project_id == project_id, TaskScoreRow.place.is_not(None))
         with reading(self._engine) as connection:
             return {task_id: place for task_id, place in connection.execute(chosen) if place is not None}
+
+    def named_otherwise(self, project_id: int, version: str, naming: str) -> list[int]:
+        """Return the tasks that a version scored with another naming, in the order in which they are served."""
+        chosen = select(TaskScoreRow.task_id).where(
+            TaskScoreRow.project_id == project_id, TaskScoreRow.version == version, TaskScoreRow.naming != naming
+        )
+        chosen = chosen.order_by(TaskScoreRow.place.is_(None), TaskScoreRow.place, TaskScoreRow.task_id)
+        with reading(self._engine) as connection:
+            return list(connection.scalars(chosen))
+
+    def note_naming(self, project_id: int, task_ids: Sequence[int], naming: str) -> None:
+        """Note that a naming has nothing to change about some tasks: people have annotated them."""
+        with self._writing(project_id) as connection:
+            for start in range(0, len(task_ids), _CHUNK):
+                part = TaskScoreRow.task_id.in_(task_ids[start : start + _CHUNK])
+                same = and_(TaskScoreRow.project_id == project_id, part)
+                connection.execute(update(TaskScoreRow).where(same).values(naming=naming))
 
     def embeddings(
         self, project_id: int, version: str, task_ids: Iterable[int] | None = None

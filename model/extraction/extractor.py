@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +13,19 @@ from tokenizers import Tokenizer
 from transformers import LayoutLMv3Config
 
 from model.document.bio import field_of
-from model.document.types import Box, Doubts, Entity, Page
+from model.document.types import Page
 from model.errors import WeightsError
 from model.extraction.checkpoint import checkpoint_version
 from model.extraction.committee import Committee
 from model.extraction.decoding import Decoder
 from model.extraction.doubts import doubts_of, dropped_passes, no_doubts
 from model.extraction.encoder import Body, Runtime, load_split
+from model.extraction.extraction import Extraction, entities_of, expected_corrections
 from model.extraction.inputs import Encoder, Window, merge, pixel_values
 
 #: Where a checkpoint's configuration keeps what logits are divided by; ``temperature`` would be dropped on loading, as
 #: a parameter of text generation.
 TEMPERATURE = "calibration_temperature"
-
-
-@dataclass(frozen=True, slots=True)
-class Extraction:
-    """What the extractor says of one page.
-
-    Attributes:
-        entities: In reading order, never overlapping.
-        probabilities: Shape ``(words, tags)``; rows sum to 1.
-        score: How sure it is of the whole, in ``[0, 1]``: ``1 / (1 + expected corrections)``, where a word is expected
-            to need ``1 - (probability of its field × reading confidence)`` corrections. 0 for a page without words:
-            nothing was read, so a person should look.
-        embedding: Shape ``(hidden,)``: the mean of the last hidden states of the words, by which documents of one kind
-            are near one another. Zeros for a page without words.
-        doubts: What it is unsure of, word by word.
-    """
-
-    entities: tuple[Entity, ...]
-    probabilities: NDArray[np.float64]
-    score: float
-    embedding: NDArray[np.float32]
-    doubts: Doubts
 
 
 class Extractor:
@@ -69,7 +46,8 @@ class Extractor:
         self._hidden = int(config.hidden_size)
         self._image_size = int(config.input_size) if config.visual_embed else 0
         self._encoder = build_encoder(config, tokenizer)
-        self._decider = Decoder(self.tags, Committee.from_json(getattr(config, "committee", None)))
+        self.committee = Committee.from_json(getattr(config, "committee", None))
+        self._decider = Decoder(self.tags, self.committee)
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 0, runtime: Runtime = "torch") -> Extractor:
@@ -113,19 +91,8 @@ class Extractor:
         embedding = merge(windows, [states for _, states, _ in passes], len(words)).mean(axis=0)
         dropped = merge(windows, [dropped for _, _, dropped in passes], len(words))
         probabilities = self._calibrated(logits)
-        named = self._decider.decide(page, probabilities)
-        entities = tuple(
-            Entity(
-                value.field,
-                entity_text(value.field, [word.text for word in words[value.start : value.stop]]),
-                Box.around(word.box for word in words[value.start : value.stop]),
-                confidence,
-                value.start,
-                value.stop,
-            )
-            for value, confidence in named
-        )
-        score = 1.0 / (1.0 + self._expected_corrections(page, probabilities, entities))
+        entities = entities_of(page, self._decider.decide(page, probabilities))
+        score = 1.0 / (1.0 + expected_corrections(page, probabilities, self.tags, entities))
         samples = self._calibrated(dropped.reshape(len(words), -1, len(self.tags)).swapaxes(0, 1))
         doubts = doubts_of(page, probabilities, samples, self.tags, entities)
         return Extraction(entities, probabilities, score, embedding.astype(np.float32), doubts)
@@ -143,21 +110,6 @@ class Extractor:
     def _calibrated(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         scaled = logits / self._temperature
         return np.asarray(np.exp(scaled - np.logaddexp.reduce(scaled, axis=-1, keepdims=True)))
-
-    def _expected_corrections(
-        self, page: Page, probabilities: NDArray[np.float64], entities: Sequence[Entity]
-    ) -> float:
-        field_at: dict[int, str] = {i: entity.field for entity in entities for i in range(entity.start, entity.stop)}
-        mass = self._field_mass(probabilities)
-        return float(sum(1.0 - mass[field_at.get(i)][i] * word.score for i, word in enumerate(page.words)))
-
-    def _field_mass(self, probabilities: NDArray[np.float64]) -> dict[str | None, NDArray[np.float64]]:
-        """Return, for each field (None for outside), the probability of each word to be part of it."""
-        mass: dict[str | None, NDArray[np.float64]] = {}
-        for column, tag in enumerate(self.tags):
-            field = field_of(tag)
-            mass[field] = mass.get(field, np.zeros(len(probabilities))) + probabilities[:, column]
-        return mass
 
     def _forward(
         self, window: Window, image: NDArray[np.uint8] | None
@@ -180,11 +132,6 @@ class Extractor:
             dropped = dropped_passes(self._head, states[0]).permute(1, 0, 2).flatten(1)
         parts = (np.asarray(part.numpy(), dtype=np.float64) for part in (logits[0], states[0], dropped))
         return tuple(parts)  # type: ignore[return-value]
-
-
-def entity_text(field: str, words: list[str]) -> str:
-    """Return the value that ``words`` spell: addresses of the net without spaces, all else joined by one."""
-    return ("" if field in {"EMAIL", "WEBSITE"} else " ").join(words)
 
 
 def build_encoder(config: LayoutLMv3Config, tokenizer: Tokenizer) -> Encoder:

@@ -10,8 +10,8 @@ import pytest
 
 from ml_backend.cli.main import main
 from ml_backend.cli.samples import conll_lines
+from ml_backend.label_studio.fields import FieldNames
 from ml_backend.learn.dataset import Collected, LabelledDocument
-from ml_backend.learn.tagging import FieldNames
 from model.document.types import Box, Line, Page, Word
 from tests.ml_backend.backend import RECTANGLES
 from tests.ml_backend.label_studio.local_server import LocalServer, Request, as_json, running

@@ -326,6 +326,9 @@ def test_every_job_that_the_queue_adds_is_registered_and_admitted(connection):
         queue.enqueue_label_search(2, "key"),
         queue.enqueue_tidying(),
         queue.enqueue_finding(),
+        queue.enqueue_learning(2),
+        queue.enqueue_renaming(2),
+        queue.enqueue_renaming(2, left=7),
     ]
     assert all(added)
     seen = set()

@@ -9,9 +9,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ml_backend.label_studio.convert import to_regions
+from ml_backend.label_studio.fields import name_fields
 from ml_backend.label_studio.label_config import Label, parse_label_config
 from ml_backend.label_studio.regions import Region, from_result
-from ml_backend.learn.tagging import LineSample, PageMismatchError, fit_to_page, line_samples, name_fields, tag_page
+from ml_backend.learn.tagging import LineSample, PageMismatchError, fit_to_page, line_samples, tag_page
 from model.document.bio import CONTINUOUS, field_of
 from model.document.types import Box, Document, Line, Page, Word
 from model.extraction.segmentation import split_word

@@ -13,12 +13,12 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from ml_backend.errors import LabelStudioUnreachableError
+from ml_backend.label_studio.fields import FieldNames
 from ml_backend.learn import evaluation as training_report
 from ml_backend.learn import training_run
 from ml_backend.learn.dataset import Collected, LabelledDocument
 from ml_backend.learn.promotion import NothingBeforeError, Versions, previously_served
 from ml_backend.learn.recogniser_training import LearnedHead
-from ml_backend.learn.tagging import FieldNames
 from ml_backend.learn.training_run import TrainingServices, documents_of, split, train
 from ml_backend.learn.training_trigger import TrainingTrigger
 from ml_backend.observability.logs import get_logger

@@ -5,10 +5,10 @@ from datetime import datetime, timezone
 import numpy as np
 import pytest
 
+from ml_backend.label_studio.fields import FieldNames
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.records import Prediction
 from ml_backend.learn.dataset import Collected, LabelledDocument
-from ml_backend.learn.tagging import FieldNames
 from ml_backend.quality.label_errors import LabelErrorSearch, out_of_sample
 from ml_backend.quality.mislabeling import show_mislabeling
 from ml_backend.store.annotations import LearningStore

@@ -8,7 +8,8 @@ import torch
 from model.document.types import Box, Line, Page, Word
 from model.errors import WeightsError
 from model.extraction.checkpoint import load_checkpoint
-from model.extraction.extractor import Extractor, entity_text
+from model.extraction.extraction import entity_text
+from model.extraction.extractor import Extractor
 from model.extraction.packing import load_weights, save_packed
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
 
