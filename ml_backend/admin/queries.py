@@ -147,14 +147,11 @@ class Queries:
             return LabelStudioState("", False, problem)
         url = self.settings.label_studio_url.rstrip("/")
         try:
-            raw = client.session.read(
-                say("count the tasks"), lambda: client.session.request("GET", f"api/projects/{project_id}/")
-            )
+            progress = client.progress(project_id)
         except BackendError as error:
             self._note(error)
             return LabelStudioState(url, False, say("{error}", error=error.message))
-        tasks, done = (int(raw.get(name) or 0) for name in ("task_number", "num_tasks_with_annotations"))
-        return LabelStudioState(url, True, None, str(raw.get("title") or ""), tasks, done)
+        return LabelStudioState(url, True, None, progress.title, progress.tasks, progress.annotated)
 
     def _note(self, error: BackendError) -> None:
         if isinstance(error, LabelStudioUnreachableError):

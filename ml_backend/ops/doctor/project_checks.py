@@ -126,11 +126,9 @@ def look_at_registration(link: ProjectLink) -> Iterator[Observation]:
         yield Observation("error", found, _REPAIR)
         return
     # Asking for one has Label Studio call /health and /setup; the list says only how it was when it last did.
-    raw = link.label_studio.session.read(
-        "give the backend's state", lambda: link.label_studio.session.request("GET", f"api/ml/{ours[0].id}")
-    )
-    if raw.get("state") != "CO":
-        why = str(raw.get("error_message") or "").strip() or "—"
+    connection = link.label_studio.backend_state(ours[0].id)
+    if connection.state != "CO":
+        why = connection.error.strip() or "—"
         yield Observation(
             "error",
             say("Label Studio cannot use the backend at {url}: {why}", url=url, why=why[:300]),
