@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import collections.abc
 import dataclasses
 import inspect
@@ -59,19 +58,18 @@ def _use(result: object) -> object:
 
 
 def _arguments(function: types.FunctionType, given: dict[Any, Any]) -> dict[str, Any]:
-    hints = typing.get_type_hints(function, vars(sys.modules[function.__module__]) | _unimported(function))
     parameters = list(inspect.signature(function).parameters.values())[1:]
     return {
-        each.name: given[each.name] if each.name in given else _made(hints[each.name], given)
+        each.name: given[each.name] if each.name in given else _made(_evaluated(each.annotation, function), given)
         for each in parameters
         if each.kind in {each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY}
     }
 
 
-def _unimported(function: types.FunctionType) -> dict[str, Any]:
-    """Return placeholders for names that a module imports for its type checker alone."""
-    module = vars(sys.modules[function.__module__])
-    return {name: Any for name in function.__code__.co_names if name not in module and not hasattr(builtins, name)}
+def _evaluated(annotation: Any, function: types.FunctionType) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    return eval(annotation, vars(sys.modules[function.__module__]))  # the project's own annotation
 
 
 def _made(hint: Any, given: dict[Any, Any]) -> Any:

@@ -1,11 +1,15 @@
 """What a library raises does not leave the room that called it: only the project's own errors do."""
 
 import inspect
+import io
 import pkgutil
+import random
+import shutil
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from redis import Redis
 from sqlalchemy import create_engine, text
 
@@ -21,10 +25,17 @@ from ml_backend.store.annotations import LearningStore
 from ml_backend.store.engine import StoreError, open_engine
 from ml_backend.store.events import Store
 from ml_backend.store.tables import Base
+from model.document.images import load_image
 from model.document.types import Box
+from model.extraction.extractor import Extractor
+from model.ocr import build_engine
+from model.ocr.files import find_models
+from model.registry.tracking import TrackedRun, Tracking
+from model.registry.versions import Registry
 from tests.calls import public_calls
 from tests.conftest import free_port
 from tests.ml_backend.label_studio.local_server import Answer, as_json, running
+from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
 from tests.test_errors import error_classes
 
 # The store: SQLAlchemy and its drivers
@@ -145,10 +156,7 @@ ANSWERS = {
     "no utf-8": Answer(200, b'{"id": "\xff\xfe"}', {"Content-Type": "application/json"}),
     "compressed rubbish": Answer(200, b"rubbish", {"Content-Encoding": "gzip", "Content-Type": "application/json"}),
     "a redirect": Answer(302, b"", {"Location": "http://["}),
-    **{
-        f"JSON {value}": as_json(value)
-        for value in (None, "text", [], {}, [1], [{}], {"results": 1})
-    },
+    **{f"JSON {value}": as_json(value) for value in (None, "text", [], {}, [1], [{}], {"results": 1})},
     "JSON of a list in a page": as_json({"results": [1], "tasks": [1], "total": "x", "count": "x", "next": 1}),
     "JSON of dicts in a page": as_json({"results": [{}], "tasks": [{}], "total": None, "id": "x", "task_ids": 1}),
 }
@@ -194,3 +202,73 @@ def _said_by(call):
     except Exception as error:  # noqa: BLE001 - which, is the question
         return type(error).__name__ if type(error).__name__ in ALLOWED else repr(error)
     return "nothing"
+
+
+# Models: Pillow, ONNX Runtime, safetensors, tokenizers, MLflow
+
+RUBBISH = {"nothing": b"", "text": b"rubbish", "JSON": b"[]", "an object": b"{}", "bytes": bytes(range(256)) * 9}
+
+
+def pictures():
+    """Yield small files of each format, whole."""
+    image = Image.effect_noise((40, 30), 60).convert("RGB")
+    for kind in ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF"):
+        buffer = io.BytesIO()
+        image.save(buffer, kind)
+        yield kind, buffer.getvalue()
+
+
+@pytest.mark.parametrize(("kind", "whole"), pictures())
+def test_a_damaged_image_is_decoded_or_refused(kind, whole):
+    chance = random.Random(kind)
+    for _ in range(150):
+        data = bytearray(whole)
+        for _ in range(chance.choice([1, 3, 20])):
+            data[chance.randrange(min(len(data), 400))] = chance.randrange(256)
+        cut = bytes(data[: chance.choice([len(data), chance.randrange(len(data))])])
+        said = _said_by(lambda cut=cut: load_image(cut, max_bytes=10**6, max_pixels=10**5))
+        assert said in {"nothing", "ImageError", "ImageTooLargeError"}, cut.hex()
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH.values(), ids=RUBBISH)
+def test_a_checkpoint_with_a_damaged_file_is_refused(rubbish, tmp_path):
+    whole = save_checkpoint(tmp_path / "whole", *tiny_model(("NAME",)))
+    for file in sorted(whole.iterdir()):
+        folder = shutil.copytree(whole, tmp_path / "damaged", dirs_exist_ok=True)
+        (folder / file.name).write_bytes(rubbish)
+        for runtime in ("onnx", "torch"):
+            said = _said_by(lambda folder=folder, runtime=runtime: Extractor.load(folder, threads=1, runtime=runtime))
+            assert said == "WeightsError" or (said == "nothing" and file.name not in NEEDED), (file.name, runtime, said)
+
+
+#: Files of a checkpoint without which nothing can be loaded.
+NEEDED = {"config.json", "model.safetensors", "tokenizer.json"}
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH.values(), ids=RUBBISH)
+@pytest.mark.parametrize("file", ["det/inference.onnx", "rec/inference.onnx", "head"])
+def test_an_ocr_engine_of_damaged_files_is_refused(file, rubbish, tmp_path):
+    shipped = find_models(None)
+    for name, files in (("det", shipped.detector), ("rec", shipped.recogniser)):
+        (tmp_path / name).mkdir()
+        shutil.copy(files.onnx, tmp_path / name / "inference.onnx")
+        if files.description is not None:
+            shutil.copy(files.description, tmp_path / name / "inference.yml")
+    (tmp_path / file).write_bytes(rubbish)
+    head = tmp_path / "head" if file == "head" else None
+    said = _said_by(lambda: build_engine("rapidocr", models_dir=tmp_path, threads=1, recogniser=head))
+    assert said == "EngineError"
+
+
+@pytest.mark.parametrize("answer", ["down", "nothing", "a page", "an error", "JSON []", "JSON {}", "half of it"])
+def test_whatever_answers_in_mlflows_place_only_our_errors_come_out(answer, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
+    with running() as server:
+        server.routes = one_answer(ANSWERS.get(answer))
+        url = f"http://127.0.0.1:{free_port()}" if answer == "down" else server.url
+        said = {}
+        for target in (Registry(Tracking(url, tmp_path)), Tracking(url, tmp_path)):
+            said |= asked_of(target, {TrackedRun: TrackedRun(Tracking(url, tmp_path).client(), "1"), Path: tmp_path})
+    assert {name: what for name, what in said.items() if what not in ALLOWED} == {}
+    assert "TrackingError" in said.values() or answer == "JSON {}"
