@@ -15,7 +15,6 @@
     ├── RequestError
     ├── FormError                        admin
     ├── StalePageError                   admin
-    ├── TooManyTriesError                admin
     ├── ClosedError                      api
     ├── ContentTypeError                 api
     ├── ContactBusyError                 contacts
