@@ -19,8 +19,10 @@ from ml_backend.jobs.leases import Chunks
 from ml_backend.jobs.queue import JobQueue, QueueError
 from ml_backend.jobs.queue_metrics import QueueMetrics
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.label_studio.session import READ
+from ml_backend.label_studio.images import ImageSource
+from ml_backend.label_studio.session import READ, Session
 from ml_backend.label_studio.uploads import create_task, find_task, upload
+from ml_backend.learn.sample_images import SampleImages
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.engine import StoreError, open_engine
 from ml_backend.store.events import Store
@@ -187,6 +189,61 @@ def test_whatever_is_asked_of_a_label_studio_that_is_down_it_is_unreachable(tmp_
     said = asked_of(client, {Path: tmp_path / "card.png"})
     client.close()
     assert set(said.values()) == {"LabelStudioUnreachableError"}
+
+
+ODD_ADDRESSES = [
+    "http://[",
+    "http://HOST/\udcff",
+    "http://HOST/ü?q=ä#é",
+    "http://HOST/a b\nc",
+    "http://HOST/\0",
+    "http://HOST/%zz",
+    "http://HOST\\@evil/",
+    "http://user:pa ss@HOST/",
+    "http://HOST:99999/",
+    "http://127.0.0.1:x/",
+    "http://exa mple/",
+    "http://" + "a" * 300 + "/",
+    "http://\u2100.example/",
+    "https://HOST/",
+    "data:image/png;base64,@@@",
+    "data:,",
+    "s3://bucket/\udcff",
+    "//HOST/x",
+    "/data/upload/\udcff.png",
+    "",
+    " ",
+    "\0",
+]
+
+
+@pytest.mark.parametrize("answer", [*ANSWERS.values(), None], ids=[*ANSWERS, "down"])
+def test_whatever_a_task_names_and_whatever_answers_an_image_is_fetched_or_refused(answer, monkeypatch):
+    monkeypatch.setitem(READ, "max_retries", 0)
+    with running() as server:
+        server.routes = one_answer(answer or Answer())
+        host = server.host if answer is not None else f"127.0.0.1:{free_port()}"
+        hosts = frozenset({host, f"{host}:99999", "exa mple", "a" * 300, "\u2100.example", "evil"})
+        session = Session(f"http://{host}", "legacy-token", timeout=3)
+        images = ImageSource(session, allowed_hosts=hosts, timeout=2)
+        said = {}
+        for address in [
+            *(each.replace("HOST", host) for each in ODD_ADDRESSES),
+            "/data/upload/1.png",
+            f"http://{host}/1",
+        ]:
+            said[address] = _said_by(lambda address=address: images.fetch(address, 1))
+        session.close()
+    assert {address: what for address, what in said.items() if what not in ALLOWED} == {}
+
+
+@pytest.mark.parametrize("place", ["", ".", "http://crm.example"])
+@pytest.mark.parametrize(
+    "image", ["//[", "http://[", "/a\0b", "\udcff", "a" * 5000, "", "..", "/", "//h/%zz", "http://x:y/"]
+)
+def test_whatever_a_sample_names_its_image_is_found_or_refused(image, place, tmp_path):
+    images = SampleImages(tmp_path, 100, place=place, fetch=ImageSource(None).fetch)
+    assert _said_by(lambda: images.read(image)) == "SampleError"
 
 
 def asked_of(client, given):
