@@ -231,7 +231,7 @@ def look_at_config(link: ProjectLink) -> Iterator[Observation]:
         yield Observation(
             "warning",
             say("No label is one that the model names yet: {labels}.", labels=", ".join(unknown)),
-            say("That is as it should be for other documents: annotate some, and training will teach it these."),
+            say("That is normal for other documents: annotate some, and the model learns these labels in training."),
         )
     elif missing and labels:
         yield Observation(
@@ -242,7 +242,7 @@ def look_at_config(link: ProjectLink) -> Iterator[Observation]:
     else:
         yield ok("{matched}.", matched=matched or "—")
     if matched and unknown:
-        yield ok("Labels that only training will teach: {labels}.", labels=", ".join(unknown))
+        yield ok("Labels that the model only knows after training: {labels}.", labels=", ".join(unknown))
 
 
 def look_at_images(link: ProjectLink) -> Iterator[Observation]:
@@ -279,7 +279,7 @@ def look_at_images(link: ProjectLink) -> Iterator[Observation]:
         try:
             size += len(images.fetch(url, task_id))
         except (ImageFetchError, ImageRefusedError) as error:
-            said = say("The image of task {task} is not to be had: {error}", task=task_id, error=error.message)
+            said = say("Could not fetch the image of task {task}: {error}", task=task_id, error=error.message)
             yield Observation("error", said, _image_remedy(error))
             return
     yield ok(

@@ -63,7 +63,8 @@ def test_the_overview_says_how_far_open_tasks_are_predicted(visitor, store):
     page = visitor.get(OVERVIEW).text
     assert "900 of 1,200 open tasks wait for their prediction; about 15 minutes left" in page
     assert (
-        "1 open tasks have no prediction: the image is not to be had. Of the latest: The host does not answer." in page
+        "1 open tasks have no prediction: the image could not be fetched. Of the latest: The host does not answer."
+        in page
     )
     RescoringStore(store.engine).note_checked(7, "v1", open_tasks=1200, lacking=0)
     TaskFailures(store.engine).clear(7)
