@@ -219,13 +219,15 @@ class Queries:
     ) -> Words:
         least, after = self.settings.min_training_samples, self.settings.retrain_after
         if not state.available:
-            return say("Fix the way to Label Studio first: the doctor says how.")
+            return say("Label Studio is unreachable. Run the doctor to find out why.")
         if broken:
-            return say("Fix MLflow first: without it versions are neither kept nor changed.")
+            return say("MLflow is unreachable. Fix it first: without it versions are neither kept nor changed.")
         if run is not None and run.state == "running":
             return say("A run is in progress: go on annotating, what you do now counts for the next one.")
         if run is not None and run.state == "due":
-            return say("A run is due and begins within seconds; if it does not, ask the doctor for the trainer.")
+            return say(
+                "A run is pending and begins within seconds; if it does not, run the doctor to check the trainer."
+            )
         if run is not None and run.state == "failed":
             return say("The last run failed: read why below, fix it, and train again.")
         if state.tasks == 0:

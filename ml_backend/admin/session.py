@@ -124,7 +124,7 @@ def check_form(request: Request) -> None:
             raise ValidationError("sent by another site")
     except ValidationError as error:
         raise FormError(
-            say("This form is not, or no longer, of this panel."), say("Go back, load the page again, and repeat.")
+            say("This form is invalid or out of date."), say("Go back, load the page again, and repeat.")
         ) from error
 
 

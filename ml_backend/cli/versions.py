@@ -202,7 +202,7 @@ def _said(difference: object) -> str:
         return f"Champion and challenger cannot be compared before people began with {FEWEST} predictions of each."
     verdict = "more than chance" if difference.real else "which may be chance"
     return (
-        f"The challenger needs {difference.cost:+.2f} corrections a document "
+        f"The challenger needs {difference.cost:+.2f} corrections per document "
         f"(95 %: {difference.low:+.2f} to {difference.high:+.2f}), {verdict}."
     )
 

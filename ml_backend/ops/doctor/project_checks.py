@@ -174,7 +174,7 @@ def look_at_webhook(link: ProjectLink) -> Iterator[Observation]:
     elif not secret:
         yield Observation(
             "warning",
-            say("The webhook is there, but without a secret anybody may send events."),
+            say("The webhook has no secret: anybody can send events."),
             say("Set WEBHOOK_SECRET to a long random value, start the backend again, and initialise."),
         )
     else:
@@ -326,7 +326,7 @@ def look_at_sampling(link: ProjectLink) -> Iterator[Observation]:
     """See whether the most instructive task comes first."""
     sampling = link.label_studio.project(link.project_id).sampling
     if sampling == UNCERTAINTY:
-        yield ok("The most instructive task comes first ({sampling}).", sampling=sampling)
+        yield ok("The least certain task comes first ({sampling}).", sampling=sampling)
     else:
         yield Observation(
             "error",

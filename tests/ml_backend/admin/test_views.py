@@ -113,7 +113,7 @@ def test_no_page_needs_what_the_policy_forbids(visitor, page):
 def test_a_form_without_the_visitors_secret_does_nothing(visitor, form):
     answer = visitor.http.post(OVERVIEW + "actions/rescore", data={"key": "k" * 24} | form)
     assert answer.status_code == 400
-    assert "Nothing was set going" in visitor.get(OVERVIEW).text
+    assert "No action was started" in visitor.get(OVERVIEW).text
 
 
 def test_a_form_of_another_visitor_does_nothing(visitor, panel):
