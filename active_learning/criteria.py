@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from active_learning.errors import CriteriaError
 from active_learning.missing import UsualFields
 from active_learning.pool import FloatArray
 from active_learning.reasons import Reason, ReasonCode
@@ -34,7 +35,7 @@ class Thresholds:
             multiple of the usual one.
 
     Raises:
-        ValueError: If a threshold is out of its range, or contradicts another.
+        CriteriaError: If a threshold is out of its range, or contradicts another.
     """
 
     confidence: float = 0.7
@@ -60,11 +61,11 @@ class Thresholds:
             "usual_share",
         ):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is a share between 0 and 1, not {getattr(self, name)}")
+                raise CriteriaError(f"{name} is a share between 0 and 1, not {getattr(self, name)}")
         if self.very_low_confidence > self.confidence:
-            raise ValueError("very_low_confidence lies above confidence")
+            raise CriteriaError("very_low_confidence lies above confidence")
         if not 0 <= self.fewest_blocks <= self.most_blocks:
-            raise ValueError("fewest_blocks lies above most_blocks, or below 0")
+            raise CriteriaError("fewest_blocks lies above most_blocks, or below 0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from active_learning.errors import ShapeError
 from active_learning.pool import FloatArray
 
 
@@ -23,10 +24,10 @@ def vote_disagreement(votes: Sequence[Sequence[str]]) -> FloatArray:
         Shape ``(words,)``, in ``[0, 1)``: 0 where all agree.
 
     Raises:
-        ValueError: If the members saw different numbers of words, or there is none.
+        ShapeError: If the members saw different numbers of words, or there is none.
     """
     if not votes or len({len(row) for row in votes}) != 1:
-        raise ValueError("each member of the committee votes once on each word")
+        raise ShapeError("each member of the committee votes once on each word")
     labels = {label: number for number, label in enumerate(sorted({label for row in votes for label in row}))}
     table = np.array([[labels[label] for label in row] for row in votes]).reshape(len(votes), -1)
     counts = np.stack([(table == number).sum(axis=0) for number in range(len(labels))] or [np.zeros(0)])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from active_learning.errors import UnknownNameError
 from active_learning.geometry import nearest_distance, placed
 from active_learning.pool import SCORES, FloatArray, IntArray, Labelled, Pool, QueryStrategy
 from active_learning.simple import highest
@@ -113,7 +114,7 @@ class DiverseUncertainty:
 
     def __post_init__(self) -> None:
         if self.score not in SCORES:
-            raise ValueError(f"no score {self.score!r}; there are {', '.join(SCORES)}")
+            raise UnknownNameError(f"no score {self.score!r}; there are {', '.join(SCORES)}")
 
     def choose(self, pool: Pool, labelled: Labelled, count: int, rng: np.random.Generator) -> IntArray:
         """Choose a batch; see :class:`active_learning.pool.QueryStrategy`."""

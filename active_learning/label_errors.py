@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from active_learning.errors import ShapeError
 from active_learning.pool import FloatArray, IntArray
 
 #: Documents in the queue, unless another number is asked for, as a share of those that were looked at.
@@ -29,7 +30,7 @@ class Annotated:
         probabilities: Shape ``(words, labels)``; rows sum to 1.
 
     Raises:
-        ValueError: If the shapes disagree.
+        ShapeError: If the shapes disagree.
     """
 
     labels: IntArray
@@ -37,7 +38,7 @@ class Annotated:
 
     def __post_init__(self) -> None:
         if self.probabilities.ndim != 2 or len(self.labels) != len(self.probabilities):
-            raise ValueError(f"{len(self.labels)} labels for probabilities of shape {self.probabilities.shape}")
+            raise ShapeError(f"{len(self.labels)} labels for probabilities of shape {self.probabilities.shape}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from active_learning.errors import ShapeError, UnknownNameError
+
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -35,7 +37,7 @@ class Pool:
             ICLR 2020); ``None`` where only embeddings are kept.
 
     Raises:
-        ValueError: If the shapes disagree, or a number is not finite.
+        ShapeError: If the shapes disagree, or a number is not finite.
     """
 
     embeddings: FloatArray
@@ -48,15 +50,15 @@ class Pool:
 
     def __post_init__(self) -> None:
         if self.embeddings.ndim != 2:
-            raise ValueError(f"embeddings need two dimensions, not {self.embeddings.ndim}")
+            raise ShapeError(f"embeddings need two dimensions, not {self.embeddings.ndim}")
         for name in SCORES:
             column = self.column(name)
             if column.shape != (len(self),):
-                raise ValueError(f"{name} has shape {column.shape} for {len(self)} candidates")
+                raise ShapeError(f"{name} has shape {column.shape} for {len(self)} candidates")
             if not np.isfinite(column).all():
-                raise ValueError(f"{name} holds a number that is not finite")
+                raise ShapeError(f"{name} holds a number that is not finite")
         if self.gradients is not None and (self.gradients.ndim != 2 or len(self.gradients) != len(self)):
-            raise ValueError(f"gradients have shape {self.gradients.shape} for {len(self)} candidates")
+            raise ShapeError(f"gradients have shape {self.gradients.shape} for {len(self)} candidates")
 
     def __len__(self) -> int:
         return len(self.embeddings)
@@ -65,10 +67,10 @@ class Pool:
         """Return one of :data:`SCORES`, shape ``(candidates,)``.
 
         Raises:
-            ValueError: If there is no score of that name.
+            UnknownNameError: If there is no score of that name.
         """
         if name not in SCORES:
-            raise ValueError(f"no score {name!r}; there are {', '.join(SCORES)}")
+            raise UnknownNameError(f"no score {name!r}; there are {', '.join(SCORES)}")
         column: FloatArray = getattr(self, name)
         return column
 

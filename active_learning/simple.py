@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from active_learning.errors import UnknownNameError
 from active_learning.pool import SCORES, FloatArray, IntArray, Labelled, Pool
 
 
@@ -29,7 +30,7 @@ class ByScore:
         name: Its name; the score's own by default.
 
     Raises:
-        ValueError: If there is no such score.
+        UnknownNameError: If there is no such score.
     """
 
     score: str
@@ -37,7 +38,7 @@ class ByScore:
 
     def __post_init__(self) -> None:
         if self.score not in SCORES:
-            raise ValueError(f"no score {self.score!r}; there are {', '.join(SCORES)}")
+            raise UnknownNameError(f"no score {self.score!r}; there are {', '.join(SCORES)}")
         object.__setattr__(self, "name", self.name or self.score)
 
     def choose(self, pool: Pool, labelled: Labelled, count: int, rng: np.random.Generator) -> IntArray:

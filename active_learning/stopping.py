@@ -9,6 +9,7 @@ from enum import Enum
 
 import numpy as np
 
+from active_learning.errors import ShapeError
 from active_learning.pool import FloatArray
 from active_learning.reasons import Language, field_word
 
@@ -137,10 +138,10 @@ def stability(before: Sequence[str], after: Sequence[str]) -> float:
         1 where they agree on all; 0 where no more than chance would.
 
     Raises:
-        ValueError: If the lengths differ.
+        ShapeError: If the lengths differ.
     """
     if len(before) != len(after):
-        raise ValueError(f"{len(before)} labels before, {len(after)} after")
+        raise ShapeError(f"{len(before)} labels before, {len(after)} after")
     agreed = sum(one == other for one, other in zip(before, after, strict=True))
     return kappa(agreed, Counter(before), Counter(after))
 

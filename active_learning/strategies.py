@@ -6,6 +6,7 @@ Chosen by the numbers of ``benchmarks/active_learning.py``; see benchmarks/RESUL
 from __future__ import annotations
 
 from active_learning.diversity import Badge, CoreSet, DiverseUncertainty, KMeansCentres, MostTypical
+from active_learning.errors import UnknownNameError
 from active_learning.pool import QueryStrategy
 from active_learning.simple import ByScore, Chance
 
@@ -35,8 +36,8 @@ def find_strategy(name: str = DEFAULT_STRATEGY) -> QueryStrategy:
     """Return the strategy of a name.
 
     Raises:
-        ValueError: If there is none; the message lists those there are.
+        UnknownNameError: If there is none; the message lists those there are.
     """
     if name not in STRATEGIES:
-        raise ValueError(f"no query strategy {name!r}; there are {', '.join(STRATEGIES)}")
+        raise UnknownNameError(f"no query strategy {name!r}; there are {', '.join(STRATEGIES)}")
     return STRATEGIES[name]

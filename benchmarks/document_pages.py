@@ -88,7 +88,7 @@ def page_of(result: Sequence[Mapping[str, Any]], index: int) -> list[dict[str, A
 
 
 def send(run_dir: Path, folder: Path, title: str) -> None:
-    """Make tasks of the files in a folder, as the README says."""
+    """Make tasks of the files in a folder, as docs/labelling.md says."""
     command = [sys.executable, "-m", "ml_backend", "pages", str(folder), "--title", title, "--labels", ",".join(LABELS)]
     subprocess.run(command, env=os.environ | {"RUN_DIR": str(run_dir)}, check=True, stdout=subprocess.DEVNULL)
 

@@ -74,5 +74,5 @@ def create_app(settings: Settings, services: Services) -> Flask:
         app.register_blueprint(learning.create_blueprint(services.learning, settings))
     token = settings.api_token.get_secret_value()
     panel = build_panel(settings, services.store) if token else None
-    add_panel(app, panel, token=token, secure=settings.public_url.startswith("https://"))
+    add_panel(app, panel, token=token, secure=settings.public_url.startswith("https://"), redis_url=settings.redis_url)
     return app

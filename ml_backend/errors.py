@@ -1,4 +1,48 @@
-"""The errors of the backend: one tree, so that one handler can turn each into an answer with its status."""
+"""The errors of the backend: one tree, so that one handler can turn each into an answer with its status.
+
+    BackendError
+    ├── CredentialsError
+    │   └── TokenError                   api
+    ├── ImageFetchError
+    │   ├── FileTooLargeError
+    │   └── ImageRefusedError
+    ├── LabelConfigError
+    ├── LabelStudioError
+    │   ├── LabelStudioUnreachableError
+    │   ├── NotFoundError
+    │   └── TokenRefusedError
+    ├── LaunchError
+    ├── RequestError
+    ├── FormError                        admin
+    ├── StalePageError                   admin
+    ├── ClosedError                      api
+    ├── ContentTypeError                 api
+    ├── ContactBusyError                 contacts
+    ├── QueueError                       jobs
+    ├── RefusedJobError                  jobs
+    ├── TooComplexError                  label_studio
+    ├── LostRunError                     learn
+    ├── NoRunError                       learn
+    ├── NotReadyError                    learn
+    ├── NothingBeforeError               learn
+    ├── PageMismatchError                learn
+    ├── SampleError                      learn
+    ├── ShareRefusedError                learn
+    ├── BackupError                      ops
+    ├── FilesBusyError                   ops
+    ├── InUseError                       ops
+    ├── RoleError                        ops
+    ├── VersionOutOfReachError           order
+    ├── NoImageError                     predict
+    ├── TimeUpError                      predict
+    ├── TooManyPagesError                predict
+    ├── ProjectMissingError              projects
+    ├── StoreError                       store
+    └── WorkerNotReadyError              tasks
+
+Beside each error that is not defined here stands its room: a folder or module of ``ml_backend``. What a library raises
+is caught where it is called and raised as one of these. A ``ValueError`` is left to mistakes in the code.
+"""
 
 from __future__ import annotations
 

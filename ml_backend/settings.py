@@ -29,7 +29,9 @@ _WORK = frozenset({"sync", "scoring"})
 
 
 class Settings(BaseSettings):
-    """What the person who runs the backend may choose. Every field is an environment variable of the same name.
+    """All settings of the backend. Every field is an environment variable of the same name, in capitals.
+
+    Each block has its table, in this order, in ``docs/operations/settings.md``; what most people set comes first.
 
     Raises:
         pydantic.ValidationError: If a value is of the wrong type, out of range, or unsafe in combination.
@@ -46,11 +48,65 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    # Label Studio
+    # --- What most people set
     label_studio_url: str = Field(default="", description="Address of Label Studio. Empty: `make run` starts one.")
     label_studio_api_key: SecretStr = Field(
         default=SecretStr(""), description="Personal access token or legacy token of a Label Studio user."
     )
+    label_studio_project: str = Field(
+        default="Business cards",
+        min_length=1,
+        max_length=50,
+        description="Title of the project that `make run` sets up.",
+    )
+    backend_url: str = Field(
+        default="", description="How Label Studio reaches the backend. Empty: `http://127.0.0.1:PORT`."
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on. Anything but loopback needs credentials.")
+    port: int = Field(default=9090, ge=1, le=65535, description="Port to listen on.")
+    basic_auth_user: str = Field(default="", description="User name that Label Studio must send. Empty: loopback only.")
+    basic_auth_password: SecretStr = Field(default=SecretStr(""), description="Password that Label Studio must send.")
+    webhook_secret: SecretStr = Field(
+        default=SecretStr(""), description="Value of the `X-Webhook-Secret` header that `/webhook` demands."
+    )
+    api_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Token of the self-learning API and the panel, 16 characters or more. Empty: both stay closed.",
+    )
+    min_training_samples: int = Field(
+        default=50, ge=1, description="Annotated documents before the first training run."
+    )
+    retrain_after: int = Field(
+        default=25, ge=1, description="New, changed or deleted annotated documents before the next training run."
+    )
+
+    # --- Where things are kept
+    run_dir: Path = Field(default=Path(".run"), description="Folder of everything that a running system writes.")
+    models_dir: Path = Field(default=Path(".run/models"), description="Folder of trained model versions.")
+    training_data_dir: Path = Field(
+        default=Path(".run/training_data"), description="Folder of collected training samples."
+    )
+    database_url: str = Field(default="", description="SQLAlchemy address of the store. Empty: SQLite in RUN_DIR.")
+    redis_url: str = Field(default="", description="Redis of the job queue. Empty: `make run` starts one.")
+    mlflow_tracking_uri: str = Field(
+        default="", description="MLflow's tracking address: a database or a server. Empty: SQLite in RUN_DIR."
+    )
+    keep_versions: int = Field(
+        default=10,
+        ge=1,
+        description="Latest model versions of a project that are kept, besides those that serve or may serve again.",
+    )
+    keep_events_days: int = Field(
+        default=90, ge=0, description="How long answered events are kept, in days; 0: for ever."
+    )
+    keep_pages_days: int = Field(
+        default=365, ge=0, description="How long readings are kept that no task needs, in days; 0: for ever."
+    )
+    keep_old_predictions: bool = Field(
+        default=False, description="Keep the predictions of versions that no longer serve."
+    )
+
+    # --- Label Studio
     label_studio_public_url: str = Field(
         default="",
         description="Other addresses of Label Studio, separated by commas, that tasks name images by. Loopback names "
@@ -62,53 +118,17 @@ class Settings(BaseSettings):
     label_studio_bind: str = Field(
         default="127.0.0.1", description="Address that the Label Studio of `make run` listens on."
     )
-    label_studio_project: str = Field(
-        default="Business cards",
-        min_length=1,
-        max_length=50,
-        description="Title of the project that `make run` sets up.",
+    sync_seconds: float = Field(
+        default=300.0,
+        ge=5,
+        description="How often everything that was missed is fetched from Label Studio, in seconds.",
     )
 
-    # The backend
-    host: str = Field(default="127.0.0.1", description="Address to listen on. Anything but loopback needs credentials.")
-    port: int = Field(default=9090, ge=1, le=65535, description="Port to listen on.")
-    backend_url: str = Field(
-        default="", description="How Label Studio reaches the backend. Empty: `http://127.0.0.1:PORT`."
-    )
+    # --- Processes
     web_threads: int = Field(
         default=64, ge=2, le=256, description="Requests that one gunicorn process serves at a time."
     )
     web_workers: int = Field(default=1, ge=1, le=64, description="Gunicorn processes; each holds its own models.")
-    basic_auth_user: str = Field(default="", description="User name that Label Studio must send. Empty: loopback only.")
-    basic_auth_password: SecretStr = Field(default=SecretStr(""), description="Password that Label Studio must send.")
-    webhook_secret: SecretStr = Field(
-        default=SecretStr(""), description="Value of the `X-Webhook-Secret` header that `/webhook` demands."
-    )
-    api_token: SecretStr = Field(
-        default=SecretStr(""),
-        description="Token of the self-learning API and the panel, 16 characters or more. Empty: both stay closed.",
-    )
-    max_upload_bytes: int = Field(
-        default=40_000_000, ge=10_000, description="Largest request that the self-learning API takes, in bytes."
-    )
-    default_country: str = Field(
-        default="",
-        pattern="^([A-Z]{2})?$",
-        description="Two letters of the country of telephone numbers that say none, where nothing on the card and no "
-        "other card of the project tells it. Empty: they are not completed.",
-    )
-    predict_budget_seconds: float = Field(
-        default=80.0, gt=0, le=95, description="Time for one `/predict`; what does not fit is scored in the background."
-    )
-
-    # Where things are kept
-    run_dir: Path = Field(default=Path(".run"), description="Folder of everything that a running system writes.")
-    models_dir: Path = Field(default=Path(".run/models"), description="Folder of trained model versions.")
-    training_data_dir: Path = Field(
-        default=Path(".run/training_data"), description="Folder of collected training samples."
-    )
-    database_url: str = Field(default="", description="SQLAlchemy address of the store. Empty: SQLite in RUN_DIR.")
-    redis_url: str = Field(default="", description="Redis of the job queue. Empty: `make run` starts one.")
     worker_queues: str = Field(
         default="sync,scoring",
         description="Kinds of work that a worker does, the most urgent first, separated by commas: `sync`, `scoring`.",
@@ -118,33 +138,28 @@ class Settings(BaseSettings):
         description="What the trainer trains on: a GPU if there is one, the CPU, or a GPU, without which it does not "
         "start.",
     )
-    redis_port: int = Field(default=6390, ge=1, le=65535, description="Port of the Redis that `make run` starts.")
-
-    # Models
-    ocr_engine: Literal["paddleocr", "rapidocr"] = Field(default="paddleocr", description="OCR engine.")
-    ocr_models_dir: Path | None = Field(
-        default=None,
-        description="Folder with `det/` and `rec/` model files. Empty: the PP-OCRv6 files of the rapidocr wheel.",
-    )
-    extractor_dir: Path | None = Field(
-        default=None,
-        description="Folder of a LayoutLMv3 token classification checkpoint. Empty: the weights that ship.",
-    )
-    extractor_runtime: Literal["onnx", "torch"] = Field(
-        default="onnx",
-        description="What names the fields: ONNX Runtime, quicker on a CPU, or torch, which also takes over where a "
-        "checkpoint's architecture is not that of the weights that ship.",
-    )
-    recogniser_languages: str = Field(
-        default="latin,cyrillic",
-        description="Whose characters are read, separated by commas: `latin`, `cyrillic`, `kazakh`, `greek`, or "
-        "`original` for all of PP-OCR's, Chinese and Japanese among them. Characters in corrections are added.",
-    )
     inference_threads: int = Field(
         default=0, ge=0, le=256, description="CPU threads a process uses for its models; 0: all cores."
     )
+    redis_port: int = Field(default=6390, ge=1, le=65535, description="Port of the Redis that `make run` starts.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="How much is logged.")
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="Log lines for people, or for collectors."
+    )
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port on which a worker shows its own metrics, without credentials; 0: none.",
+    )
 
-    # Images
+    # --- Requests, images and documents
+    predict_budget_seconds: float = Field(
+        default=80.0, gt=0, le=95, description="Time for one `/predict`; what does not fit is scored in the background."
+    )
+    max_upload_bytes: int = Field(
+        default=40_000_000, ge=10_000, description="Largest request that the self-learning API takes, in bytes."
+    )
     max_image_bytes: int = Field(default=30_000_000, ge=1_000, description="Largest image file, in bytes.")
     max_image_pixels: int = Field(default=60_000_000, ge=10_000, description="Largest image, in pixels.")
     decode_budget_megapixels: int = Field(
@@ -160,11 +175,12 @@ class Settings(BaseSettings):
         default=200,
         ge=72,
         le=600,
-        description="Resolution that pages of a PDF are drawn at, in pixels an inch; large pages are drawn at less.",
+        description="Resolution that pages of a PDF are drawn at, in pixels per inch; large pages are drawn at less.",
     )
     allowed_hosts: str = Field(
         default="",
-        description="Hosts (`host` or `host:port`, separated by commas) of images besides Label Studio's own.",
+        description="Hosts (`host` or `host:port`, separated by commas) that images are fetched from, besides "
+        "Label Studio's own.",
     )
     local_files_root: Path | None = Field(
         default=None,
@@ -172,25 +188,76 @@ class Settings(BaseSettings):
     )
     fetch_timeout_seconds: float = Field(default=20.0, gt=0, le=90, description="Time for fetching one image.")
 
-    # Learning
-    min_training_samples: int = Field(
-        default=50, ge=1, description="Annotated documents before the first training run."
+    # --- Models
+    ocr_engine: Literal["paddleocr", "rapidocr"] = Field(default="paddleocr", description="OCR engine.")
+    ocr_models_dir: Path | None = Field(
+        default=None,
+        description="Folder with `det/` and `rec/` model files. Empty: the PP-OCRv6 files of the rapidocr wheel.",
     )
-    retrain_after: int = Field(
-        default=25, ge=1, description="New, changed or deleted annotated documents before the next training run."
+    recogniser_languages: str = Field(
+        default="latin,cyrillic",
+        description="Alphabets that are read, separated by commas: `latin`, `cyrillic`, `kazakh`, `greek`, or "
+        "`original` for all of PP-OCR's, Chinese and Japanese among them. Characters in corrections are added.",
     )
-    sync_seconds: float = Field(
-        default=300.0, ge=5, description="How often Label Studio is asked for everything that was missed, in seconds."
+    extractor_dir: Path | None = Field(
+        default=None,
+        description="Folder of a LayoutLMv3 token classification checkpoint. Empty: the weights that ship.",
     )
+    extractor_runtime: Literal["onnx", "torch"] = Field(
+        default="onnx",
+        description="What names the fields: ONNX Runtime, quicker on a CPU, or torch, which also takes over where a "
+        "checkpoint's architecture is not that of the weights that ship.",
+    )
+    default_country: str = Field(
+        default="",
+        pattern="^([A-Z]{2})?$",
+        description="Two letters of the country of telephone numbers that say none, where nothing on the card and no "
+        "other card of the project tells it. Empty: they are not completed.",
+    )
+
+    # --- Training
     training_budget_seconds: float = Field(
         default=75.0,
         ge=5,
         le=86_400,
-        description="Time that one training run may spend on learning itself, in seconds.",
+        description="Time that one run may train the extractor, in seconds.",
     )
-    mlflow_tracking_uri: str = Field(
-        default="", description="MLflow's tracking address: a database or a server. Empty: SQLite in RUN_DIR."
+    recogniser_budget_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        le=86_400,
+        description="Time that one run may train the recogniser, in seconds; 0: only the extractor is trained.",
     )
+    recogniser_trains: Literal["head", "neck", "all"] = Field(
+        default="head",
+        description="Layers of the recogniser that are trained: its `head`, the `neck` below it too, or `all` (on "
+        "a GPU, if there is one). The gate is the same for each.",
+    )
+
+    # --- Serving and the order of tasks
+    model_poll_seconds: float = Field(
+        default=3.0, gt=0, le=60, description="How often a serving process looks for a promoted version, in seconds."
+    )
+    loaded_projects: int = Field(
+        default=8, ge=1, le=1000, description="Projects whose own model versions one process keeps in memory."
+    )
+    challenger_share: float = Field(
+        default=0.0, ge=0, le=1, description="Share of the tasks that a project's challenger pre-labels."
+    )
+    serve_both: bool = Field(
+        default=False, description="Store the challenger's prediction beside the champion's, for every task."
+    )
+    active_learning_strategy: str = Field(
+        default=DEFAULT_STRATEGY, description="Query strategy that orders the open tasks."
+    )
+    active_learning_control_share: float = Field(
+        default=0.1, ge=0, le=1, description="Share of the tasks that are drawn by chance, as a control group."
+    )
+    active_learning_fallback: bool = Field(
+        default=False, description="Let chance order the tasks where active learning is measured not to win."
+    )
+
+    # --- Thresholds of the gates
     gate_margin: float = Field(
         default=0.02, ge=0, le=1, description="Loss of entity F1 that must be ruled out (95 %) before a promotion."
     )
@@ -209,17 +276,6 @@ class Settings(BaseSettings):
     gate_min_documents: int = Field(
         default=10, ge=LEAST_HELD_OUT, description="Held-out documents without which nothing is promoted."
     )
-    recogniser_budget_seconds: float = Field(
-        default=30.0,
-        ge=0,
-        le=86_400,
-        description="Time that one training run may spend on learning to read, in seconds. 0: only fields are learned.",
-    )
-    recogniser_trains: Literal["head", "neck", "all"] = Field(
-        default="head",
-        description="What of the recogniser learns: its `head`, the `neck` below it too, or `all` layers (on a GPU, if "
-        "there is one). Whatever learns passes the same gate.",
-    )
     recogniser_gate_margin: float = Field(
         default=0.005, ge=0, le=1, description="Rise of the CER that must be ruled out (95 %) before a promotion."
     )
@@ -227,89 +283,40 @@ class Settings(BaseSettings):
         default=0.001,
         ge=0,
         le=1,
-        description="Rise of the CER that is allowed on rendered lines; on ordi"
-        "nary ones twice that must be ruled out (95 %).",
+        description="Rise of the CER that is allowed on rendered lines; on ordinary ones twice that must be ruled out "
+        "(95 %).",
     )
     recogniser_gate_min_lines: int = Field(
         default=20, ge=2, description="Held-out lines without which no recogniser is promoted."
     )
+
+    # --- Thresholds of the recommendations
     confidence_threshold: float = Field(
-        default=0.7, ge=0, le=1, description="Below this a reading or a field counts as doubtful."
+        default=0.7, ge=0, le=1, description="A reading or a field with a lower confidence counts as doubtful."
+    )
+    very_low_confidence_threshold: float = Field(
+        default=0.5, ge=0, le=1, description="A document with a lower average reading confidence is urgent."
+    )
+    classifier_confidence_threshold: float = Field(
+        default=0.6, ge=0, le=1, description="A document with a lower average confidence of its fields is recommended."
     )
     disagreement_threshold: float = Field(
-        default=0.3, ge=0, le=1, description="Above this the committee counts as divided."
+        default=0.3, ge=0, le=1, description="A committee with a higher disagreement counts as divided."
     )
     reading_margin_threshold: float = Field(
         default=0.1,
         ge=0,
         le=1,
-        description="A line whose text leads the next best one by less could well say something else.",
-    )
-    very_low_confidence_threshold: float = Field(
-        default=0.5, ge=0, le=1, description="Below this a document's average reading confidence is very low."
-    )
-    classifier_confidence_threshold: float = Field(
-        default=0.6, ge=0, le=1, description="Below this the fields of a document are unsure on average."
+        description="Lines with a smaller top-2 margin of the text's probability count as ambiguous.",
     )
     low_block_share: float = Field(
-        default=0.3, ge=0, le=1, description="More lines of low confidence than this share are many."
+        default=0.3, ge=0, le=1, description="A document with a larger share of lines of low confidence is recommended."
     )
-    min_blocks: int = Field(default=3, ge=0, description="A document with fewer lines is looked at.")
-    max_blocks: int = Field(default=30, ge=1, description="A document with more lines a page is looked at.")
+    min_blocks: int = Field(default=3, ge=0, description="A document with fewer lines is recommended.")
+    max_blocks: int = Field(default=30, ge=1, description="A document with more lines per page is recommended.")
     critical_fields: str = Field(
         default="NAME,PHONE,EMAIL",
         description="Fields that a document must have, unless a project has critical fields of its own.",
-    )
-
-    # Active learning
-    active_learning_strategy: str = Field(default=DEFAULT_STRATEGY, description="What chooses the next tasks.")
-    active_learning_control_share: float = Field(
-        default=0.1, ge=0, le=1, description="Share of the tasks that chance puts into the order, to measure with."
-    )
-    active_learning_fallback: bool = Field(
-        default=False, description="Let chance order the tasks where active learning is measured not to win."
-    )
-
-    # Serving versions, and the order of tasks
-    model_poll_seconds: float = Field(
-        default=3.0, gt=0, le=60, description="How often a serving process looks for a promoted version, in seconds."
-    )
-    loaded_projects: int = Field(
-        default=8, ge=1, le=1000, description="Projects whose own model versions one process keeps in memory."
-    )
-    challenger_share: float = Field(
-        default=0.0, ge=0, le=1, description="Share of the tasks that a project's challenger pre-labels."
-    )
-    serve_both: bool = Field(
-        default=False, description="Store the challenger's prediction beside the champion's, for every task."
-    )
-    keep_old_predictions: bool = Field(
-        default=False, description="Keep the predictions of versions that no longer serve."
-    )
-
-    # What is kept
-    keep_versions: int = Field(
-        default=10,
-        ge=1,
-        description="Latest model versions of a project that are kept, besides those that serve or may serve again.",
-    )
-    keep_events_days: int = Field(
-        default=90, ge=0, description="How long answered events are kept, in days; 0: for ever."
-    )
-    keep_pages_days: int = Field(
-        default=365, ge=0, description="How long readings are kept that no task needs, in days; 0: for ever."
-    )
-
-    # What is told
-    metrics_port: int = Field(
-        default=0,
-        ge=0,
-        le=65535,
-        description="Port on which a worker shows its own metrics, without credentials; 0: none.",
-    )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="How much is logged.")
-    log_format: Literal["console", "json"] = Field(
-        default="console", description="Log lines for people, or for collectors."
     )
 
     @model_validator(mode="after")

@@ -1,15 +1,20 @@
 """The errors that the model packages raise, and the messages that they are raised with.
 
     ModelError
+    ├── EngineError
+    ├── ImageBusyError
     ├── ImageError
     │   └── ImageTooLargeError
-    ├── EngineError
-    ├── WeightsError
+    ├── RecogniserError
     ├── SyntheticError
     ├── TrackingError
     │   └── VersionError
     │       └── UnknownVersionError
-    └── RecogniserError
+    ├── WeightsError
+    └── PageCodecError               document
+
+Beside each error that is not defined here stands its room: a folder of ``model``. What a library raises is caught where
+it is called and raised as one of these. A ``ValueError`` is left to mistakes in the code.
 
 A message is English, and keeps its template and values, as gettext does: the backend translates it by its template.
 """

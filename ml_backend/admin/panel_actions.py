@@ -103,7 +103,7 @@ class PanelActions:
     def rescore(self, project_id: int, form: Mapping[str, str]) -> Sequence[Words]:
         """Score all open tasks again with the serving version."""
         self.learning.set_rescored(project_id, ASKED)
-        return [say("The worker gives every open task a prediction of the version that serves.")]
+        return [say("The worker gives every open task a prediction of the serving version.")]
 
     def search_label_errors(self, project_id: int, form: Mapping[str, str]) -> None:
         """Have a worker search the annotated documents for labels that are probably wrong; it says what came of it."""
@@ -141,7 +141,7 @@ class PanelActions:
         mine = [item for item in client.predictions(task_id=int(task)) if item.model_version == version]
         if not mine or client.task(int(task)).project != project_id:
             raise RequestError(
-                say("Task {task} has no prediction of the version that serves.", task=task),
+                say("Task {task} has no prediction of the serving version.", task=task),
                 say('Press "Rescore" first.'),
             )
         with client.session.explained(say("put task {task} first", task=task)):

@@ -93,9 +93,7 @@ def quality(versions: Sequence[Version], live: Sequence[LiveScore], translator: 
     held_out = [(v.number, float(v.tags["f1"])) for v in versions if v.tags.get("f1")]
     numbers = sorted({number for number, _ in held_out} | {each.number for each in live})
     if not numbers:
-        return Plot(
-            title, translator(say("There is nothing to draw before somebody has annotated pre-labelled documents."))
-        )
+        return Plot(title, translator(say("The chart appears once pre-labelled documents have been annotated.")))
     place = {number: index for index, number in enumerate(numbers)}
     names = {number: translator(say("shipped")) if number == SHIPPED else f"v{number}" for number in numbers}
     series = []
@@ -143,7 +141,7 @@ def learning_curve(versions: Sequence[Version], translator: Translator) -> Plot:
         if v.tags.get("f1") and v.tags.get("documents", "").isdecimal()
     )
     if len(points) < 2:
-        return Plot(title, translator(say("There is a curve from two training runs on.")))
+        return Plot(title, translator(say("The curve appears after two training runs.")))
     series = [Series(translator(say("held-out F1")), [Point(x, y, label=f"v{n}: {y:.3f}") for x, y, n in points], 2)]
     fitted = fit_curve([CurvePoint(x, y) for x, y, _ in points], np.random.default_rng(len(points)))
     if fitted is None:
@@ -183,9 +181,7 @@ def course_of_cost(found: Sequence[Cost], translator: Translator) -> Plot:
     """Draw what documents cost people, one after the other."""
     title = translator(say("Correction cost over time"))
     if len(found) < 2:
-        return Plot(
-            title, translator(say("There is nothing to draw before two pre-labelled documents were annotated."))
-        )
+        return Plot(title, translator(say("The chart appears once two pre-labelled documents have been annotated.")))
     average = moving_average([float(each.cost) for each in found])
     series = [
         Series(
@@ -198,7 +194,7 @@ def course_of_cost(found: Sequence[Cost], translator: Translator) -> Plot:
     ]
     said = translator(
         say(
-            "Corrections a document, in the order of annotation: {first} at first, {last} lately.",
+            "Corrections per document, in the order of annotation: {first} at first, {last} lately.",
             first=translator.number(average[min(len(average), 10) - 1], 1),
             last=translator.number(average[-1], 1),
         )
@@ -233,17 +229,17 @@ def queue_of_reasons(recommender: Recommender, project_id: int, translator: Tran
 
 
 def draw_weeks(weeks: Sequence[Period], translator: Translator) -> Plot:
-    """Draw how many corrections a document needed, week by week."""
+    """Draw how many corrections per document needed, week by week."""
     title = translator(say("Week by week"))
     if len(weeks) < 2:
-        return Plot(title, translator(say("There is a course from the second week on.")))
-    said = translator(say("Corrections a document."))
+        return Plot(title, translator(say("The chart appears from the second week on.")))
+    said = translator(say("Corrections per document."))
     points = [Point(i, week.cost, label=f"{week.name}: {week.cost:.2f}") for i, week in enumerate(weeks)]
     step = max(1, len(weeks) // 6)
     picture = plot(
         title,
         said,
-        [Series(translator(say("corrections a document")), points, 1)],
+        [Series(translator(say("corrections per document")), points, 1)],
         x_label=translator(say("week")),
         y_label=translator(say("corrections")),
         x_ticks=[(i, week.name) for i, week in enumerate(weeks) if i % step == 0],
@@ -257,9 +253,7 @@ def calibration(bins: Sequence[Bin], translator: Translator) -> Plot:
     """Draw whether predictions are as often right as they are sure."""
     title = translator(say("Confidence against accuracy"))
     if not bins:
-        return Plot(
-            title, translator(say("There is nothing to draw before three pre-labelled documents were annotated."))
-        )
+        return Plot(title, translator(say("The chart appears once three pre-labelled documents have been annotated.")))
     gap = sum(abs(each.confidence - each.accuracy) * each.documents for each in bins) / sum(b.documents for b in bins)
     said = translator(
         say(
@@ -268,7 +262,7 @@ def calibration(bins: Sequence[Bin], translator: Translator) -> Plot:
         )
     )
     points = [Point(b.confidence, b.accuracy, label=f"{b.confidence:.2f} → {b.accuracy:.2f}") for b in bins]
-    series = [Series(translator(say("documents of a like confidence")), points, 1)]
+    series = [Series(translator(say("documents of similar confidence")), points, 1)]
     picture = plot(
         title,
         said,

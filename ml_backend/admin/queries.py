@@ -147,14 +147,11 @@ class Queries:
             return LabelStudioState("", False, problem)
         url = self.settings.label_studio_url.rstrip("/")
         try:
-            raw = client.session.read(
-                say("count the tasks"), lambda: client.session.request("GET", f"api/projects/{project_id}/")
-            )
+            progress = client.progress(project_id)
         except BackendError as error:
             self._note(error)
             return LabelStudioState(url, False, say("{error}", error=error.message))
-        tasks, done = (int(raw.get(name) or 0) for name in ("task_number", "num_tasks_with_annotations"))
-        return LabelStudioState(url, True, None, str(raw.get("title") or ""), tasks, done)
+        return LabelStudioState(url, True, None, progress.title, progress.tasks, progress.annotated)
 
     def _note(self, error: BackendError) -> None:
         if isinstance(error, LabelStudioUnreachableError):
@@ -222,13 +219,15 @@ class Queries:
     ) -> Words:
         least, after = self.settings.min_training_samples, self.settings.retrain_after
         if not state.available:
-            return say("Fix the way to Label Studio first: the doctor says how.")
+            return say("Label Studio is unreachable. Run the doctor to find out why.")
         if broken:
-            return say("Fix MLflow first: without it versions are neither kept nor changed.")
+            return say("MLflow is unreachable. Fix it first: without it versions are neither kept nor changed.")
         if run is not None and run.state == "running":
             return say("A run is in progress: go on annotating, what you do now counts for the next one.")
         if run is not None and run.state == "due":
-            return say("A run is due and begins within seconds; if it does not, ask the doctor for the trainer.")
+            return say(
+                "A run is pending and begins within seconds; if it does not, run the doctor to check the trainer."
+            )
         if run is not None and run.state == "failed":
             return say("The last run failed: read why below, fix it, and train again.")
         if state.tasks == 0:

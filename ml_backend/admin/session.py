@@ -1,26 +1,38 @@
 """Access to the panel, and which requests come from it: login with the token, session cookie, forms, headers.
 
-The session cookie is signed with a key made of the token: another token, and everybody is out.
+The session cookie is signed with a key made of the token: with another token everybody is logged out. Flask-WTF makes
+and checks the forms' tokens, Flask-Limiter counts wrong tokens.
+
+Flask-Login is not used: it loads users by their numbers, and here there are none. Its manager, a user class and a
+loader would replace the two lines that write and read one value of Flask's session.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
-import threading
-import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from flask import Flask, Request, Response, session
+from flask.typing import ResponseReturnValue
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf.csrf import validate_csrf
+from wtforms.validators import ValidationError
 
 from ml_backend.errors import BackendError
 from model.errors import say
 
+View = Callable[[], ResponseReturnValue]
+Limit = Callable[[View], View]
+
 #: How long a login holds without a visit.
 LOGIN_HOURS = 12
-#: Wrong tokens from all visitors together, a minute, before nobody is heard for the rest of it.
+#: Wrong tokens from one address within a minute, before no token is accepted from there for the rest of it.
 MOST_TRIES = 20
+#: A Redis that is down must not delay a login: the process counts by itself then.
+_STORAGE = {"socket_connect_timeout": 1, "socket_timeout": 2}
 
 #: Everything comes from here; nothing is framed, embedded or sent elsewhere, and no script or style stands in a page.
 POLICY = (
@@ -33,12 +45,6 @@ class FormError(BackendError):
     """A form that was not sent by a page of this panel, or by one from before the login."""
 
     status = 400
-
-
-class TooManyTriesError(BackendError):
-    """Too many wrong tokens."""
-
-    status = 429
 
 
 def prepare(app: Flask, token: str, *, secure: bool) -> None:
@@ -57,7 +63,28 @@ def prepare(app: Flask, token: str, *, secure: bool) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=secure,
         PERMANENT_SESSION_LIFETIME=timedelta(hours=LOGIN_HOURS),
+        # A form is good for as long as the session that it was shown in.
+        WTF_CSRF_TIME_LIMIT=None,
     )
+
+
+def limit_tries(app: Flask, redis_url: str) -> Limit:
+    """Return a decorator for the view that checks tokens: too many wrong ones from an address get status 429.
+
+    Args:
+        app: The application.
+        redis_url: Where several processes count together; empty, or while Redis is down: each counts by itself.
+    """
+    limiter = Limiter(
+        get_remote_address,
+        app=app,
+        storage_uri=redis_url or "memory://",
+        storage_options=dict(_STORAGE) if redis_url else {},
+        strategy="moving-window",
+        in_memory_fallback_enabled=True,
+        key_prefix="panel",
+    )
+    return limiter.limit(f"{MOST_TRIES} per minute", deduct_when=lambda answer: answer.status_code == 401)
 
 
 class PanelSession:
@@ -69,23 +96,11 @@ class PanelSession:
 
     def __init__(self, token: str) -> None:
         self._token = token
-        self._wrong: list[float] = []
-        self._lock = threading.Lock()
 
     def enter(self, sent: str) -> bool:
-        """Log the visitor in, if the token is right.
-
-        Raises:
-            TooManyTriesError: If there were too many wrong ones in the last minute.
-        """
-        now = time.monotonic()
-        with self._lock:
-            self._wrong = [moment for moment in self._wrong if now - moment < 60]
-            if len(self._wrong) >= MOST_TRIES:
-                raise TooManyTriesError(say("Too many wrong tokens."), say("Wait a minute."))
-            if not _same(sent.strip(), self._token):
-                self._wrong.append(now)
-                return False
+        """Log the visitor in, if the token is right."""
+        if not _same(sent.strip(), self._token):
+            return False
         session.clear()
         session.permanent = True
         session["in"] = True
@@ -97,25 +112,20 @@ class PanelSession:
         return session.get("in") is True
 
 
-def form_secret() -> str:
-    """Return the secret that this visitor's forms carry."""
-    if "form" not in session:
-        session["form"] = secrets.token_urlsafe(24)
-    return str(session["form"])
-
-
 def check_form(request: Request) -> None:
-    """See that a form comes from a page of this panel.
+    """Check that a form comes from a page of this panel: its token, and the browser's word for it.
 
     Raises:
         FormError: If it does not.
     """
-    site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    known = session.get("form")
-    if site != "same-origin" or not known or not _same(request.form.get("form", ""), str(known)):
+    try:
+        validate_csrf(request.form.get("form"))
+        if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+            raise ValidationError("sent by another site")
+    except ValidationError as error:
         raise FormError(
-            say("This form is not, or no longer, of this panel."), say("Go back, load the page again, and repeat.")
-        )
+            say("This form is invalid or out of date."), say("Go back, load the page again, and repeat.")
+        ) from error
 
 
 def seal(response: Response) -> Response:

@@ -51,7 +51,7 @@ class VersionTable:
         compared: Numbers of the versions that are compared a field.
         fields: A field each: its name, and F1 by version.
         promotions: Newest first.
-        difference: Between champion and challenger, in corrections a document.
+        difference: Between champion and challenger, in corrections per document.
     """
 
     rows: Sequence[VersionRow]

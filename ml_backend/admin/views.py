@@ -20,12 +20,13 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import generate_csrf
 from werkzeug.exceptions import HTTPException
 
 from ml_backend.admin.language import LANGUAGE_COOKIE, LANGUAGES, Translator, translator_of
 from ml_backend.admin.pages import add_pages
 from ml_backend.admin.panel import Panel
-from ml_backend.admin.session import PanelSession, check_form, form_secret, inside, prepare, seal
+from ml_backend.admin.session import Limit, PanelSession, check_form, inside, limit_tries, prepare, seal
 from ml_backend.api.limits import MAX_FORM_BYTES
 from ml_backend.errors import BackendError
 from ml_backend.i18n import say
@@ -42,7 +43,7 @@ _YEAR = 365 * 24 * 3600
 _log = get_logger(__name__)
 
 
-def add_panel(app: Flask, panel: Panel | None, *, token: str, secure: bool) -> None:
+def add_panel(app: Flask, panel: Panel | None, *, token: str, secure: bool, redis_url: str = "") -> None:
     """Add the panel to the application.
 
     Args:
@@ -50,16 +51,25 @@ def add_panel(app: Flask, panel: Panel | None, *, token: str, secure: bool) -> N
         panel: What its pages work with; ``None`` if no token is set, and then it stays closed.
         token: Lets people in.
         secure: Whether cookies may travel over HTTPS only.
+        redis_url: Where several processes count wrong tokens together; empty: each by itself.
     """
     if panel is None or not token:
         app.register_blueprint(_closed())
         return
     prepare(app, token, secure=secure)
-    app.register_blueprint(create_blueprint(panel, PanelSession(token), secure=secure))
+    limited = limit_tries(app, redis_url)
+    app.register_blueprint(create_blueprint(panel, PanelSession(token), limited, secure=secure))
 
 
-def create_blueprint(panel: Panel, visitor: PanelSession, *, secure: bool) -> Blueprint:
-    """Return the panel's routes."""
+def create_blueprint(panel: Panel, visitor: PanelSession, limited: Limit, *, secure: bool) -> Blueprint:
+    """Return the panel's routes.
+
+    Args:
+        panel: What its pages work with.
+        visitor: Lets people in.
+        limited: Decorates the view that checks tokens.
+        secure: Whether cookies may travel over HTTPS only.
+    """
     blueprint = Blueprint(
         "panel",
         __name__,
@@ -99,7 +109,7 @@ def create_blueprint(panel: Panel, visitor: PanelSession, *, secure: bool) -> Bl
             "themes": THEMES,
             "theme": theme if theme in THEMES else "auto",
             "is_in": visitor.is_in,
-            "form_secret": form_secret,
+            "form_secret": generate_csrf,
             "new_key": lambda: secrets.token_urlsafe(24),
             "here": request.full_path.rstrip("?"),
         }
@@ -111,6 +121,7 @@ def create_blueprint(panel: Panel, visitor: PanelSession, *, secure: bool) -> Bl
         return render_template("login.html", wrong=False, next=inside(request.args.get("next", "")))
 
     @blueprint.post("/login")
+    @limited
     def log_in() -> ResponseReturnValue:
         wanted = inside(request.form.get("next", ""))
         if visitor.enter(request.form.get("token", "")):
@@ -179,6 +190,8 @@ def _words_for(error: HTTPException) -> str:
         return str(g.translator(say("There is no such page.")))
     if error.code == 401:
         return str(g.translator(say("Log in first.")))
+    if error.code == 429:
+        return str(g.translator(say("Too many wrong tokens. Wait a minute.")))
     return error.name
 
 

@@ -57,7 +57,7 @@ def register_error_handlers(app: Flask) -> None:
                 "What the self-learning API takes is MAX_UPLOAD_BYTES."
             )
         if isinstance(error, NotFound):
-            hint = "GET /api/self-learning/openapi.json lists the API's routes, README.md all others."
+            hint = "GET /api/self-learning/openapi.json lists the API's routes, docs/connecting.md all others."
         # What the exception says for the caller besides the page, such as "Allow" for a wrong method.
         headers = [(key, value) for key, value in error.get_headers() if key.lower() != "content-type"]
         return {"error": error.name, "hint": hint}, error.code or 500, headers

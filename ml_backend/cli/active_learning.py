@@ -53,14 +53,14 @@ def advice(arguments: argparse.Namespace, settings: Settings) -> int:
     from ml_backend.container import build_adviser
 
     with _store(settings) as store:
-        counsel = build_adviser(settings, store).advice(arguments.project)
-    print("\n".join(counsel.words(arguments.language)))
-    for name, state in counsel.fields.items():
+        advice = build_adviser(settings, store).advice(arguments.project)
+    print("\n".join(advice.words(arguments.language)))
+    for name, state in advice.fields.items():
         print(f"{name}: entity F1 {state.score:.2f} with people, {state.examples} values")
-    if counsel.order is not None:
-        order = counsel.order
+    if advice.order is not None:
+        order = advice.order
         print(
-            f"{order.tasks} open tasks are ordered by {order.strategy} ({order.reason}); {counsel.annotated} annotated"
+            f"{order.tasks} open tasks are ordered by {order.strategy} ({order.reason}); {advice.annotated} annotated"
         )
     return 0
 

@@ -139,7 +139,8 @@ def write_json(path: Path, content: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m ml_backend", description="A Label Studio ML backend for documents. Settings: see the README."
+        prog="python -m ml_backend",
+        description="A Label Studio ML backend for documents. Its settings: docs/operations/settings.md.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add(commands, "run", run)

@@ -27,7 +27,7 @@ def evaluate_recogniser(services: TrainingServices, project_id: int, folder: Pat
 
     learning = services.recogniser
     if learning is None:
-        print("RECOGNISER_BUDGET_SECONDS is 0: recognisers are neither taught nor measured.", file=sys.stderr)
+        print("RECOGNISER_BUDGET_SECONDS is 0: recognisers are neither trained nor measured.", file=sys.stderr)
         return 1
     config = parse_label_config(services.label_studio.project(project_id).label_config)
     fields = Extractor.load(folder).fields

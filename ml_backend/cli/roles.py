@@ -46,7 +46,7 @@ def migrate(_arguments: argparse.Namespace, settings: Settings) -> int:
     from ml_backend.store.events import Store
 
     with closing(Store(settings.store_url)):
-        print("The store is at its newest schema.")
+        print("The store has the latest schema.")
     return 0
 
 

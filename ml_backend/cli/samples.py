@@ -33,7 +33,9 @@ def add_commands(add: AddCommand) -> None:
     )
     _with_project(add("collect", collect))
     parser = _with_project(add("import", import_samples))
-    parser.add_argument("file", type=Path, metavar="FILE", help="samples, one JSON object a line; see the README")
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="samples, one JSON object per line; see docs/commands.md"
+    )
     parser.add_argument(
         "--images",
         default="",

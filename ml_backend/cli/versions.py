@@ -24,7 +24,7 @@ def add_commands(add: AddCommand) -> None:
     """Add the commands to the command line."""
     parser = _with_project(add("train", train))
     parser.add_argument("--here", action="store_true", help="train in this process instead of the trainer's")
-    parser.add_argument("--recogniser", action="store_true", help="teach the recogniser alone, in this process")
+    parser.add_argument("--recogniser", action="store_true", help="train the recogniser alone, in this process")
     parser = _with_project(add("evaluate", evaluate))
     parser.add_argument("version", metavar="VERSION", type=_number, help=f"number of the version, or '{_SHIPPED}'")
     parser.add_argument("--recogniser", action="store_true", help="how well lines are read, instead of named")
@@ -202,7 +202,7 @@ def _said(difference: object) -> str:
         return f"Champion and challenger cannot be compared before people began with {FEWEST} predictions of each."
     verdict = "more than chance" if difference.real else "which may be chance"
     return (
-        f"The challenger needs {difference.cost:+.2f} corrections a document "
+        f"The challenger needs {difference.cost:+.2f} corrections per document "
         f"(95 %: {difference.low:+.2f} to {difference.high:+.2f}), {verdict}."
     )
 

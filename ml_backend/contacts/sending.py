@@ -36,7 +36,7 @@ READING_SECONDS = 20.0
 _log = get_logger(__name__)
 
 
-class BusyError(BackendError):
+class ContactBusyError(BackendError):
     """Another request is doing the same."""
 
     status = 409
@@ -177,7 +177,7 @@ class Sender:
         """Return the task that the contact has, or the right to make it.
 
         Raises:
-            BusyError: If another request has not made it in :data:`PATIENCE_SECONDS`.
+            ContactBusyError: If another request has not made it in :data:`PATIENCE_SECONDS`.
         """
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
@@ -188,7 +188,7 @@ class Sender:
             if claim.task_id is not None or claim.mine:
                 return claim
             if time.monotonic() > deadline:
-                raise BusyError("Another request is sending this contact.", "Ask again in a while.")
+                raise ContactBusyError("Another request is sending this contact.", "Ask again in a while.")
             time.sleep(0.2)
 
     def _exists(self, task_id: int) -> bool:

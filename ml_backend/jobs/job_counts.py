@@ -13,6 +13,7 @@ from typing import Literal
 from redis import Redis
 from redis.exceptions import RedisError
 
+from ml_backend.jobs.queue import unreachable
 from ml_backend.observability.logs import get_logger
 
 JobOutcome = Literal["done", "failed", "killed"]
@@ -55,10 +56,13 @@ class JobTally:
         """Return all counts by kind and outcome.
 
         Raises:
-            RedisError: If Redis cannot be reached.
+            QueueError: If Redis cannot be reached.
         """
-        counts: Mapping[bytes, bytes] = self._redis.hgetall(_COUNTS)  # type: ignore[assignment]
-        seconds: Mapping[bytes, bytes] = self._redis.hgetall(_SECONDS)  # type: ignore[assignment]
+        try:
+            counts: Mapping[bytes, bytes] = self._redis.hgetall(_COUNTS)  # type: ignore[assignment]
+            seconds: Mapping[bytes, bytes] = self._redis.hgetall(_SECONDS)  # type: ignore[assignment]
+        except RedisError as error:
+            raise unreachable(error) from error
         found = {}
         for name, count in counts.items():
             try:

@@ -23,6 +23,7 @@ from rq.job import Job
 from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
 
+from ml_backend.errors import BackendError
 from ml_backend.observability.logs import get_logger
 
 QUEUE_NAME = "scoring"
@@ -71,7 +72,7 @@ _SCHEDULED_AT_ONCE = 1000
 _log = get_logger(__name__)
 
 
-class RefusedJobError(Exception):
+class RefusedJobError(BackendError):
     """A job that is none of ours. It is not tried again."""
 
 

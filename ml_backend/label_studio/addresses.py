@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from ml_backend.errors import ImageRefusedError
 from model.errors import say
@@ -29,14 +29,18 @@ class Origin:
     port: int
 
 
-def split_address(url: str) -> SplitResult:
+def split_address(url: str, base: str = "") -> SplitResult:
     """Take an address apart.
+
+    Args:
+        url: The address, whatever somebody wrote.
+        base: What it is relative to, if it is; an address that was taken apart before.
 
     Raises:
         ImageRefusedError: If two readers could understand it differently.
     """
     try:
-        url = quote(url.strip(), safe=_URL_CHARACTERS)
+        url = quote(urljoin(base, url.strip()), safe=_URL_CHARACTERS)
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:

@@ -9,14 +9,15 @@ import json
 import mimetypes
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ml_backend.errors import NotFoundError
 from ml_backend.label_studio import listing, open_tasks, records
-from ml_backend.label_studio.records import Annotation, MlBackend, Prediction, Project, Task, User, Webhook
+from ml_backend.label_studio.records import Annotation, MlBackend, Prediction, Progress, Project, Task, User, Webhook
 from ml_backend.label_studio.session import READ, Session
 from model.errors import say
 
+Record = TypeVar("Record")
 Sampling = Literal["Sequential sampling", "Uniform sampling", "Uncertainty sampling"]
 
 #: Files in one upload. Django refuses a request with more than 100.
@@ -48,20 +49,35 @@ class LabelStudio:
 
     def whoami(self) -> User:
         """Return the token's user: the simplest question, which proves address and token."""
-        raw = self._read("say who the token belongs to", self._sdk.users.whoami)
-        return User(id=raw.id, email=raw.email)
+        return self._read(
+            "say who the token belongs to", lambda raw: User(id=raw.id, email=raw.email), self._sdk.users.whoami
+        )
 
     # Projects
 
     def projects(self, title: str | None = None) -> list[Project]:
         """Return the projects, or those called exactly ``title``."""
-        raws = self._read("list the projects", lambda **options: list(self._sdk.projects.list(title=title, **options)))
-        found = [records.project_of(_plain(raw)) for raw in raws]
+        found = self._read("list the projects", _each(records.project_of), self._sdk.projects.list, title=title)
         return [project for project in found if title is None or project.title == title]
 
     def project(self, project_id: int) -> Project:
         """Return one project."""
-        return records.project_of(_plain(self._read(f"give project {project_id}", self._sdk.projects.get, project_id)))
+        return self._read(f"give project {project_id}", _one(records.project_of), self._sdk.projects.get, project_id)
+
+    def progress(self, project_id: int) -> Progress:
+        """Return how far a project is annotated."""
+        path = f"api/projects/{project_id}/"
+        return self.session.read(
+            say("count the tasks"), lambda: records.progress_of(self.session.request("GET", path, request_options=READ))
+        )
+
+    def backend_state(self, backend_id: int) -> MlBackend:
+        """Return one backend as Label Studio sees it now: it calls the backend's ``/health`` and ``/setup`` first."""
+        path = f"api/ml/{backend_id}"
+        return self.session.read(
+            say("give the backend's state"),
+            lambda: records.ml_backend_of(self.session.request("GET", path, request_options=READ)),
+        )
 
     def create_project(self, title: str, label_config: str, *, description: str = "") -> Project:
         """Create a project that shows predictions to annotators."""
@@ -69,7 +85,7 @@ class LabelStudio:
             raw = self._sdk.projects.create(
                 title=title, label_config=label_config, description=description, show_collab_predictions=True
             )
-        return records.project_of(_plain(raw))
+            return records.project_of(_plain(raw))
 
     def update_project(
         self,
@@ -110,7 +126,7 @@ class LabelStudio:
             count["operator"] = "greater" if annotated else "equal"
             query["query"] = json.dumps({"filters": {"conjunction": "and", "items": [count]}})
         # The address of an image is wanted as it was imported, not resolved to one that expires.
-        pager = self._read("list the tasks", self._sdk.tasks.list, resolve_uri=False, **query)
+        pager = self._read("list the tasks", iter, self._sdk.tasks.list, resolve_uri=False, **query)
         with self.session.explained(say("list the tasks")):
             for raw in pager:
                 yield records.task_of({"project": project_id} | _plain(raw))
@@ -125,7 +141,7 @@ class LabelStudio:
 
     def task(self, task_id: int) -> Task:
         """Return one task with its annotations and predictions."""
-        return records.task_of(_plain(self._read(f"give task {task_id}", self._sdk.tasks.get, str(task_id))))
+        return self._read(f"give task {task_id}", _one(records.task_of), self._sdk.tasks.get, str(task_id))
 
     def open_ids(self, project_id: int, *, lacking: str | None = None) -> Iterator[int]:
         """Go through the numbers of the tasks that nobody has annotated; of those alone that lack a version."""
@@ -142,8 +158,8 @@ class LabelStudio:
     def next_task(self, project_id: int) -> Task | None:
         """Return the task that the token's user would get now, and hold it for them; ``None`` if all are done."""
         try:
-            return records.task_of(
-                self._read("give the next task", self.session.request, "GET", f"api/projects/{project_id}/next")
+            return self._read(
+                "give the next task", records.task_of, self.session.request, "GET", f"api/projects/{project_id}/next"
             )
         except NotFoundError:
             return None
@@ -168,8 +184,8 @@ class LabelStudio:
 
     def annotations(self, task_id: int) -> list[Annotation]:
         """Return a task's annotations."""
-        raws = self._read("list the annotations", self._sdk.annotations.list, task_id)
-        return [records.annotation_of(_plain(raw), task_id) for raw in raws]
+        parse = _each(lambda raw: records.annotation_of(raw, task_id))
+        return self._read("list the annotations", parse, self._sdk.annotations.list, task_id)
 
     def create_annotation(
         self, task_id: int, result: Sequence[Mapping[str, Any]], *, parent_prediction: int | None = None
@@ -178,12 +194,12 @@ class LabelStudio:
         more = _given({"parent_prediction": parent_prediction})
         with self.session.explained(say("store the annotation"), reveal=False):
             raw = self._sdk.annotations.create(task_id, result=result, **more)
-        return records.annotation_of(_plain(raw), task_id)
+            return records.annotation_of(_plain(raw), task_id)
 
     def predictions(self, *, project_id: int | None = None, task_id: int | None = None) -> list[Prediction]:
         """Return the predictions of a project or of a task."""
-        raws = self._read("list the predictions", self._sdk.predictions.list, project=project_id, task=task_id)
-        return [records.prediction_of(_plain(raw)) for raw in raws]
+        parse = _each(records.prediction_of)
+        return self._read("list the predictions", parse, self._sdk.predictions.list, project=project_id, task=task_id)
 
     def create_predictions(self, predictions: Iterable[Prediction]) -> list[int]:
         """Store predictions and return their numbers.
@@ -201,7 +217,7 @@ class LabelStudio:
                     model_version=item.model_version,
                     **_given(numbers),
                 )
-            stored.append(int(raw.id))
+                stored.append(int(raw.id))
         return stored
 
     def rescore_prediction(self, prediction_id: int, score: float) -> None:
@@ -237,8 +253,7 @@ class LabelStudio:
 
     def ml_backends(self, project_id: int) -> list[MlBackend]:
         """Return the backends of a project."""
-        raws = self._read("list the backends", self._sdk.ml.list, project=project_id)
-        return [records.ml_backend_of(_plain(raw)) for raw in raws]
+        return self._read("list the backends", _each(records.ml_backend_of), self._sdk.ml.list, project=project_id)
 
     def save_ml_backend(
         self,
@@ -259,12 +274,12 @@ class LabelStudio:
         fields = {"project": project_id, "url": url, "title": title, "is_interactive": True, **auth}
         with self.session.explained(say("connect the backend")):
             raw = self._sdk.ml.create(**fields) if backend_id is None else self._sdk.ml.update(backend_id, **fields)
-        return records.ml_backend_of({"project": project_id} | _plain(raw))
+            return records.ml_backend_of({"project": project_id} | _plain(raw))
 
     def webhooks(self, project_id: int) -> list[Webhook]:
         """Return the webhooks of a project."""
-        raws = self._read("list the webhooks", self._sdk.webhooks.list, project=str(project_id))
-        return [records.webhook_of(_plain(raw)) for raw in raws]
+        parse = _each(records.webhook_of)
+        return self._read("list the webhooks", parse, self._sdk.webhooks.list, project=str(project_id))
 
     def create_webhook(self, project_id: int, url: str, *, headers: Mapping[str, str]) -> None:
         """Have every event of a project sent to ``url``."""
@@ -297,15 +312,25 @@ class LabelStudio:
         except NotFoundError:
             return
 
-    def _read(self, action: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return self.session.read(action, lambda: call(*args, request_options=READ, **kwargs))
+    def _read(
+        self, action: str, parse: Callable[[Any], Record], call: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Record:
+        return self.session.read(action, lambda: parse(call(*args, request_options=READ, **kwargs)))
 
     def _import(self, project_id: int, **body: Any) -> list[int]:
         with self.session.explained(say("import the tasks"), reveal=False):
             raw = self.session.request(
                 "POST", f"api/projects/{project_id}/import", params={"return_task_ids": True}, **body
             )
-        return list(raw.get("task_ids", ()))
+            return [int(number) for number in raw.get("task_ids", ())]
+
+
+def _one(parse: Callable[[Mapping[str, Any]], Record]) -> Callable[[Any], Record]:
+    return lambda raw: parse(_plain(raw))
+
+
+def _each(parse: Callable[[Mapping[str, Any]], Record]) -> Callable[[Iterable[Any]], list[Record]]:
+    return lambda raws: [parse(_plain(raw)) for raw in raws]
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import base64
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qs, quote, unquote_to_bytes, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote_to_bytes, urlsplit
 
 from ml_backend.errors import ImageFetchError, ImageRefusedError, TokenRefusedError
 from ml_backend.label_studio import download
@@ -106,7 +106,7 @@ class ImageSource:
             answer = self._ask_label_studio(parts, deadline) if own else self._ask(parts, {}, deadline, private=allowed)
             if answer.status not in {301, 302, 303, 307, 308}:
                 return _image(answer, self._served_path(parts))
-            parts = split_address(urljoin(parts.geturl(), answer.headers.get("location", "")))
+            parts = split_address(answer.headers.get("location", ""), parts.geturl())
             if parts.scheme not in USUAL_PORTS:
                 raise ImageRefusedError(say("The image's address redirects to one of a kind that is not read."))
             parts = self._as_own(parts)

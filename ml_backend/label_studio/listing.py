@@ -20,6 +20,7 @@ from model.errors import say
 RESULTS_PAGE = 50
 IDS_PAGE = 500
 
+_ACTION = say("list the annotated tasks")
 _Filter = dict[str, Any]
 
 
@@ -37,7 +38,9 @@ def annotated_tasks(session: Session, project_id: int, since: str | None = None)
     """
     changed = [] if since is None else [_filter("updated_at", "greater_or_equal", "Datetime", since)]
     for raw in _pages(session, project_id, changed, size=RESULTS_PAGE, fields="all"):
-        yield records.task_of({"project": project_id} | dict(raw))
+        with session.explained(_ACTION):
+            task = records.task_of({"project": project_id} | dict(raw))
+        yield task
 
 
 def annotation_ids(session: Session, project_id: int) -> dict[int, int]:
@@ -54,7 +57,8 @@ def annotation_ids(session: Session, project_id: int) -> dict[int, int]:
             raise LabelStudioError(
                 say("Label Studio did not list the numbers of the annotations of an annotated task.")
             )
-        found |= {int(number): int(raw["id"]) for number in numbers.split(",")}
+        with session.explained(_ACTION):
+            found |= {int(number): int(raw["id"]) for number in numbers.split(",")}
     return found
 
 
@@ -82,10 +86,12 @@ def _page(session: Session, project_id: int, items: list[_Filter], size: int, fi
     # The address of an image is wanted as it was imported, not resolved to one that expires.
     arguments = {"project": project_id, "fields": fields, "page_size": size, "page": 1, "resolve_uri": "false"}
     answer = session.read(
-        say("list the annotated tasks"),
+        _ACTION,
         lambda: session.request("GET", "api/tasks/", params=arguments | {"query": query}),
     )
     if not isinstance(answer, dict) or not isinstance(answer.get("tasks"), list):
+        raise LabelStudioError(say("Label Studio did not list the annotated tasks: its answer is not what it sends."))
+    if not all(isinstance(task, dict) and isinstance(task.get("id"), int) for task in answer["tasks"]):
         raise LabelStudioError(say("Label Studio did not list the annotated tasks: its answer is not what it sends."))
     return list(answer["tasks"])
 

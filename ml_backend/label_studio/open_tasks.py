@@ -19,6 +19,7 @@ from model.errors import say
 
 #: Tasks in one answer: with numbers alone a thousand take a quarter of a second.
 IDS_PAGE = 1000
+_ACTION, _COUNTING = say("list the open tasks"), say("count the predictions")
 #: Numbers in one question, which travels in an address.
 NUMBERS = 100
 
@@ -33,10 +34,10 @@ def open_ids(session: Session, project_id: int, *, lacking: str | None = None) -
     while True:
         beyond = _condition("id", "greater", "Number", after)
         found = _ask(session, project_id, [beyond, *_open(lacking)], IDS_PAGE, include="id")
-        yield from (int(raw["id"]) for raw in found)
+        yield from (raw["id"] for raw in found)
         if len(found) < IDS_PAGE:
             return
-        after = max(int(raw["id"]) for raw in found)
+        after = max(raw["id"] for raw in found)
 
 
 def open_count(session: Session, project_id: int, *, lacking: str | None = None) -> int:
@@ -63,7 +64,9 @@ def open_tasks(
     for start in range(0, len(task_ids), NUMBERS):
         among = _condition("id", "in_list", "Number", list(task_ids[start : start + NUMBERS]))
         for raw in _ask(session, project_id, [among, *_open(lacking)], NUMBERS, include="id,data"):
-            yield records.task_of({"project": project_id} | raw)
+            with session.explained(_ACTION):
+                task = records.task_of({"project": project_id} | raw)
+            yield task
 
 
 def version_counts(session: Session, project_id: int) -> dict[str, int]:
@@ -73,10 +76,11 @@ def version_counts(session: Session, project_id: int) -> dict[str, int]:
         BackendError: If Label Studio does not answer or refuses.
     """
     path = f"api/projects/{project_id}/model-versions/"
-    answer = session.read(say("count the predictions"), lambda: session.request("GET", path))
+    answer = session.read(_COUNTING, lambda: session.request("GET", path))
     if not isinstance(answer, dict):
         raise LabelStudioError(say("Label Studio did not count the predictions: its answer is not what it sends."))
-    return {str(version): int(count) for version, count in answer.items()}
+    with session.explained(_COUNTING):
+        return {str(version): int(count) for version, count in answer.items()}
 
 
 def delete_version(session: Session, project_id: int, version: str) -> None:
@@ -102,7 +106,10 @@ def _open(lacking: str | None) -> list[dict[str, Any]]:
 def _ask(
     session: Session, project_id: int, conditions: list[dict[str, Any]], size: int, *, include: str
 ) -> list[dict[str, Any]]:
-    return [dict(raw) for raw in _asked(session, project_id, conditions, size, include=include)["tasks"]]
+    found = _asked(session, project_id, conditions, size, include=include)["tasks"]
+    if not all(isinstance(task, dict) and isinstance(task.get("id"), int) for task in found):
+        raise LabelStudioError(say("Label Studio did not list the open tasks: its answer is not what it sends."))
+    return list(found)
 
 
 def _asked(
@@ -112,7 +119,7 @@ def _asked(
     # The address of an image is wanted as it was imported, not resolved to one that expires.
     options = {"fields": "task_only", "include": include, "page_size": size, "page": 1, "resolve_uri": "false"}
     asked = {"project": project_id, "query": query, **options}
-    answer = session.read(say("list the open tasks"), lambda: session.request("GET", "api/tasks/", params=asked))
+    answer = session.read(_ACTION, lambda: session.request("GET", "api/tasks/", params=asked))
     if not isinstance(answer, dict) or not isinstance(answer.get("tasks"), list):
         raise LabelStudioError(say("Label Studio did not list the open tasks: its answer is not what it sends."))
     return answer

@@ -12,6 +12,7 @@ from shapely import Polygon as Shape
 from shapely import STRtree, box, make_valid
 from shapely.geometry.base import BaseGeometry
 
+from ml_backend.errors import BackendError
 from model.document.types import Box, Polygon
 
 #: Outlines of more points are taken for their convex hulls: two of so many can cross each other thousands of times.
@@ -28,8 +29,10 @@ TOO_COMPLEX = "Its regions lie on one another in too many ways to be compared."
 _AT_ONCE = 64
 
 
-class TooComplexError(ValueError):
+class TooComplexError(BackendError):
     """Outlines that would take too long to compare."""
+
+    status = 422
 
 
 class Budget:

@@ -37,6 +37,21 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a project is annotated.
+
+    Attributes:
+        title: The project's name.
+        tasks: How many tasks it has.
+        annotated: How many of them have an annotation.
+    """
+
+    title: str
+    tasks: int
+    annotated: int
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """A model's result for one task.
 
@@ -148,6 +163,15 @@ def project_of(raw: Mapping[str, Any]) -> Project:
         model_version=raw.get("model_version") or "",
         sampling=str(raw.get("sampling") or ""),
         task_number=raw.get("task_number") or 0,
+    )
+
+
+def progress_of(raw: Mapping[str, Any]) -> Progress:
+    """Read how far a project is annotated."""
+    return Progress(
+        title=str(raw.get("title") or ""),
+        tasks=int(raw.get("task_number") or 0),
+        annotated=int(raw.get("num_tasks_with_annotations") or 0),
     )
 
 

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
-import pydantic
 from label_studio_sdk.client import LabelStudio as Sdk
 from label_studio_sdk.core.api_error import ApiError
 
@@ -34,6 +33,11 @@ CREDENTIAL_HINT = say(
 )
 ADDRESS_HINT = say("Start it, or set LABEL_STUDIO_URL to the address under which this machine reaches it.")
 PRIVATE_ADDRESS_HINT = say("Start Label Studio with ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false.")
+
+
+#: What the SDK and :mod:`ml_backend.label_studio.records` raise on an answer that is not what Label Studio sends: they
+#: take its shape for granted. ``ValueError`` has JSON, UTF-8 and pydantic below it.
+_MISUNDERSTOOD = (ValueError, TypeError, LookupError, AttributeError, RecursionError, httpx.DecodingError)
 
 
 class Session:
@@ -118,7 +122,7 @@ class Session:
 
     @contextmanager
     def explained(self, action: str, *, reveal: bool = True) -> Iterator[None]:
-        """Turn what the SDK raises into this project's errors.
+        """Turn what the SDK raises, and what fails on an answer of another shape, into this project's errors.
 
         Args:
             action: What was asked for, to follow "Label Studio did not".
@@ -129,7 +133,7 @@ class Session:
         """
         try:
             yield
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except (httpx.TransportError, httpx.InvalidURL, httpx.TooManyRedirects) as error:
             where = urlsplit(self.url).netloc.rpartition("@")[2] or "its address"
             late = say("Label Studio at {where} took too long.", where=where)
             silent = say("Label Studio at {where} does not answer.", where=where)
@@ -137,7 +141,7 @@ class Session:
             raise LabelStudioUnreachableError(said, ADDRESS_HINT) from error
         except ApiError as error:
             raise explain(error, action, reveal=reveal) from error
-        except (json.JSONDecodeError, pydantic.ValidationError) as error:
+        except _MISUNDERSTOOD as error:
             raise LabelStudioError(
                 say("Label Studio did not {action}: its answer is not what it sends.", action=action), ADDRESS_HINT
             ) from error

@@ -62,9 +62,11 @@ def find_task(client: LabelStudio, project_id: int, key: str, value: str) -> int
     wanted = {"filter": f"filter:tasks:data.{key}", "operator": "equal", "type": "String", "value": value}
     query = {"filters": {"conjunction": "and", "items": [wanted]}}
     parameters = {"project": project_id, "fields": "task_only", "page_size": 10, "query": json.dumps(query)}
-    raw = client.session.read(
-        "look for the document's task", lambda: client.session.request("GET", "api/tasks", params=parameters)
-    )
-    # A filter that Label Studio does not know is passed over: what it answers with is looked at.
-    found = [int(task["id"]) for task in raw.get("tasks", ()) if str((task.get("data") or {}).get(key)) == value]
-    return min(found, default=None)
+
+    def ask() -> int | None:
+        raw = client.session.request("GET", "api/tasks", params=parameters)
+        # A filter that Label Studio does not know is passed over: what it answers with is looked at.
+        found = [int(task["id"]) for task in raw.get("tasks", ()) if str((task.get("data") or {}).get(key)) == value]
+        return min(found, default=None)
+
+    return client.session.read("look for the document's task", ask)

@@ -40,8 +40,14 @@ class SampleImages:
         """Return the file of an image, as a sample names it.
 
         Raises:
-            SampleError: If it is not to be had, or another image of the same name was taken for it.
+            SampleError: If it cannot be found or fetched, or another image of the same name was taken for it.
         """
+        try:
+            return self._read(image)
+        except ValueError as error:
+            raise SampleError("the image's path or address holds a character that none has") from error
+
+    def _read(self, image: str) -> bytes:
         if image.startswith(_WEB):
             return self._fetched(image)
         plain = self._base / image
@@ -88,8 +94,6 @@ class SampleImages:
                 return file.read(self._max_bytes + 1)
         except OSError as error:
             raise SampleError(f"the image {path.name} cannot be read: {error.strerror}") from error
-        except ValueError as error:
-            raise SampleError("the image's path holds a character that no path has") from error
 
 
 def _is_file(path: Path) -> bool:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from shapely import Point, STRtree, area, covers, intersection
 from shapely.geometry.base import BaseGeometry
 
+from ml_backend.errors import BackendError
 from ml_backend.label_studio import geometry
 from ml_backend.label_studio.outlines import shape_of
 from ml_backend.label_studio.regions import Region
@@ -25,8 +26,10 @@ _ASPECT = 0.02
 _DIGITS = 2
 
 
-class PageMismatchError(ValueError):
+class PageMismatchError(BackendError):
     """Regions that were drawn on another image than the page that was read."""
+
+    status = 422
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from ml_backend.errors import BackendError
 _PATIENCE_SECONDS = 120.0
 
 
-class BusyError(BackendError):
+class FilesBusyError(BackendError):
     """Somebody else puts the files in order."""
 
     status = 409
@@ -29,11 +29,13 @@ def housekeeping(run_dir: Path, patience: float = _PATIENCE_SECONDS) -> Iterator
         patience: Seconds to wait for another.
 
     Raises:
-        BusyError: If another holds them for longer.
+        FilesBusyError: If another holds them for longer.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(run_dir / "housekeeping.lock", timeout=patience):
             yield
     except Timeout as error:
-        raise BusyError("A backup, or the removal of old files, is under way.", "Try again when it is done.") from error
+        raise FilesBusyError(
+            "A backup, or the removal of old files, is under way.", "Try again when it is done."
+        ) from error

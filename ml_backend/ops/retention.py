@@ -19,7 +19,7 @@ from sqlalchemy.orm import aliased
 
 from ml_backend.learn.promotion import previously_served
 from ml_backend.observability.logs import get_logger
-from ml_backend.ops.locks import BusyError, housekeeping
+from ml_backend.ops.locks import FilesBusyError, housekeeping
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.engine import reading, writing
 from ml_backend.store.runs import RunStore
@@ -110,7 +110,7 @@ class Tidier:
                     now_retired, now_removed = self._tidy_versions(state.id)
                     retired, removed = retired + now_retired, removed + now_removed
                 events, pages, folders = self._tidy_events(), self._tidy_pages(), self._tidy_folders()
-        except BusyError:
+        except FilesBusyError:
             return None
         tidied = Tidied(retired, removed, events, pages, folders)
         if tidied != Tidied():

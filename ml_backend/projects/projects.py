@@ -142,13 +142,10 @@ class Projects:
             if project_id is None:
                 client.whoami()
                 return LabelStudioState(True)
-            raw = client.session.read(
-                "count the tasks", lambda: client.session.request("GET", f"api/projects/{project_id}/")
-            )
+            progress = client.progress(project_id)
         except BackendError as error:
             return LabelStudioState(False, str(error))
-        total, done = (int(raw.get(name) or 0) for name in ("task_number", "num_tasks_with_annotations"))
-        return LabelStudioState(True, "", total, done, str(raw.get("title") or ""))
+        return LabelStudioState(True, "", progress.tasks, progress.annotated, progress.title)
 
     def config(self, project_id: int) -> LabelConfig:
         """Return a project's labelling configuration, as Label Studio has it, or had it when it last answered.

@@ -172,10 +172,8 @@ class _Setup:
                 self._client.delete_webhook(hook.id)
 
     def _state(self, backend_id: int) -> tuple[str, str, str]:
-        raw = self._client.session.read(
-            say("give the backend's state"), lambda: self._client.session.request("GET", f"api/ml/{backend_id}")
-        )
-        return tuple(str(raw.get(name) or "") for name in ("state", "model_version", "error_message"))  # type: ignore[return-value]
+        backend = self._client.backend_state(backend_id)
+        return backend.state, backend.model_version, backend.error
 
     def _predict(self, project_id: int, version: str, *, batch: int, most: int) -> tuple[int, int]:
         """See to it that every task has exactly one prediction of ``version``; return how many tasks, how many have."""

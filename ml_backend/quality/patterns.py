@@ -76,7 +76,7 @@ class Period:
 
     @property
     def cost(self) -> float:
-        """Corrections a document."""
+        """Corrections per document."""
         return sum(self.corrections.values()) / self.documents if self.documents else 0.0
 
 

@@ -27,7 +27,7 @@ REASONS: Mapping[str, Words] = {
     "engine": say("reading failed"),
     "model": say("the model failed"),
     "image_refused": say("the image's address is refused"),
-    "image_fetch": say("the image is not to be had"),
+    "image_fetch": say("the image could not be fetched"),
     "no_image": say("the task has no image"),
     "pages": say("the document has too many pages"),
     "label_studio": say("Label Studio refused the prediction"),

@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 from model.document.types import Box, Line, Page, Word
+from model.errors import ModelError
 
 # Raised when the shape of the JSON changes: older rows are then read again instead of wrongly.
 FORMAT = 1
 
 
-class PageCodecError(ValueError):
+class PageCodecError(ModelError):
     """Stored text that is no page of the present format."""
 
 

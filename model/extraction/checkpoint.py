@@ -32,20 +32,30 @@ def read_config(folder: Path) -> LayoutLMv3Config:
     """Return a checkpoint's configuration.
 
     Raises:
-        WeightsError: If a file is missing, or the checkpoint is no LayoutLMv3 token classifier.
+        WeightsError: If a file is missing or damaged, or the checkpoint is no LayoutLMv3 token classifier.
     """
     missing = [name for name in _FILES if not (folder / name).is_file()]
     if missing:
         raise WeightsError(f"{folder} lacks {', '.join(missing)}: point EXTRACTOR_DIR to a LayoutLMv3 checkpoint")
-    config = LayoutLMv3Config.from_pretrained(folder)
+    try:
+        config = LayoutLMv3Config.from_pretrained(folder)
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise WeightsError(f"{folder / 'config.json'} is no configuration of a LayoutLMv3 model") from error
     if config.model_type != "layoutlmv3" or "O" not in config.label2id:
         raise WeightsError(f"{folder} holds a {config.model_type} model, or its labels are no BIO tags")
     return config
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """Return a checkpoint's tokenizer."""
-    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    """Return a checkpoint's tokenizer.
+
+    Raises:
+        WeightsError: If the file is missing or damaged.
+    """
+    try:
+        return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # tokenizers raises the base class itself
+        raise WeightsError(f"{folder / 'tokenizer.json'} holds no tokenizer") from error
 
 
 def fill(model: LayoutLMv3ForTokenClassification, folder: Path) -> dict[str, torch.Tensor]:

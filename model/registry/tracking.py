@@ -98,23 +98,24 @@ class Tracking:
         """Fetch the files below MLflow's address of them into a folder of ``folder``, and return it.
 
         Raises:
-            MlflowException: If they cannot be fetched.
+            TrackingError: If they cannot be fetched.
         """
         self.client()
-        from mlflow.artifacts import download_artifacts
+        with telling(say("the files of a version")):
+            from mlflow.artifacts import download_artifacts
 
-        return Path(download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=self.uri))
+            return Path(download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=self.uri))
 
     def remove_files(self, mlflow_run_id: str) -> None:
         """Remove the files of an MLflow run from where a server keeps them; some keep them all the same.
 
         Raises:
-            MlflowException: If MLflow cannot be written.
+            TrackingError: If MLflow cannot be written.
         """
-        address = self.client().get_run(mlflow_run_id).info.artifact_uri
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+        with telling(say("the files of a version")), suppress(NotImplementedError):
+            address = self.client().get_run(mlflow_run_id).info.artifact_uri
+            from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        with suppress(NotImplementedError):
             get_artifact_repository(address, tracking_uri=self.uri).delete_artifacts()  # type: ignore[no-untyped-call]
 
     @property

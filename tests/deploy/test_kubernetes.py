@@ -17,7 +17,7 @@ from tests.deploy.files import ROOT, image, tool
 FOLDERS = ("base", "overlays/example")
 #: The oldest and the newest release that the manifests are held to.
 RELEASES = ("1.28", "1.37")
-#: What the README has people put into the Secret of the backend.
+#: What deploy/kubernetes/README.md has people put into the Secret of the backend.
 BACKEND_SECRETS = {"LABEL_STUDIO_API_KEY", "BASIC_AUTH_PASSWORD", "WEBHOOK_SECRET", "API_TOKEN"} | {
     "DATABASE_URL",
     "REDIS_URL",

@@ -119,7 +119,7 @@ def test_an_image_that_is_gone_and_labels_that_nobody_knows_are_named(system: Sy
     seen = of_project(link, "images", "label-config")
 
     assert seen["images"].state == "error"
-    assert "is not to be had" in str(seen["images"].found)
+    assert "Could not fetch the image" in str(seen["images"].found)
     assert "No label for: EMAIL" in str(seen["label-config"].found)
 
 

@@ -100,7 +100,7 @@ def look_at_address(link: Connection) -> Iterator[Observation]:
     except (ValueError, KeyError, TypeError):
         yield Observation(
             "error",
-            say("Another program than Label Studio answers at {url} ({status}).", url=shown, status=answer.status_code),
+            say("A program other than Label Studio answers at {url} ({status}).", url=shown, status=answer.status_code),
             say("Set LABEL_STUDIO_URL to Label Studio's address, with its path prefix if it has one."),
         )
         return
@@ -117,12 +117,12 @@ def look_at_token(link: Connection) -> Iterator[Observation]:
     token = read_token(link.settings.label_studio_api_key.get_secret_value())
     now = datetime.now(timezone.utc)
     if token.kind == "unknown":
-        yield Observation("error", say("LABEL_STUDIO_API_KEY is no token of Label Studio's."), _MAKE_TOKEN)
+        yield Observation("error", say("LABEL_STUDIO_API_KEY is not a Label Studio token."), _MAKE_TOKEN)
         return
     if token.kind == "access":
         yield Observation(
             "error",
-            say("LABEL_STUDIO_API_KEY is an access token, which ends after minutes."),
+            say("LABEL_STUDIO_API_KEY is an access token, which expires after minutes."),
             _MAKE_TOKEN,
         )
         return
@@ -159,7 +159,7 @@ def look_at_token(link: Connection) -> Iterator[Observation]:
     elif token.expires is not None and (token.expires - now).total_seconds() < SOON_SECONDS:
         yield Observation(
             "warning",
-            say("The personal access token of {email} ends on {day:%Y-%m-%d}.", email=user.email, day=token.expires),
+            say("The personal access token of {email} expires on {day:%Y-%m-%d}.", email=user.email, day=token.expires),
             _MAKE_TOKEN,
         )
     else:

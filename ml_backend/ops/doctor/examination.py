@@ -73,7 +73,7 @@ def _projects(settings: Settings, engine: Engine, wanted: Sequence[int] | None) 
                 "project",
                 say("Project"),
                 "error",
-                say("No project of Label Studio's is known here."),
+                say("No Label Studio project is known here."),
                 say('Press "Initialise" in the panel, or start everything with `make run`.'),
             )
             yield Examined(say("Project"), missing)

@@ -66,11 +66,11 @@ def look_at_workers(system: System) -> Iterator[Observation]:
         ("trainer", TRAINING_QUEUE in served, "ml_backend.cli.trainer"),
     ):
         if alive:
-            yield ok("The {name} is alive.", name=name)
+            yield ok("The {name} is running.", name=name)
         else:
             yield Observation(
                 "error",
-                say("No {name} is alive: its jobs wait.", name=name),
+                say("No {name} is running: its jobs wait.", name=name),
                 say("Start `make run`, or `python -m {module}`; its log says why it ended.", module=module),
             )
 
@@ -95,7 +95,7 @@ def look_at_store(system: System) -> Iterator[Observation]:
         )
         return
     if present == newest:
-        yield ok("The store is at its newest schema ({revision}).", revision=present)
+        yield ok("The store has the latest schema ({revision}).", revision=present)
     elif present is not None and not _known(scripts, present):
         yield Observation(
             "error",

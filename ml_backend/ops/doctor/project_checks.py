@@ -126,11 +126,9 @@ def look_at_registration(link: ProjectLink) -> Iterator[Observation]:
         yield Observation("error", found, _REPAIR)
         return
     # Asking for one has Label Studio call /health and /setup; the list says only how it was when it last did.
-    raw = link.label_studio.session.read(
-        "give the backend's state", lambda: link.label_studio.session.request("GET", f"api/ml/{ours[0].id}")
-    )
-    if raw.get("state") != "CO":
-        why = str(raw.get("error_message") or "").strip() or "—"
+    connection = link.label_studio.backend_state(ours[0].id)
+    if connection.state != "CO":
+        why = connection.error.strip() or "—"
         yield Observation(
             "error",
             say("Label Studio cannot use the backend at {url}: {why}", url=url, why=why[:300]),
@@ -176,7 +174,7 @@ def look_at_webhook(link: ProjectLink) -> Iterator[Observation]:
     elif not secret:
         yield Observation(
             "warning",
-            say("The webhook is there, but without a secret anybody may send events."),
+            say("The webhook has no secret: anybody can send events."),
             say("Set WEBHOOK_SECRET to a long random value, start the backend again, and initialise."),
         )
     else:
@@ -233,7 +231,7 @@ def look_at_config(link: ProjectLink) -> Iterator[Observation]:
         yield Observation(
             "warning",
             say("No label is one that the model names yet: {labels}.", labels=", ".join(unknown)),
-            say("That is as it should be for other documents: annotate some, and training will teach it these."),
+            say("That is normal for other documents: annotate some, and the model learns these labels in training."),
         )
     elif missing and labels:
         yield Observation(
@@ -244,7 +242,7 @@ def look_at_config(link: ProjectLink) -> Iterator[Observation]:
     else:
         yield ok("{matched}.", matched=matched or "—")
     if matched and unknown:
-        yield ok("Labels that only training will teach: {labels}.", labels=", ".join(unknown))
+        yield ok("Labels that the model only knows after training: {labels}.", labels=", ".join(unknown))
 
 
 def look_at_images(link: ProjectLink) -> Iterator[Observation]:
@@ -281,7 +279,7 @@ def look_at_images(link: ProjectLink) -> Iterator[Observation]:
         try:
             size += len(images.fetch(url, task_id))
         except (ImageFetchError, ImageRefusedError) as error:
-            said = say("The image of task {task} is not to be had: {error}", task=task_id, error=error.message)
+            said = say("Could not fetch the image of task {task}: {error}", task=task_id, error=error.message)
             yield Observation("error", said, _image_remedy(error))
             return
     yield ok(
@@ -328,7 +326,7 @@ def look_at_sampling(link: ProjectLink) -> Iterator[Observation]:
     """See whether the most instructive task comes first."""
     sampling = link.label_studio.project(link.project_id).sampling
     if sampling == UNCERTAINTY:
-        yield ok("The most instructive task comes first ({sampling}).", sampling=sampling)
+        yield ok("The least certain task comes first ({sampling}).", sampling=sampling)
     else:
         yield Observation(
             "error",

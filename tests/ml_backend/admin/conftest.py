@@ -28,8 +28,9 @@ class Visitor:
     def secret(self, path="/admin/login"):
         return re.search(r'name="form" value="([^"]+)"', self.get(path).text)[1]
 
-    def log_in(self, token=TOKEN, **form):
-        return self.http.post("/admin/login", data={"form": self.secret(), "token": token} | form)
+    def log_in(self, token=TOKEN, address="127.0.0.1", **form):
+        data = {"form": self.secret(), "token": token} | form
+        return self.http.post("/admin/login", data=data, environ_base={"REMOTE_ADDR": address})
 
     def press(self, page, name, **more):
         """Press the button of that name on a page, just as the page has it."""
@@ -73,12 +74,16 @@ def panel(settings, store):
     return build_panel(settings, store)
 
 
-@pytest.fixture
-def stranger(panel):
+def build_app(panel, redis_url=""):
     app = Flask("ml_backend", static_folder=None)
     register_error_handlers(app)
-    add_panel(app, panel, token=TOKEN, secure=False)
-    return Visitor(app)
+    add_panel(app, panel, token=TOKEN, secure=False, redis_url=redis_url)
+    return app
+
+
+@pytest.fixture
+def stranger(panel):
+    return Visitor(build_app(panel))
 
 
 @pytest.fixture

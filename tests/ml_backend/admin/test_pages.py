@@ -54,7 +54,7 @@ def test_the_overview_counts_what_there_is_to_learn_from_and_says_the_next_step(
     annotate(learning, 1)
     page = visitor.get(OVERVIEW).text
     assert re.search(r'class="figure">1<span> / 2</span>', page)
-    assert "Fix the way to Label Studio first" in page
+    assert "Label Studio is unreachable." in page
 
 
 def test_the_overview_says_how_far_open_tasks_are_predicted(visitor, store):
@@ -63,7 +63,8 @@ def test_the_overview_says_how_far_open_tasks_are_predicted(visitor, store):
     page = visitor.get(OVERVIEW).text
     assert "900 of 1,200 open tasks wait for their prediction; about 15 minutes left" in page
     assert (
-        "1 open tasks have no prediction: the image is not to be had. Of the latest: The host does not answer." in page
+        "1 open tasks have no prediction: the image could not be fetched. Of the latest: The host does not answer."
+        in page
     )
     RescoringStore(store.engine).note_checked(7, "v1", open_tasks=1200, lacking=0)
     TaskFailures(store.engine).clear(7)
@@ -235,14 +236,14 @@ def test_plots_are_drawn_from_what_people_did(visitor, learning, settings, regis
     register(settings, tmp_path, 0.75)
     page = visitor.get(OVERVIEW + "plots").text
     assert page.count("<svg") == 3
-    assert "Corrections a document, in the order of annotation: 1.0 at first, 1.0 lately." in page
-    assert "There is a curve from two training runs on." in page
+    assert "Corrections per document, in the order of annotation: 1.0 at first, 1.0 lately." in page
+    assert "The curve appears after two training runs." in page
 
 
 def test_without_data_the_plots_say_what_is_missing(visitor):
     page = visitor.get(OVERVIEW + "plots").text
     assert "<svg" not in page
-    assert page.count("There is ") == 4
+    assert page.count("The chart appears") + page.count("The curve appears") + page.count("There is ") == 4
 
 
 def test_the_doctor_says_that_all_links_hold_only_where_no_open_task_lacks_a_prediction(visitor, monkeypatch):

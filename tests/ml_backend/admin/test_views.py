@@ -5,7 +5,8 @@ from flask import Flask
 
 from ml_backend.admin.session import MOST_TRIES
 from ml_backend.admin.views import add_panel
-from tests.ml_backend.admin.conftest import TOKEN
+from tests.conftest import free_port
+from tests.ml_backend.admin.conftest import TOKEN, Visitor, build_app
 
 OVERVIEW = "/admin/projects/7/"
 
@@ -31,7 +32,38 @@ def test_a_wrong_token_lets_nobody_in(stranger):
 def test_after_many_wrong_tokens_even_the_right_one_has_to_wait(stranger):
     for _ in range(MOST_TRIES):
         assert stranger.log_in("another token").status_code == 401
-    assert stranger.log_in().status_code == 429
+    answer = stranger.log_in()
+    assert answer.status_code == 429
+    assert "Wait a minute." in answer.text
+
+
+def test_who_sends_wrong_tokens_locks_nobody_else_out(stranger):
+    for _ in range(MOST_TRIES + 1):
+        stranger.log_in("another token", address="192.0.2.1")
+    assert stranger.log_in(address="192.0.2.1").status_code == 429
+    assert stranger.log_in(address="192.0.2.2").status_code == 303
+
+
+def test_right_tokens_do_not_count(stranger):
+    for _ in range(MOST_TRIES + 1):
+        assert stranger.log_in().status_code == 303
+        stranger.http.delete_cookie("panel", path="/admin")
+
+
+def test_several_processes_count_wrong_tokens_together_in_redis(panel, redis_url):
+    first, second = (Visitor(build_app(panel, redis_url)) for _ in range(2))
+    for visitor in [first, second] * (MOST_TRIES // 2):
+        assert visitor.log_in("another token").status_code == 401
+    assert [visitor.log_in().status_code for visitor in (first, second)] == [429, 429]
+
+
+def test_while_redis_is_down_people_log_in_and_wrong_tokens_are_counted_all_the_same(panel):
+    visitor = Visitor(build_app(panel, f"redis://127.0.0.1:{free_port()}/0"))
+    assert visitor.log_in().status_code == 303
+    visitor.http.delete_cookie("panel", path="/admin")
+    for _ in range(MOST_TRIES):
+        assert visitor.log_in("another token").status_code == 401
+    assert visitor.log_in().status_code == 429
 
 
 def test_the_cookie_is_for_the_panel_alone_and_for_no_script(stranger):
@@ -81,7 +113,13 @@ def test_no_page_needs_what_the_policy_forbids(visitor, page):
 def test_a_form_without_the_visitors_secret_does_nothing(visitor, form):
     answer = visitor.http.post(OVERVIEW + "actions/rescore", data={"key": "k" * 24} | form)
     assert answer.status_code == 400
-    assert "Nothing was set going" in visitor.get(OVERVIEW).text
+    assert "No action was started" in visitor.get(OVERVIEW).text
+
+
+def test_a_form_of_another_visitor_does_nothing(visitor, panel):
+    other = Visitor(build_app(panel))
+    data = {"key": "k" * 24, "form": other.secret("/admin/login")}
+    assert visitor.http.post(OVERVIEW + "actions/rescore", data=data).status_code == 400
 
 
 def test_a_form_that_another_site_sends_does_nothing(visitor):

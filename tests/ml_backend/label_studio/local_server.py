@@ -75,6 +75,8 @@ class LocalServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            #: Headers and body are two packets, and the second would wait 40 ms for the first's acknowledgement.
+            disable_nagle_algorithm = True
 
             def answer(self) -> None:
                 parts = urlsplit(self.path)

@@ -7,16 +7,14 @@ import pytest
 from ml_backend.errors import LabelStudioError
 from ml_backend.label_studio import open_tasks
 from ml_backend.label_studio.open_tasks import IDS_PAGE, NUMBERS, open_ids, version_counts
+from ml_backend.label_studio.session import Session
 
 
-class Pages:
+class Pages(Session):
     """A session whose Label Studio has tasks 1 to ``count``, and understands the filters that are asked for."""
 
     def __init__(self, count):
         self.count, self.asked = count, 0
-
-    def read(self, _action, call):
-        return call()
 
     def request(self, method, path, *, params):
         self.asked += 1
@@ -45,11 +43,8 @@ def test_the_data_of_many_tasks_is_asked_for_in_parts_that_fit_into_an_address()
     assert session.asked == 3
 
 
-class Odd:
+class Odd(Pages):
     """A session whose Label Studio answers with something else."""
-
-    def read(self, _action, call):
-        return call()
 
     def request(self, *_, **__):
         return ["odd"]
@@ -57,6 +52,6 @@ class Odd:
 
 def test_an_answer_that_is_no_list_of_tasks_is_said():
     with pytest.raises(LabelStudioError, match="open tasks"):
-        list(open_ids(Odd(), 3))
+        list(open_ids(Odd(0), 3))
     with pytest.raises(LabelStudioError, match="predictions"):
-        version_counts(Odd(), 3)
+        version_counts(Odd(0), 3)

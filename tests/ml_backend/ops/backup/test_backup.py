@@ -22,7 +22,7 @@ from ml_backend.ops.backup.contents import BackupError
 from ml_backend.ops.backup.restoring import restore_backup
 from ml_backend.ops.backup.swapping import DRAFT
 from ml_backend.ops.backup.writing import write_backup
-from ml_backend.ops.locks import BusyError, housekeeping
+from ml_backend.ops.locks import FilesBusyError, housekeeping
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.events import Store
 from model.extraction.extractor import Extractor
@@ -290,7 +290,7 @@ def test_a_running_system_is_not_overwritten(small, make_settings, tmp_path):
 
 
 def test_nothing_is_tidied_up_during_a_backup(tmp_path):
-    with housekeeping(tmp_path), pytest.raises(BusyError), housekeeping(tmp_path, patience=0.1):
+    with housekeeping(tmp_path), pytest.raises(FilesBusyError), housekeeping(tmp_path, patience=0.1):
         pass
 
 

@@ -81,7 +81,7 @@ def test_another_program_at_the_address_is_not_taken_for_label_studio(make_setti
     answer["body"] = b"<html>Something else</html>"
     (seen,) = look_at_address(link(make_settings, url, "x"))
     assert seen.state == "error"
-    assert "Another program" in str(seen.found)
+    assert "A program other than" in str(seen.found)
 
 
 def test_a_redirect_is_said_with_its_target(make_settings, website):

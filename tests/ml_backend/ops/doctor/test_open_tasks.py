@@ -52,7 +52,7 @@ def test_tasks_without_a_prediction_are_a_warning_for_each_reason(look):
     results = look(coverage(4, failures=failures))
     assert [result.state for result in results] == ["warning", "warning"]
     assert str(results[0].found) == (
-        "3 open tasks have no prediction: the image is not to be had. Of the latest: The host does not answer."
+        "3 open tasks have no prediction: the image could not be fetched. Of the latest: The host does not answer."
     )
     assert "too large" in str(results[1].found)
     assert all(lacks_predictions(result) for result in results)
