@@ -126,6 +126,8 @@ class Pipeline:
     def extract(self, page: Page, image: RgbImage | None = None) -> Document:
         """Name the fields of a page that was read before; the document's words are segmented."""
         segmented = segment(page)
+        if image is not None and page.turn:
+            image = np.ascontiguousarray(np.rot90(image, -(page.turn // 90)))
         extraction: Extraction = self._extractor.extract(segmented, image)
         return Document(
             segmented,

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from ml_backend.cli import active_learning, backup, doctor, pages, roles, samples, versions
 from ml_backend.cli import rescoring as ordering
-from ml_backend.cli.document_files import find_images
+from ml_backend.cli.document_files import find_images, name_left_out
 from ml_backend.errors import BackendError
 from ml_backend.label_studio.fields import match_names
 from ml_backend.observability.logs import configure_logging
@@ -209,7 +209,7 @@ def _each_image(
     limits = page_limits(settings)
     # One byte past the limit is enough to be refused.
     most = max(settings.max_image_bytes, settings.max_document_bytes) + 1
-    images = list(find_images(arguments.images))
+    images = list(find_images(arguments.images, name_left_out))
     if not images:
         print("There is no image among the files and folders given.", file=sys.stderr)
         return 1

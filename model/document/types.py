@@ -6,11 +6,14 @@ x to the right, y down, as floats. Everything is frozen: a stage takes one of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from model.errors import Words, say
 
 Point = tuple[float, float]
 Polygon = tuple[Point, ...]
@@ -127,6 +130,8 @@ class Line:
         margin: How far this text led the next best one, in ``[0, 1]``: near 0 where the line could well say something
             else (:func:`model.recognition.ambiguity.path_margin`). None where the engine could not tell, and on pages
             that were kept before it did.
+        readable: False where the print seems to be of a script that the engine does not know: the text is what its
+            letters look like, and names nothing.
     """
 
     text: str
@@ -134,6 +139,7 @@ class Line:
     score: float
     words: tuple[Word, ...]
     margin: float | None = None
+    readable: bool = True
 
     @property
     def box(self) -> Box:
@@ -141,19 +147,54 @@ class Line:
         return Box.of_polygon(self.polygon)
 
 
+NoteKind = Literal["unknown_script", "too_small"]
+
+_SENTENCES: dict[NoteKind, str] = {
+    "unknown_script": "Lines in a script that no model here reads: {lines}. They name no field.",
+    "too_small": "The image is too large to be looked at closely: print lower than {pixels} pixels was not looked for.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PageNote:
+    """What a person should know of a reading besides its lines.
+
+    Attributes:
+        kind: ``unknown_script``: some lines are in a script that the engine does not know. ``too_small``: the image is
+            so large that small print on it was not looked for.
+        amount: How many lines; and the height, in pixels of the image, below which print was not looked for.
+    """
+
+    kind: NoteKind
+    amount: int
+
+    @property
+    def sentence(self) -> Words:
+        """The note for a person."""
+        return say(_SENTENCES[self.kind], **{_AMOUNTS[self.kind]: self.amount})
+
+
+_AMOUNTS: dict[NoteKind, str] = {"unknown_script": "lines", "too_small": "pixels"}
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """What was read on one image.
 
     Attributes:
-        width: Width of the upright image in pixels.
-        height: Height of the upright image in pixels.
-        lines: In reading order; none where nothing was found.
+        width: Width of the image in pixels.
+        height: Height of the image in pixels.
+        lines: In the order of reading; none where nothing was found.
+        turn: Degrees by which the image has to be turned clockwise for its text to stand upright: 0, 90, 180 or 270.
+            All coordinates are those of the image as it is.
+        notes: What else is to be said of the reading.
     """
 
     width: int
     height: int
     lines: tuple[Line, ...]
+    turn: int = 0
+    notes: tuple[PageNote, ...] = ()
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -169,24 +210,50 @@ class Page:
             width: Width of the larger page in pixels.
             height: Height of the larger page in pixels.
         """
+        return self._placed(width, height, lambda point: (point[0] + x, point[1] + y))
 
-        def box(old: Box) -> Box:
-            return Box(old.x0 + x, old.y0 + y, old.x1 + x, old.y1 + y)
+    @property
+    def direction(self) -> Polygon:
+        """The corners of the image in the order in which a line of its text is read: clockwise from its start."""
+        corners = Box(0.0, 0.0, float(self.width), float(self.height)).polygon()
+        first = (4 - self.turn // 90) % 4
+        return (*corners[first:], *corners[:first])
 
-        return Page(
-            width,
-            height,
-            tuple(
-                Line(
-                    line.text,
-                    tuple((px + x, py + y) for px, py in line.polygon),
-                    line.score,
-                    tuple(Word(word.text, box(word.box), word.score) for word in line.words),
-                    line.margin,
-                )
-                for line in self.lines
-            ),
+    def upright(self) -> Page:
+        """Return the page as if its image had been turned, so that its text stands upright; its order stays."""
+        return replace(self.turned(self.turn), turn=0)
+
+    def turned(self, degrees: int) -> Page:
+        """Return the page as it lies on its image turned clockwise; what is to be done to make it upright follows.
+
+        Args:
+            degrees: A multiple of 90.
+        """
+        quarters = degrees // 90 % 4
+        if not quarters:
+            return self
+        width, height = float(self.width), float(self.height)
+        places: tuple[Callable[[Point], Point], ...] = (
+            lambda point: (height - point[1], point[0]),
+            lambda point: (width - point[0], height - point[1]),
+            lambda point: (point[1], width - point[0]),
         )
+        sides = (self.height, self.width) if quarters % 2 else (self.width, self.height)
+        return replace(self._placed(*sides, places[quarters - 1]), turn=(self.turn - degrees) % 360)
+
+    def _placed(self, width: int, height: int, place: Callable[[Point], Point]) -> Page:
+        def box(old: Box) -> Box:
+            return Box.of_polygon((place((old.x0, old.y0)), place((old.x1, old.y1))))
+
+        lines = tuple(
+            replace(
+                line,
+                polygon=tuple(place(point) for point in line.polygon),
+                words=tuple(replace(word, box=box(word.box)) for word in line.words),
+            )
+            for line in self.lines
+        )
+        return replace(self, width=width, height=height, lines=lines)
 
     def line_spans(self) -> tuple[tuple[int, int], ...]:
         """Return, for each line, the half-open range of its words within :attr:`words`."""

@@ -113,7 +113,7 @@ class Extractor:
         embedding = merge(windows, [states for _, states, _ in passes], len(words)).mean(axis=0)
         dropped = merge(windows, [dropped for _, _, dropped in passes], len(words))
         probabilities = self._calibrated(logits)
-        named = self._decider.decide(page, probabilities)
+        named = self._decider.decide(page.upright(), probabilities)
         entities = tuple(
             Entity(
                 value.field,

@@ -23,6 +23,9 @@ from model.recognition.shipped import head_for
 WHEEL_DETECTOR = "PP-OCRv6_det_small.onnx"
 WHEEL_RECOGNISER = "PP-OCRv6_rec_small.onnx"
 
+READING = b"2"
+"""Changed whenever the same models read pages otherwise: what was read before is then read again."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
@@ -135,8 +138,8 @@ class ModelPair:
             files.metadata()
 
     def digest(self) -> str:
-        """Return eight hexadecimal digits that change with either model."""
-        hashes = hashlib.sha256()
+        """Return eight hexadecimal digits that change with either model, and with how pages are read."""
+        hashes = hashlib.sha256(READING)
         for files in (self.detector, self.recogniser):
             for path in (files.onnx, files.description):
                 hashes.update(path.read_bytes() if path else b"-")
