@@ -129,9 +129,19 @@ class Pipeline:
         if image is not None and page.turn:
             image = np.ascontiguousarray(np.rot90(image, -(page.turn // 90)))
         extraction: Extraction = self._extractor.extract(segmented, image)
+        unreadable = {
+            index
+            for line, (start, stop) in zip(segmented.lines, segmented.line_spans(), strict=True)
+            if not line.readable
+            for index in range(start, stop)
+        }
+        # Look-alikes of letters that nobody knows are no values, however much they look like a name.
+        entities = tuple(
+            value for value in extraction.entities if unreadable.isdisjoint(range(value.start, value.stop))
+        )
         return Document(
             segmented,
-            extraction.entities,
+            entities,
             extraction.score,
             self._engine.version,
             self.version,

@@ -28,7 +28,7 @@ RgbImage: TypeAlias = NDArray[np.uint8]
 """Upright pixels, shape ``(height, width, 3)``, red first, 0 to 255."""
 
 # Pillow opens HEIF by libheif's decoder.
-pi_heif.register_heif_opener()  # type: ignore[no-untyped-call]
+pi_heif.register_heif_opener()
 
 # What Pillow's decoders let through on damaged files, besides OSError.
 _DECODER_ERRORS = (

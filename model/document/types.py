@@ -149,11 +149,6 @@ class Line:
 
 NoteKind = Literal["unknown_script", "too_small"]
 
-_SENTENCES: dict[NoteKind, str] = {
-    "unknown_script": "Lines in a script that no model here reads: {lines}. They name no field.",
-    "too_small": "The image is too large to be looked at closely: print lower than {pixels} pixels was not looked for.",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class PageNote:
@@ -171,10 +166,16 @@ class PageNote:
     @property
     def sentence(self) -> Words:
         """The note for a person."""
-        return say(_SENTENCES[self.kind], **{_AMOUNTS[self.kind]: self.amount})
-
-
-_AMOUNTS: dict[NoteKind, str] = {"unknown_script": "lines", "too_small": "pixels"}
+        if self.kind == "unknown_script":
+            return say(
+                "Lines that cannot be read: {lines}. They are in a script that no model here knows, or hardly to be "
+                "seen; they name no field.",
+                lines=self.amount,
+            )
+        return say(
+            "The image is too large to be looked at closely: print lower than {pixels} pixels was not looked for.",
+            pixels=self.amount,
+        )
 
 
 @dataclass(frozen=True, slots=True)

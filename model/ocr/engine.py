@@ -17,6 +17,7 @@ from model.errors import EngineError
 from model.ocr.directions import read_lines, upright
 from model.ocr.recognised import Recognised
 from model.ocr.tiles import find_lines
+from model.ocr.unknown_scripts import LONG, heights_long, marked, unread_lines
 from model.ocr.words import place_words, split_line
 from model.recognition.scripts import is_latin, settled
 
@@ -150,8 +151,11 @@ class TwoStageEngine:
             outlines, notes = find_lines(self._detector.detect, image)
             chosen, turn = read_lines(self._recogniser.recognise, image, outlines)
         latin = is_latin(each.result.text for each in chosen)
-        found = (_line(each.outline, each.crop, each.result, latin) for each in chosen)
-        page = Page(width, height, tuple(line for line in found if line is not None), turn, notes)
+        found = [_line(each.outline, each.crop, each.result, latin) for each in chosen]
+        unread = sum(
+            line is None and heights_long(each.outline) >= LONG for each, line in zip(chosen, found, strict=True)
+        )
+        page = marked(Page(width, height, tuple(line for line in found if line is not None), turn, notes), unread)
         # Which line is above another shows on the upright page.
         standing = page.upright()
         return replace(standing, lines=in_reading_order(standing.lines), turn=0).turned(-turn)
@@ -170,7 +174,7 @@ class TwoStageEngine:
         for index, piece, result in zip(indexes, crops, results, strict=True):
             lines[index] = _line(page.lines[index].polygon, piece, result, latin)
         # What stays in its place stays in the order of reading.
-        return replace(page, lines=tuple(line for line in lines if line is not None))
+        return marked(replace(page, lines=tuple(line for line in lines if line is not None)), unread_lines(page))
 
     def upright(self, crop: RgbImage) -> RgbImage:
         """Turn the crop of a line so that its text stands upright; see :class:`OcrEngine`."""

@@ -17,7 +17,8 @@ def test_a_page_comes_back_with_its_direction_and_its_notes():
     page = Page(100, 50, LINES, 180, notes)
     assert decode_page(encode_page(page)) == page
     assert [str(note.sentence) for note in notes] == [
-        "Lines in a script that no model here reads: 2. They name no field.",
+        "Lines that cannot be read: 2. They are in a script that no model here knows, or hardly to be seen; "
+        "they name no field.",
         "The image is too large to be looked at closely: print lower than 24 pixels was not looked for.",
     ]
 

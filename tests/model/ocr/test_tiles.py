@@ -1,5 +1,6 @@
 """Pages of any size and shape: every line is found once, at a cost that grows with the page's area."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,8 +20,6 @@ class BoxDetector:
         self.least, self.pixels, self.looks = least, 0, 0
 
     def __call__(self, image):
-        import cv2
-
         self.pixels += image.shape[0] * image.shape[1]
         self.looks += 1
         dark = (image[:, :, 0] < 128).astype(np.uint8)
