@@ -56,6 +56,7 @@ _UPRIGHT: dict[int, Callable[[RgbImage], RgbImage]] = {
 
 _log = logging.getLogger(__name__)
 
+_BITS_PER_SAMPLE = 258
 # What ends a JPEG; where it is missing, decoders fill up what was cut off.
 _END_OF_JPEG = b"\xff\xd9"
 # The grey that stands where nothing was decoded, and a block of 16 × 16 pixels with its blurred rim.
@@ -132,9 +133,10 @@ def _upright_or_cut(image: Image.Image, data: bytes) -> RgbImage:
     Raises:
         ImageError: If it is broken, or holds no picture.
     """
+    deep = _has_deep_colours(image, data)
     try:
         pixels = upright_rgb(image, last=True)
-        return _of_few_bits(pixels, data) if _has_many_bits(data) else pixels
+        return _of_few_bits(pixels, data) if deep else pixels
     except ImageError as error:
         if image.format not in {"JPEG", "MPO"}:
             raise
@@ -153,9 +155,16 @@ def _upright_or_cut(image: Image.Image, data: bytes) -> RgbImage:
     return pixels
 
 
-def _has_many_bits(data: bytes) -> bool:
-    """Tell whether a PNG has colours of 16 bits, of which Pillow keeps the upper eight."""
-    return data.startswith(b"\x89PNG") and data[24:26] in {b"\x10\x02", b"\x10\x04", b"\x10\x06"}
+def _has_deep_colours(image: Image.Image, data: bytes) -> bool:
+    """Tell whether an image, stored upright, has colours of 16 bits, of which Pillow keeps the upper eight."""
+    if image.format == "TIFF":
+        tags = getattr(image, "tag_v2", {})
+        return 16 in _numbers(tags.get(_BITS_PER_SAMPLE)) and len(image.getbands()) > 1 and _orientation(image) == 1
+    return image.format == "PNG" and data[24:26] in {b"\x10\x02", b"\x10\x04", b"\x10\x06"} and _orientation(image) == 1
+
+
+def _numbers(tag: object) -> tuple[object, ...]:
+    return tag if isinstance(tag, tuple) else (tag,)
 
 
 def _of_few_bits(pixels: RgbImage, data: bytes) -> RgbImage:

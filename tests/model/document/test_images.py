@@ -116,8 +116,8 @@ def test_big_endian_sixteen_bit_grey_is_not_byte_swapped():
 GRADIENT = np.linspace(0, 1, 64).reshape(4, 16)
 
 
-def colour_png(samples):
-    """Return colours of 16 bits as a PNG, which Pillow cannot write."""
+def deep(samples, suffix):
+    """Return colours of 16 bits as a PNG or TIFF, which Pillow cannot write."""
     return cv2.imencode(".png", samples[:, :, ::-1] if samples.shape[2] == 3 else samples[:, :, [2, 1, 0, 3]])[
         1
     ].tobytes()
@@ -131,7 +131,7 @@ def test_samples_of_fewer_bits_than_their_file_has_are_as_bright_as_they_were(bi
     opaque = np.dstack([colours, np.full_like(grey, 65535)])
     for data in (encoded(Image.fromarray(grey)), encoded(Image.fromarray(grey), "TIFF")):
         assert np.abs(load_image(data, **LIMITS)[:, :, 0] - expected).max() <= 1
-    for data in (colour_png(colours), colour_png(opaque)):
+    for data in (deep(colours, ".png"), deep(opaque, ".png"), deep(colours, ".tiff")):
         loaded = load_image(data, **LIMITS).astype(int)
         assert np.abs(loaded[:, :, 0] - expected).max() <= 1
         assert np.abs(loaded[:, :, 1] - expected[::-1]).max() <= 1
