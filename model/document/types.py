@@ -230,27 +230,18 @@ class Page:
         Args:
             degrees: A multiple of 90.
         """
-        quarters = degrees // 90 % 4
-        if not quarters:
+        if not degrees % 360:
             return self
-        width, height = float(self.width), float(self.height)
-        places: tuple[Callable[[Point], Point], ...] = (
-            lambda point: (height - point[1], point[0]),
-            lambda point: (width - point[0], height - point[1]),
-            lambda point: (point[1], width - point[0]),
-        )
-        sides = (self.height, self.width) if quarters % 2 else (self.width, self.height)
-        return replace(self._placed(*sides, places[quarters - 1]), turn=(self.turn - degrees) % 360)
+        sides = (self.height, self.width) if degrees % 180 else (self.width, self.height)
+        placed = self._placed(*sides, _turning(degrees, self.width, self.height))
+        return replace(placed, turn=(self.turn - degrees) % 360)
 
     def _placed(self, width: int, height: int, place: Callable[[Point], Point]) -> Page:
-        def box(old: Box) -> Box:
-            return Box.of_polygon((place((old.x0, old.y0)), place((old.x1, old.y1))))
-
         lines = tuple(
             replace(
                 line,
                 polygon=tuple(place(point) for point in line.polygon),
-                words=tuple(replace(word, box=box(word.box)) for word in line.words),
+                words=tuple(replace(word, box=_box_at(word.box, place)) for word in line.words),
             )
             for line in self.lines
         )
@@ -263,6 +254,32 @@ class Page:
             spans.append((start, start + len(line.words)))
             start += len(line.words)
         return tuple(spans)
+
+
+def turned_box(box: Box, degrees: int, width: int, height: int) -> Box:
+    """Return where a box lies once its image is turned clockwise.
+
+    Args:
+        box: On the image as it is.
+        degrees: A multiple of 90.
+        width: Width of the image as it is, in pixels.
+        height: Its height in pixels.
+    """
+    return _box_at(box, _turning(degrees, width, height)) if degrees % 360 else box
+
+
+def _turning(degrees: int, width: int, height: int) -> Callable[[Point], Point]:
+    """Return what takes a point of an image to its place on the image turned clockwise by 90, 180 or 270 degrees."""
+    ways: dict[int, Callable[[Point], Point]] = {
+        90: lambda point: (height - point[1], point[0]),
+        180: lambda point: (width - point[0], height - point[1]),
+        270: lambda point: (point[1], width - point[0]),
+    }
+    return ways[degrees % 360]
+
+
+def _box_at(box: Box, place: Callable[[Point], Point]) -> Box:
+    return Box.of_polygon((place((box.x0, box.y0)), place((box.x1, box.y1))))
 
 
 @dataclass(frozen=True, slots=True)
