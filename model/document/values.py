@@ -72,13 +72,13 @@ def field_values(document: Document, names: Mapping[str, str] | None = None) -> 
         entities = (
             replace(entity, box=turned_box(entity.box, turn, page.width, page.height)) for entity in document.entities
         )
-        values = field_values(replace(document, page=upright, entities=tuple(entities)), names)
+        standing = field_values(replace(document, page=upright, entities=tuple(entities)), names)
         return tuple(
             replace(
                 value,
                 boxes=tuple(turned_box(box, -turn, upright.width, upright.height) for box in value.boxes),
             )
-            for value in values
+            for value in standing
         )
     groups: list[list[Entity]] = []
     regions = (part for region in document.entities for part in _single_numbers(region, document.page))
