@@ -141,13 +141,25 @@ class Pipeline:
     def extract(self, page: Page, image: RgbImage | None = None) -> Document:
         """Name the fields of a page that was read before; the document's words are segmented."""
         segmented = segment(page)
+        if image is not None and page.turn:
+            image = np.ascontiguousarray(np.rot90(image, -(page.turn // 90)))
         extraction: Extraction = self._extractor.extract(segmented, image)
         if self._naming is not None:
             known = self._extractor
             extraction = self._naming.apply(segmented, extraction, known.tags, known.committee)
+        unreadable = {
+            index
+            for line, (start, stop) in zip(segmented.lines, segmented.line_spans(), strict=True)
+            if not line.readable
+            for index in range(start, stop)
+        }
+        # Look-alikes of letters that nobody knows are no values, however much they look like a name.
+        entities = tuple(
+            value for value in extraction.entities if unreadable.isdisjoint(range(value.start, value.stop))
+        )
         return Document(
             segmented,
-            extraction.entities,
+            entities,
             extraction.score,
             self._engine.version,
             self.version,

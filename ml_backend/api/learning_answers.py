@@ -18,6 +18,7 @@ from ml_backend.quality.patterns import PatternReport, Period
 from ml_backend.store.coverage import Coverage
 from ml_backend.store.records import Correction
 from ml_backend.store.runs import Promotion, Run
+from model.document.types import PageNote
 
 
 def status_out(found: Status) -> out.StatusOut:
@@ -252,7 +253,10 @@ def verdict_out(verdict: Verdict) -> out.VerdictOut:
 
 
 def contact_out(
-    contact: Contact, verdict: Verdict | None = None, contact_id: int | str | None = None
+    contact: Contact,
+    verdict: Verdict | None = None,
+    contact_id: int | str | None = None,
+    notes: Iterable[PageNote] = (),
 ) -> out.ContactOut:
     """Say what a card says of its owner, and whether a person should look at it."""
     return out.ContactOut(
@@ -293,6 +297,7 @@ def contact_out(
         websites=[out.WebsiteOut(url=one.value.url, **_value(one)) for one in contact.websites],
         addresses=_texts(contact.addresses),
         others=_texts(contact.others),
+        notes=[str(note.sentence) for note in notes],
     )
 
 

@@ -19,6 +19,7 @@ from ml_backend.api.openapi import Route
 from ml_backend.api.sent_values import FIRST, SECOND
 from ml_backend.errors import BackendError, RequestError
 from ml_backend.learn.blocks import TextBlock
+from model.document.formats import MEDIA_TYPES
 from model.document.types import Box
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -251,7 +252,7 @@ def _taken(route: Route) -> str:
     kinds = [
         *(["application/json"] if route.body else []),
         *(["multipart/form-data"] if route.form else []),
-        *(["image/png, image/jpeg, image/webp, image/tiff, application/pdf"] if route.image else []),
+        *([", ".join((*MEDIA_TYPES, "application/pdf"))] if route.image else []),
     ]
     return f"Send {' or '.join(kinds)}."
 

@@ -628,6 +628,9 @@ class ContactOut(Outgoing):
     others: list[TextOut]
     annotation: VerdictOut | None = None
     contact_id: int | str | None = Field(default=None, description="As the request's body gave it.")
+    notes: list[str] = Field(
+        default=[], description="What else is to be said of the pages: lines in a script that no model here reads."
+    )
 
 
 class VersionsOut(Outgoing):

@@ -185,7 +185,8 @@ class Views:
             return 200, (VCARD, to_vcard(found.contact))
         if query.format == "csv":
             return 200, (CSV, to_csv([found.contact]))
-        return 200, say.contact_out(found.contact, found.verdict, None if body is None else body.contact_id)
+        contact_id = None if body is None else body.contact_id
+        return 200, say.contact_out(found.contact, found.verdict, contact_id, found.notes)
 
     def versions(self, call: Call) -> Answer:
         """List versions, and how tasks are shared."""

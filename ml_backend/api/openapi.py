@@ -15,6 +15,8 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from model.document.formats import MEDIA_TYPES
+
 Method = Literal["GET", "POST"]
 
 #: What every error looks like.
@@ -143,7 +145,7 @@ def _operation(route: Route, problem: type[BaseModel], schema: Callable[..., dic
     if route.form is not None:
         content["multipart/form-data"] = {"schema": schema(route.form, "validation")}
     if route.image:
-        for kind in ("image/png", "image/jpeg", "image/webp", "image/tiff", "application/pdf"):
+        for kind in (*MEDIA_TYPES, "application/pdf"):
             content[kind] = {"schema": {"type": "string", "format": "binary"}}
     if content:
         operation["requestBody"] = {"required": route.body_required, "content": content}

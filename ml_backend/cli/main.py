@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from ml_backend.cli import active_learning, backup, doctor, pages, roles, samples, versions
 from ml_backend.cli import rescoring as ordering
-from ml_backend.cli.document_files import find_images
+from ml_backend.cli.document_files import find_images, name_left_out
 from ml_backend.errors import BackendError
 from ml_backend.label_studio.fields import match_names
 from ml_backend.observability.logs import configure_logging
@@ -99,10 +99,17 @@ def predict(arguments: argparse.Namespace, settings: Settings) -> int:
         runtime=settings.extractor_runtime,
     )
     names = match_names(pipeline.fields, arguments.fields) if arguments.fields else None
+
+    def predict_one(data: bytes, say: Callable[[str], None]) -> list[dict[str, object]]:
+        document = pipeline.predict(data)
+        for note in document.page.notes:
+            say(str(note.sentence))
+        return _values(document, names)
+
     return _each_image(
         arguments,
         settings,
-        lambda data: _values(pipeline.predict(data), names),
+        predict_one,
         lambda pages: [value | {"page": number} for number, values in pages for value in values],
     )
 
@@ -115,7 +122,7 @@ def read(arguments: argparse.Namespace, settings: Settings) -> int:
 
     engine = build_engine_of(settings, find_recogniser(settings, arguments.recogniser))
 
-    def read_one(data: bytes) -> dict[str, object]:
+    def read_one(data: bytes, _say: Callable[[str], None]) -> dict[str, object]:
         limits = {"max_bytes": settings.max_image_bytes, "max_pixels": settings.max_image_pixels}
         return _lines(engine.read(load_image(data, **limits)))
 
@@ -193,7 +200,7 @@ def _names(said: str) -> tuple[str, ...]:
 def _each_image(
     arguments: argparse.Namespace,
     settings: Settings,
-    work: Callable[[bytes], Result],
+    work: Callable[[bytes, Callable[[str], None]], Result],
     joined: Callable[[Sequence[tuple[int, Result]]], object],
 ) -> int:
     """Work on every image, report those that fail, write the results of the others.
@@ -201,7 +208,7 @@ def _each_image(
     Args:
         arguments: The files, and where the results go.
         settings: What files may be.
-        work: Does one image.
+        work: Does one image; what else is to be said of it, it gives to its second argument.
         joined: Makes one result of those of a document's pages, given with their numbers from 1.
     """
     from ml_backend.container import page_limits
@@ -210,21 +217,25 @@ def _each_image(
     limits = page_limits(settings)
     # One byte past the limit is enough to be refused.
     most = max(settings.max_image_bytes, settings.max_document_bytes) + 1
-    images = list(find_images(arguments.images))
+    images = list(find_images(arguments.images, name_left_out))
     if not images:
         print("There is no image among the files and folders given.", file=sys.stderr)
         return 1
     results: dict[str, object] = {}
     with tqdm(images, unit="image", file=sys.stderr) as progress:
         for name, path in progress:
+
+            def say(what: str, path: Path = path) -> None:
+                progress.write(f"{path}: {what}", file=sys.stderr)
+
             try:
                 with path.open("rb") as file:
                     data = file.read(most)
                 if is_paged(data):
                     pages = split_pages(data, limits)
-                    results[name] = joined([(number, work(page)) for number, page in enumerate(pages, start=1)])
+                    results[name] = joined([(number, work(page, say)) for number, page in enumerate(pages, start=1)])
                 else:
-                    results[name] = work(data)
+                    results[name] = work(data, say)
             except OSError as error:
                 progress.write(f"{path}: {error.strerror}", file=sys.stderr)
             except ModelError as error:
@@ -258,7 +269,14 @@ def _lines(page: Page) -> dict[str, object]:
     lines: list[dict[str, object]] = []
     for line in page.lines:
         entry: dict[str, object] = {"text": line.text, "score": round(line.score, 6), "polygon": line.polygon}
-        if proposed := suggestions(line.text):
+        if not line.readable:
+            entry["readable"] = False
+        elif proposed := suggestions(line.text):
             entry["suggestions"] = [asdict(suggestion) for suggestion in proposed]
         lines.append(entry)
-    return {"width": page.width, "height": page.height, "lines": lines}
+    result: dict[str, object] = {"width": page.width, "height": page.height, "lines": lines}
+    if page.turn:
+        result["turn"] = page.turn
+    if page.notes:
+        result["notes"] = [str(note.sentence) for note in page.notes]
+    return result

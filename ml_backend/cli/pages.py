@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ml_backend.cli import AddCommand
 from ml_backend.cli.connection import launched
-from ml_backend.cli.document_files import find_images
+from ml_backend.cli.document_files import find_images, name_left_out
 from ml_backend.errors import BackendError
 from ml_backend.settings import Settings
 from model.errors import ModelError
@@ -48,7 +48,7 @@ def pages(arguments: argparse.Namespace, settings: Settings) -> int:
     if not settings.label_studio_url:
         print("There is no Label Studio. Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY.", file=sys.stderr)
         return 1
-    files = list(find_images(arguments.files))
+    files = list(find_images(arguments.files, name_left_out))
     if not files:
         print("There is no document among the files and folders given.", file=sys.stderr)
         return 1

@@ -17,7 +17,7 @@ from ml_backend.predict.task_predictor import ModelSource
 from ml_backend.predict.uncertainty import ask_previous, signals_of
 from ml_backend.store.signals import Signals
 from model.document.page_files import PageLimits, page_files
-from model.document.types import Document
+from model.document.types import Document, PageNote
 
 
 class Judge(Protocol):
@@ -35,10 +35,12 @@ class Extracted:
     Attributes:
         contact: What the card says of its owner.
         verdict: Whether, and why, a person should look at the card; ``None`` where nobody judges.
+        notes: What else is to be said of its pages: lines in a script that no model reads, print too small to be seen.
     """
 
     contact: Contact
     verdict: Verdict | None = None
+    notes: tuple[PageNote, ...] = ()
 
 
 class Extraction:
@@ -105,8 +107,9 @@ class Extraction:
             documents.append(serving.champion.predict(page))
         usual = None if country else self._usual_country(project_id)
         contact = contact_of(*documents, country=country, usual=usual)
+        notes = tuple(note for document in documents for note in document.page.notes)
         if self._judge is None:
-            return Extracted(contact)
+            return Extracted(contact, notes=notes)
         signals = signals_of(documents, ask_previous(serving.previous, documents))
         # No project has the number 0: nothing is annotated there, and the settings' rules count.
-        return Extracted(contact, self._judge.verdict(project_id or 0, signals))
+        return Extracted(contact, self._judge.verdict(project_id or 0, signals), notes)

@@ -10,7 +10,7 @@ from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import PageId, Target
 from ml_backend.label_studio.uploads import upload
 from ml_backend.store.rescorings import TaskImage
-from model.document.images import image_key
+from model.document.images import for_browsers, image_key
 from model.document.page_files import PageLimits, page_files
 
 
@@ -65,7 +65,8 @@ def upload_pages(
         ImageError: If it cannot be split, or has too many pages.
         LabelStudioError: If Label Studio does not take a page.
     """
-    for item_index, page in enumerate(page_files(data, limits)):
+    for item_index, file in enumerate(page_files(data, limits)):
+        page = for_browsers(file, max_bytes=limits.max_bytes, max_pixels=limits.max_pixels)
         url = upload(client, project_id, page)
         yield UploadedPage(PageId(target.image, item_index), TaskImage(url, image_key(page)), page)
         on_page()

@@ -24,7 +24,7 @@ from ml_backend.store.contact_ids import ContactId, as_sent
 from ml_backend.store.contacts import Claim, ContactStore
 from ml_backend.store.rescorings import TaskImage
 from ml_backend.store.task_scores import Scored
-from model.document.images import RgbImage, image_key, load_image
+from model.document.images import RgbImage, for_browsers, image_key, load_image
 from model.document.page_files import PageLimits, is_paged
 from model.document.types import Document, Line, Page, Word
 
@@ -206,6 +206,8 @@ class Sender:
             if blocks is not None:
                 raise _of_one_image()
             return self._create_of_pages(project_id, contact_id, data, config)
+        if not image.url:
+            data = for_browsers(data, max_bytes=self._limits.max_bytes, max_pixels=self._limits.max_pixels)
         reader = self._models.serving(project_id).champion
         document = reader.predict(data) if blocks is None else self.name_blocks(project_id, data, blocks)
         version = reader.version

@@ -9,8 +9,7 @@ from typing import Any
 from ml_backend.errors import LabelStudioError
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.records import Prediction
-
-_SUFFIXES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"RIFF": "webp", b"II*\0": "tif", b"MM\0*": "tif", b"BM": "bmp"}
+from model.document.formats import format_of
 
 
 def upload(client: LabelStudio, project_id: int, data: bytes) -> str:
@@ -19,13 +18,14 @@ def upload(client: LabelStudio, project_id: int, data: bytes) -> str:
     Raises:
         LabelStudioError: If Label Studio does not take it.
     """
-    suffix = next((suffix for start, suffix in _SUFFIXES.items() if data.startswith(start)), "png")
+    kind = format_of(data)
+    suffix = kind.suffixes[0] if kind is not None else ".png"
     with client.session.explained("upload the image", reveal=False):
         raw = client.session.request(
             "POST",
             f"api/projects/{project_id}/import",
             params={"commit_to_project": False},
-            files={"file": (f"contact.{suffix}", data)},
+            files={"file": (f"contact{suffix}", data)},
         )
         numbers = raw.get("file_upload_ids") or ()
         if not numbers:

@@ -30,6 +30,7 @@ from typing_extensions import Self
 
 from ml_backend.errors import BackendError, ImageFetchError
 from ml_backend.store.atomic_write import replacing
+from model.document.formats import format_of
 from model.document.images import image_key
 
 SAMPLES = "samples.jsonl"
@@ -38,8 +39,6 @@ IMAGES = "images"
 SCHEME = "imported:"
 #: No coordinate is beyond this, so that products of two stay finite.
 _LARGEST = 1e9
-
-_SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"RIFF": ".webp", b"II*\0": ".tif", b"MM\0*": ".tif"}
 
 
 class SampleError(BackendError):
@@ -191,7 +190,8 @@ class SampleFolder:
         Raises:
             SampleError: If it cannot be written.
         """
-        suffix = next((suffix for start, suffix in _SUFFIXES.items() if data.startswith(start)), ".bin")
+        kind = format_of(data)
+        suffix = kind.suffixes[0] if kind is not None else ".bin"
         name = f"{IMAGES}/{image_key(data)}{suffix}"
         path = self._root / str(project_id) / name
         if not path.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ from ml_backend.label_studio import geometry
 from ml_backend.label_studio.outlines import shape_of
 from ml_backend.label_studio.regions import Region
 from model.document.bio import CONTINUOUS, OUTSIDE
+from model.document.layout import TALL_RATIO, read_from
 from model.document.types import Line, Page, Polygon, Word
 from model.extraction.segmentation import segment
 
@@ -131,9 +133,34 @@ def line_samples(page: Page, regions: Sequence[Region]) -> tuple[LineSample, ...
         near = shapes[tree.query(shape)]
         shared = area(intersection(near, shape))
         touched = (shared > 0) & (shared >= LEAST_COVER * np.minimum(area(near), area(shape)))
-        if touched.sum() <= 1:
-            samples.append(LineSample(region.polygon, text))
+        if touched.sum() > 1:
+            continue
+        line = page.lines[int(tree.query(shape)[touched][0])] if touched.any() else None
+        outline = _as_read(region, line, page)
+        if outline is not None:
+            samples.append(LineSample(outline, text))
     return tuple(samples)
+
+
+def _as_read(region: Region, line: Line | None, page: Page) -> Polygon | None:
+    """Return a region's outline from where its text is read: people draw along the image, however the text runs.
+
+    Args:
+        region: What was drawn.
+        line: The line that was read there, None where nothing was.
+        page: All that was read.
+
+    Returns:
+        None where nothing tells the direction of a strip.
+    """
+    if line is not None:
+        return read_from(region.polygon, line.polygon)
+    if region.rotation:
+        return region.polygon
+    outline = read_from(region.polygon, page.direction)
+    sides = [math.dist(outline[i], outline[(i + 1) % len(outline)]) for i in range(len(outline))]
+    stands = len(outline) == 4 and max(sides[1], sides[3]) >= TALL_RATIO * max(sides[0], sides[2])
+    return None if stands else outline
 
 
 def _owner(word: BaseGeometry, shapes: NDArray[np.object_], tree: STRtree) -> int | None:

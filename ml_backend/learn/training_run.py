@@ -37,6 +37,7 @@ from model.evaluation.card_likeness import CardShare, count_cards
 from model.evaluation.entity_metrics import total
 from model.evaluation.extractor_gate import Decision, GateSettings, decide, field_agreement, held_out, keeps_up
 from model.extraction.extractor import Extractor
+from model.extraction.field_concepts import Concept, concept_of
 from model.extraction.finetune import FineTuned, FinetunePlan, Progress, fine_tune
 from model.extraction.project_head import ProjectFields
 from model.extraction.project_naming import Namer, served
@@ -165,9 +166,9 @@ class _Attempt:
         self._only_recogniser = only_recogniser
         #: Tasks whose documents are for the gate alone: chosen once, whatever else is annotated during the run.
         self._kept: frozenset[int] = frozenset()
-        #: Where the champion is, the project's fields as it knows them, and the tasks that it was trained on.
+        #: Where the champion is, what the names of fields say that it does not know, and what it was trained on.
         self._base = services.shipped
-        self._fields = ProjectFields((), {}, {})
+        self._concepts: Mapping[str, Concept] = {}
         self._trained: frozenset[int] = frozenset()
         self._reported = 0.0
         #: Of the stage that is under way: its name and steps, and when it was how far at first.
@@ -182,7 +183,7 @@ class _Attempt:
         base = services.shipped if champion is None else services.registry.folder_of(champion)
         old = Extractor.load(base)
         config = parse_label_config(services.label_studio.project(run.project_id).label_config)
-        self._base, self._fields = base, project_fields(config, old.fields)
+        self._base, self._concepts = base, project_fields(config, old.fields).concepts
         self._trained = frozenset(services.runs.learned(run.project_id))
         reading = services.recogniser.reading(base) if services.recogniser else None
         collected = self._collect(config, old, reading)
@@ -264,7 +265,7 @@ class _Attempt:
         same = [task for task in by_old if task in by_new and collected.digests.get(task) == again.digests.get(task)]
         parts, before = (self._split({task: pages[task] for task in same}) for pages in (by_new, by_old))
         names = collected.fields, collected.rename
-        champion = evaluate(self._served(old, by_old), before.held_out, *names)
+        champion = evaluate(self._served(old, by_old, names), before.held_out, *names)
         recogniser = self._folder / "recogniser" if taught is not None and taught.decision.promote else None
         version = self._folder / "version"
         if not self._only_recogniser:
@@ -288,7 +289,12 @@ class _Attempt:
         folder = compose(version, extractor=base, recogniser=self._folder / "recogniser")
         return _Chosen(folder, decision, False, True, together)
 
-    def _served(self, old: Extractor, documents: Mapping[int, Sequence[Example]]) -> Namer:
+    def _served(
+        self,
+        old: Extractor,
+        documents: Mapping[int, Sequence[Example]],
+        names: tuple[Sequence[str], Mapping[str, str]],
+    ) -> Namer:
         """Return what names the project's documents today: the champion with what was learned since in seconds.
 
         It learns here from what the challenger may learn from too, and from nothing that the champion was trained on.
@@ -299,7 +305,8 @@ class _Attempt:
             for task, pages in documents.items()
             if task not in self._kept and task not in trained
         ]
-        return served(old, self._fields, fresh)
+        concepts = {name: self._concepts.get(name) or concept_of([name]) for name in names[0] if name not in old.fields}
+        return served(old, ProjectFields(tuple(names[0]), concepts, names[1]), fresh)
 
     def _split(self, documents: Mapping[int, list[Example]]) -> Split:
         return split(documents, self._kept, np.random.default_rng(self._run.id))

@@ -89,10 +89,12 @@ def _read(engine: OcrEngine, image: RgbImage, outline: Polygon) -> Reading:
     cut = crop(image, outline)
     margin = max(4, round(cut.shape[0] * _MARGIN))
     framed = cv2.copyMakeBorder(cut, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-    lines = _whole_lines(engine.read(np.asarray(framed, dtype=np.uint8)).lines)
+    page = engine.read(np.asarray(framed, dtype=np.uint8))
+    lines = _whole_lines(page.upright().lines)
     if len(lines) > 1:
         return Reading(" ".join(line.text for line in lines), min(line.score for line in lines))
-    reading = engine.recognise([cut])[0]
+    # A person draws along the image, not along the text: turned print comes sideways or upside down.
+    reading = engine.recognise([engine.upright(cut)])[0]
     if lines and not reading.text:
         return Reading(lines[0].text, lines[0].score)
     return reading

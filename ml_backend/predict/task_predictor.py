@@ -218,7 +218,7 @@ class TaskPredictor:
                 data = file_of(page, url) if file_of is not None else self.fetch(url, task.id)
                 try:
                     for documents, (reader, _) in zip(found, asked, strict=True):
-                        documents[page] = self._read(data, reader)
+                        documents[page] = self._read(data, reader, task.id)
                 except ImageError as error:
                     broken = self._broken(error, task, page, config)
                 else:
@@ -277,7 +277,7 @@ class TaskPredictor:
                     fetched += 1
                     data = self.fetch(url, task.id)
                     try:
-                        document = self._read(data, reader)
+                        document = self._read(data, reader, task.id)
                     except ImageError as error:
                         broken = self._broken(error, task, page, config)
                         continue
@@ -289,9 +289,12 @@ class TaskPredictor:
             raise broken
         return documents
 
-    def _read(self, data: bytes, reader: Reader) -> Document:
+    def _read(self, data: bytes, reader: Reader, task_id: int) -> Document:
         with self._metrics.stage("models"):
-            return reader.predict(data)
+            document = reader.predict(data)
+        for note in document.page.notes:
+            _log.warning("page_note", task=task_id, kind=note.kind, note=str(note.sentence))
+        return document
 
     @staticmethod
     def _broken(error: ImageError, task: Task, page: PageId, config: LabelConfig) -> ImageError:

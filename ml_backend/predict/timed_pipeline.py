@@ -35,6 +35,11 @@ class MeasuredEngine:
         with self._metrics.stage("ocr_again"):
             return self._engine.reread(image, page, indexes)
 
+    def upright(self, crop: RgbImage) -> RgbImage:
+        """Turn the crop of a line upright; see :class:`model.ocr.OcrEngine`."""
+        with self._metrics.stage("ocr_crops"):
+            return self._engine.upright(crop)
+
     def recognise(self, crops: Sequence[RgbImage]) -> list[Reading]:
         """Read crops of one line each; see :class:`model.ocr.OcrEngine`."""
         with self._metrics.stage("ocr_crops"):

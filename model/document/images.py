@@ -13,19 +13,22 @@ from typing import TypeAlias
 
 import cv2
 import numpy as np
+import pi_heif
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.ExifTags import Base as ExifTag
 
 from model.document.decode_budget import process_budget
+from model.document.encoding import encoded
+from model.document.formats import LISTED, NAMES, format_of
 from model.document.types import Polygon
 from model.errors import ImageError, ImageTooLargeError, say
 
 RgbImage: TypeAlias = NDArray[np.uint8]
 """Upright pixels, shape ``(height, width, 3)``, red first, 0 to 255."""
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
-"""The file formats that are read, by Pillow's names."""
+# Pillow opens HEIF by libheif's decoder.
+pi_heif.register_heif_opener()
 
 # What Pillow's decoders let through on damaged files, besides OSError.
 _DECODER_ERRORS = (
@@ -53,6 +56,7 @@ _UPRIGHT: dict[int, Callable[[RgbImage], RgbImage]] = {
 
 _log = logging.getLogger(__name__)
 
+_BITS_PER_SAMPLE = 258
 # What ends a JPEG; where it is missing, decoders fill up what was cut off.
 _END_OF_JPEG = b"\xff\xd9"
 # The grey that stands where nothing was decoded, and a block of 16 × 16 pixels with its blurred rim.
@@ -77,12 +81,12 @@ def load_image(data: bytes, *, max_bytes: int, max_pixels: int) -> RgbImage:
     """Decode an image file into upright RGB pixels.
 
     The EXIF orientation is applied, transparency is laid on white, or on what light print stands out from; CMYK, grey,
-    palette and 1-bit images become RGB, 16-bit ones are reduced to 8. A JPEG whose end is missing is decoded as far as
-    it goes, and logged. Of several frames or pages the first is taken. Both limits are checked before anything is
-    decoded, so that a small file cannot unfold into all of the memory.
+    palette and 1-bit images become RGB, those of 10 to 16 bits are reduced to 8. A JPEG whose end is missing is decoded
+    as far as it goes, and logged. Of several frames or pages the first is taken. Both limits are checked before
+    anything is decoded, so that a small file cannot unfold into all of the memory.
 
     Args:
-        data: The file, PNG, JPEG, WebP, TIFF or BMP.
+        data: The file, of one of :data:`model.document.formats.IMAGE_FORMATS`.
         max_bytes: Largest file accepted, in bytes.
         max_pixels: Largest image accepted, width times height.
 
@@ -110,16 +114,31 @@ def load_image(data: bytes, *, max_bytes: int, max_pixels: int) -> RgbImage:
         return process_budget().decode(image.width * image.height, lambda: _upright_or_cut(image, data))
 
 
+def for_browsers(data: bytes, *, max_bytes: int, max_pixels: int) -> bytes:
+    """Return an image file that browsers show and Label Studio takes: the file itself, or its picture as PNG or JPEG.
+
+    Raises:
+        ImageError: See :func:`load_image`.
+        ImageBusyError: See :func:`load_image`.
+    """
+    kind = format_of(data)
+    if kind is not None and kind.shown:
+        return data
+    return encoded(Image.fromarray(load_image(data, max_bytes=max_bytes, max_pixels=max_pixels)))
+
+
 def _upright_or_cut(image: Image.Image, data: bytes) -> RgbImage:
     """Decode an opened image, a JPEG whose end is missing as far as it goes.
 
     Raises:
         ImageError: If it is broken, or holds no picture.
     """
+    deep = _has_deep_colours(image, data)
     try:
-        return upright_rgb(image, last=True)
+        pixels = upright_rgb(image, last=True)
+        return _of_few_bits(pixels, data) if deep else pixels
     except ImageError as error:
-        if image.format != "JPEG":
+        if image.format not in {"JPEG", "MPO"}:
             raise
         # Not the error itself: the frames that it keeps hold the memory of the decoder.
         broken = ImageError(*error.args)
@@ -134,6 +153,44 @@ def _upright_or_cut(image: Image.Image, data: bytes) -> RgbImage:
         "a JPEG of %d × %d pixels was cut off after %d bytes; it is read as far as it goes", width, height, len(data)
     )
     return pixels
+
+
+def _has_deep_colours(image: Image.Image, data: bytes) -> bool:
+    """Tell whether an image, stored upright, has colours of 16 bits, of which Pillow keeps the upper eight."""
+    if image.format == "TIFF":
+        tags = getattr(image, "tag_v2", {})
+        return 16 in _numbers(tags.get(_BITS_PER_SAMPLE)) and len(image.getbands()) > 1 and _orientation(image) == 1
+    return image.format == "PNG" and data[24:26] in {b"\x10\x02", b"\x10\x04", b"\x10\x06"} and _orientation(image) == 1
+
+
+def _numbers(tag: object) -> tuple[object, ...]:
+    return tag if isinstance(tag, tuple) else (tag,)
+
+
+def _of_few_bits(pixels: RgbImage, data: bytes) -> RgbImage:
+    """Decode colours again that fill fewer bits than their file has: scanners and cameras give 10, 12 or 14 of 16.
+
+    Args:
+        pixels: The upper eight bits.
+        data: The file.
+    """
+    if pixels.max(initial=0) >= 1 << 6:
+        return pixels
+    deep = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if deep is None or deep.dtype != np.uint16 or deep.shape[:2] != pixels.shape[:2]:
+        return pixels
+    colours = deep[:, :, 2::-1] if deep.ndim == 3 else deep[:, :, None]
+    shift = _bits(int(colours.max(initial=0))) - 8
+    result = np.empty_like(pixels)
+    rows = max(1, _STRIP_PIXELS // pixels.shape[1])
+    for top in range(0, len(pixels), rows):
+        result[top : top + rows] = colours[top : top + rows] >> shift
+    return result
+
+
+def _bits(brightest: int) -> int:
+    """Return how many bits samples have, by the largest: 8, 10, 12, 14 or 16."""
+    return next(bits for bits in (8, 10, 12, 14, 16) if brightest < 1 << bits)
 
 
 def _holds_a_picture(pixels: RgbImage) -> bool:
@@ -212,11 +269,11 @@ def _corners(polygon: Polygon) -> NDArray[np.float32]:
 
 def _open(data: bytes) -> Image.Image:
     try:
-        return Image.open(BytesIO(data), formats=FORMATS)
+        return Image.open(BytesIO(data), formats=NAMES)
     except UnidentifiedImageError as error:
         if b"%PDF-" in data[:1024]:
             raise ImageError(say("The file is a PDF and no image: have it split into pages.")) from error
-        raise ImageError(say("The file is no PNG, JPEG, WebP, TIFF or BMP image.")) from error
+        raise ImageError(say("The file is no image that is read: {formats}.", formats=LISTED)) from error
     except Image.DecompressionBombError as error:
         raise ImageTooLargeError(say("The image has far too many pixels to be decoded safely.")) from error
     except _DECODER_ERRORS as error:
@@ -235,8 +292,9 @@ def _orientation(image: Image.Image) -> int:
 def _to_rgb(image: Image.Image) -> RgbImage:
     pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
     if image.mode.startswith("I;16"):
+        shift = _bits(max(int(np.asarray(strip).max()) for _, strip in _strips(image))) - 8
         for rows, strip in _strips(image):
-            pixels[rows] = (np.asarray(strip).astype(np.uint16) >> 8)[:, :, None]
+            pixels[rows] = (np.asarray(strip).astype(np.uint16) >> shift)[:, :, None]
     elif image.mode in {"I", "F"}:
         # 32-bit grey has no agreed white: stretch what is there.
         bounds = [(float(values.min()), float(values.max())) for _, values in _grey_strips(image)]

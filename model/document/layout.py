@@ -36,6 +36,33 @@ def reading_directions(outline: Polygon) -> tuple[Polygon, ...]:
     return (downwards, upwards, outline) if ratio < UPRIGHT_RATIO else (downwards, upwards)
 
 
+def read_from(outline: Polygon, direction: Polygon) -> Polygon:
+    """Return the corners of an outline that somebody drew, in the order in which a line is read.
+
+    Args:
+        outline: Three corners or more, in either sense of rotation, from any of them on.
+        direction: A line that is read the same way: its corners clockwise from where reading starts.
+
+    Returns:
+        The same corners, clockwise. Of four, the first edge runs along the text; of others the first is the one nearest
+        to where the text starts.
+    """
+    doubled = sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(outline, (*outline[1:], outline[0]), strict=True))
+    corners = outline if doubled >= 0 else outline[::-1]
+    turned = [(*corners[first:], *corners[:first]) for first in range(len(corners))]
+    (x0, y0), (x1, y1) = direction[:2]
+    along = x1 - x0, y1 - y0
+    if len(corners) != 4:
+        across = -along[1], along[0]
+        return min(turned, key=lambda way: sum(c * (a + b) for c, a, b in zip(way[0], along, across, strict=True)))
+
+    def agreement(way: Polygon) -> float:
+        dx, dy = way[1][0] - way[0][0], way[1][1] - way[0][1]
+        return (dx * along[0] + dy * along[1]) / max(math.hypot(dx, dy), 1e-9)
+
+    return max(turned, key=agreement)
+
+
 def in_reading_order(lines: Iterable[Line]) -> tuple[Line, ...]:
     """Sort lines from top to bottom and, within a row, from left to right.
 

@@ -22,9 +22,9 @@ from typing import IO
 
 from PIL import Image
 
+from model.document.formats import format_of
 from model.errors import ImageError
 
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 #: How far from its beginning a PDF may say that it is one.
 _HEADER = 1024
 #: Starting the process takes a second or two where the machine is busy.
@@ -71,7 +71,8 @@ def is_paged(data: bytes) -> bool:
     """Tell whether a file is a PDF, or a TIFF with more than one page; any other is one image or none."""
     if is_pdf(data):
         return True
-    if not data.startswith(_TIFF):
+    kind = format_of(data)
+    if kind is None or kind.name != "TIFF":
         return False
     try:
         with warnings.catch_warnings():

@@ -19,11 +19,10 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image
 
+from model.document.encoding import encoded
+
 #: A page that is not readable at less is refused rather than drawn.
 LEAST_DPI = 72
-#: Above this a page is a photograph, and JPEG a fifth of PNG.
-_LARGE_PNG = 1_500_000
-_JPEG_QUALITY = 92
 _POINTS_PER_INCH = 72
 
 _DECODER_ERRORS = (OSError, ValueError, SyntaxError, EOFError, TypeError, LookupError, ArithmeticError)
@@ -45,7 +44,7 @@ def main() -> int:
     count = 0
     try:
         for image in _pdf_pages(data, limits) if b"%PDF-" in data[:1024] else _tiff_pages(data, limits):
-            page = _encoded(image)
+            page = encoded(image)
             _say(out, {"bytes": len(page)})
             out.write(page)
             out.flush()
@@ -142,16 +141,6 @@ def _check_count(count: int, most: int) -> None:
         raise _UnusableError(f"The document has more than {most} pages, the limit (MAX_PAGES).")
     if not count:
         raise _UnusableError("The document has no page.")
-
-
-def _encoded(image: Image.Image) -> bytes:
-    """Return a page as PNG, or, where that is large, as JPEG."""
-    buffer = BytesIO()
-    image.save(buffer, "PNG", compress_level=3)
-    if buffer.tell() > _LARGE_PNG:
-        buffer = BytesIO()
-        image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return buffer.getvalue()
 
 
 def _say(out: IO[bytes], what: dict[str, Any]) -> None:

@@ -6,11 +6,14 @@ x to the right, y down, as floats. Everything is frozen: a stage takes one of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from model.errors import Words, say
 
 Point = tuple[float, float]
 Polygon = tuple[Point, ...]
@@ -127,6 +130,8 @@ class Line:
         margin: How far this text led the next best one, in ``[0, 1]``: near 0 where the line could well say something
             else (:func:`model.recognition.ambiguity.path_margin`). None where the engine could not tell, and on pages
             that were kept before it did.
+        readable: False where the print seems to be of a script that the engine does not know: the text is what its
+            letters look like, and names nothing.
     """
 
     text: str
@@ -134,6 +139,7 @@ class Line:
     score: float
     words: tuple[Word, ...]
     margin: float | None = None
+    readable: bool = True
 
     @property
     def box(self) -> Box:
@@ -141,19 +147,55 @@ class Line:
         return Box.of_polygon(self.polygon)
 
 
+NoteKind = Literal["unknown_script", "too_small"]
+
+
+@dataclass(frozen=True, slots=True)
+class PageNote:
+    """What a person should know of a reading besides its lines.
+
+    Attributes:
+        kind: ``unknown_script``: some lines are in a script that the engine does not know. ``too_small``: the image is
+            so large that small print on it was not looked for.
+        amount: How many lines; and the height, in pixels of the image, below which print was not looked for.
+    """
+
+    kind: NoteKind
+    amount: int
+
+    @property
+    def sentence(self) -> Words:
+        """The note for a person."""
+        if self.kind == "unknown_script":
+            return say(
+                "Lines that cannot be read: {lines}. They are in a script that no model here knows, or hardly to be "
+                "seen; they name no field.",
+                lines=self.amount,
+            )
+        return say(
+            "The image is too large to be looked at closely: print lower than {pixels} pixels was not looked for.",
+            pixels=self.amount,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """What was read on one image.
 
     Attributes:
-        width: Width of the upright image in pixels.
-        height: Height of the upright image in pixels.
-        lines: In reading order; none where nothing was found.
+        width: Width of the image in pixels.
+        height: Height of the image in pixels.
+        lines: In the order of reading; none where nothing was found.
+        turn: Degrees by which the image has to be turned clockwise for its text to stand upright: 0, 90, 180 or 270.
+            All coordinates are those of the image as it is.
+        notes: What else is to be said of the reading.
     """
 
     width: int
     height: int
     lines: tuple[Line, ...]
+    turn: int = 0
+    notes: tuple[PageNote, ...] = ()
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -169,24 +211,41 @@ class Page:
             width: Width of the larger page in pixels.
             height: Height of the larger page in pixels.
         """
+        return self._placed(width, height, lambda point: (point[0] + x, point[1] + y))
 
-        def box(old: Box) -> Box:
-            return Box(old.x0 + x, old.y0 + y, old.x1 + x, old.y1 + y)
+    @property
+    def direction(self) -> Polygon:
+        """The corners of the image in the order in which a line of its text is read: clockwise from its start."""
+        corners = Box(0.0, 0.0, float(self.width), float(self.height)).polygon()
+        first = (4 - self.turn // 90) % 4
+        return (*corners[first:], *corners[:first])
 
-        return Page(
-            width,
-            height,
-            tuple(
-                Line(
-                    line.text,
-                    tuple((px + x, py + y) for px, py in line.polygon),
-                    line.score,
-                    tuple(Word(word.text, box(word.box), word.score) for word in line.words),
-                    line.margin,
-                )
-                for line in self.lines
-            ),
+    def upright(self) -> Page:
+        """Return the page as if its image had been turned, so that its text stands upright; its order stays."""
+        return replace(self.turned(self.turn), turn=0)
+
+    def turned(self, degrees: int) -> Page:
+        """Return the page as it lies on its image turned clockwise; what is to be done to make it upright follows.
+
+        Args:
+            degrees: A multiple of 90.
+        """
+        if not degrees % 360:
+            return self
+        sides = (self.height, self.width) if degrees % 180 else (self.width, self.height)
+        placed = self._placed(*sides, _turning(degrees, self.width, self.height))
+        return replace(placed, turn=(self.turn - degrees) % 360)
+
+    def _placed(self, width: int, height: int, place: Callable[[Point], Point]) -> Page:
+        lines = tuple(
+            replace(
+                line,
+                polygon=tuple(place(point) for point in line.polygon),
+                words=tuple(replace(word, box=_box_at(word.box, place)) for word in line.words),
+            )
+            for line in self.lines
         )
+        return replace(self, width=width, height=height, lines=lines)
 
     def line_spans(self) -> tuple[tuple[int, int], ...]:
         """Return, for each line, the half-open range of its words within :attr:`words`."""
@@ -195,6 +254,32 @@ class Page:
             spans.append((start, start + len(line.words)))
             start += len(line.words)
         return tuple(spans)
+
+
+def turned_box(box: Box, degrees: int, width: int, height: int) -> Box:
+    """Return where a box lies once its image is turned clockwise.
+
+    Args:
+        box: On the image as it is.
+        degrees: A multiple of 90.
+        width: Width of the image as it is, in pixels.
+        height: Its height in pixels.
+    """
+    return _box_at(box, _turning(degrees, width, height)) if degrees % 360 else box
+
+
+def _turning(degrees: int, width: int, height: int) -> Callable[[Point], Point]:
+    """Return what takes a point of an image to its place on the image turned clockwise by 90, 180 or 270 degrees."""
+    ways: dict[int, Callable[[Point], Point]] = {
+        90: lambda point: (height - point[1], point[0]),
+        180: lambda point: (width - point[0], height - point[1]),
+        270: lambda point: (point[1], width - point[0]),
+    }
+    return ways[degrees % 360]
+
+
+def _box_at(box: Box, place: Callable[[Point], Point]) -> Box:
+    return Box.of_polygon((place((box.x0, box.y0)), place((box.x1, box.y1))))
 
 
 @dataclass(frozen=True, slots=True)

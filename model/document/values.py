@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from model.document.types import Box, Document, Entity, Page, Word
+from model.document.types import Box, Document, Entity, Page, Word, turned_box
 
 #: Fields whose values are wrapped over lines.
 WRAPPED = frozenset({"POSITION", "COMPANY", "ADDRESS"})
@@ -43,7 +43,7 @@ class FieldValue:
         field: Name of the field, such as ``COMPANY``.
         text: What its lines say, joined by spaces.
         score: Probability that it is right, in ``[0, 1]``: the mean of its lines'.
-        boxes: Where its lines stand, in pixels of the upright page, from top to bottom.
+        boxes: Where its lines stand, in pixels of the image, in the order of reading.
     """
 
     field: str
@@ -65,6 +65,21 @@ def field_values(document: Document, names: Mapping[str, str] | None = None) -> 
         document: The page and what was named on it.
         names: What each field is to be called; fields that it lacks are left out. None calls all as the model does.
     """
+    page, turn = document.page, document.page.turn
+    if turn:
+        # Which line is below another shows on the upright page.
+        upright = page.upright()
+        entities = (
+            replace(entity, box=turned_box(entity.box, turn, page.width, page.height)) for entity in document.entities
+        )
+        standing = field_values(replace(document, page=upright, entities=tuple(entities)), names)
+        return tuple(
+            replace(
+                value,
+                boxes=tuple(turned_box(box, -turn, upright.width, upright.height) for box in value.boxes),
+            )
+            for value in standing
+        )
     groups: list[list[Entity]] = []
     regions = (part for region in document.entities for part in _single_numbers(region, document.page))
     for entity in regions:

@@ -53,7 +53,7 @@ def augment(example: Example, rng: np.random.Generator, how: Augmentation) -> Ex
         rng: Where chance comes from.
         how: What changes how often.
     """
-    page, tags = example.page, list(example.tags)
+    page, tags = example.page.upright(), list(example.tags)
     left, top = rng.uniform(-how.frame, how.frame, 2) * (page.width, page.height)
     right, bottom = rng.uniform(-how.frame, how.frame, 2) * (page.width, page.height)
     width, height = max(1, round(page.width + left + right)), max(1, round(page.height + top + bottom))

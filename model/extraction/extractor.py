@@ -91,7 +91,7 @@ class Extractor:
         embedding = merge(windows, [states for _, states, _ in passes], len(words)).mean(axis=0)
         dropped = merge(windows, [dropped for _, _, dropped in passes], len(words))
         probabilities = self._calibrated(logits)
-        entities = entities_of(page, self._decider.decide(page, probabilities))
+        entities = entities_of(page, self._decider.decide(page.upright(), probabilities))
         score = 1.0 / (1.0 + expected_corrections(page, probabilities, self.tags, entities))
         samples = self._calibrated(dropped.reshape(len(words), -1, len(self.tags)).swapaxes(0, 1))
         doubts = doubts_of(page, probabilities, samples, self.tags, entities)

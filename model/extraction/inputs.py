@@ -101,6 +101,8 @@ class Encoder:
 
     def encode(self, page: Page) -> list[Window]:
         """Return the windows of ``page``, each word's first token in at least one; none for a page without words."""
+        # Where a word stands tells something of it on the upright page alone.
+        page = page.upright()
         words = page.words
         pieces = self._tokenise(words)
         ids = [token for tokens in pieces for token in tokens]

@@ -77,6 +77,7 @@ class ProjectFields:
             probabilities: Shape ``(words, tags)``: the network's; rows sum to 1.
             tags: The tag of each column.
         """
+        page = page.upright()
         mass = np.zeros((len(page.words), len(self.fields)))
         columns = {field: index for index, field in enumerate(self.fields)}
         known = set()

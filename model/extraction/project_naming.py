@@ -54,12 +54,13 @@ class ProjectNaming:
         if not page.words:
             return opinion
         view = self.fields.view(page, opinion.probabilities, tags)
-        speaks = self.head is not None and self.head.speaks_on(page)
+        upright = page.upright()
+        speaks = self.head is not None and self.head.speaks_on(upright)
         head = self.head if self.head is not None and speaks else zero(self.fields.fields)
         probabilities = tag_probabilities(head.probabilities(view), page)
         own = tags_of(self.fields.fields)
         judge = self.committee if speaks else committee
-        entities = entities_of(page, Decoder(own, judge).decide(page, probabilities))
+        entities = entities_of(page, Decoder(own, judge).decide(upright, probabilities))
         doubts = doubts_of(page, probabilities, probabilities[None], own, entities)
         known = opinion.doubts.disagreement
         doubts = replace(doubts, disagreement=known) if len(known) == len(page.words) else doubts

@@ -8,6 +8,7 @@ they never change a character, and each piece keeps its share of the word's box.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 from model.document.types import Box, Line, Page, Word
@@ -82,11 +83,12 @@ def _width(character: str) -> float:
 
 def segment(page: Page) -> Page:
     """Return ``page`` with glued words cut into pieces; a line's text then shows a space at each cut."""
-    return Page(page.width, page.height, tuple(_segment_line(line) for line in page.lines))
+    upright = page.upright()
+    return replace(upright, lines=tuple(_segment_line(line) for line in upright.lines)).turned(-page.turn)
 
 
 def _segment_line(line: Line) -> Line:
     words = tuple(piece for word in line.words for piece in split_word(word))
     if len(words) == len(line.words):
         return line
-    return Line(" ".join(word.text for word in words), line.polygon, line.score, words, line.margin)
+    return replace(line, text=" ".join(word.text for word in words), words=words)

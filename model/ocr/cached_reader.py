@@ -8,7 +8,7 @@ from typing import Protocol
 from model.document.images import RgbImage, image_key, load_image
 from model.document.types import Page
 from model.ocr.engine import OcrEngine
-from model.ocr.incremental_reread import Step
+from model.ocr.incremental_reread import Step, differ_in_models_alone
 
 
 class PageCache(Protocol):
@@ -29,7 +29,7 @@ class PageReading:
         max_image_bytes: Largest image file that is taken.
         max_image_pixels: Largest image that is taken.
         cache: Keeps readings; None reads every time.
-        steps: What earlier recognisers would have read alike, nearest first.
+        steps: What earlier recognisers would have read alike, nearest first; those of other releases do not count.
     """
 
     def __init__(
@@ -44,7 +44,8 @@ class PageReading:
         self.engine = engine
         self._limits = (max_image_bytes, max_image_pixels)
         self._cache = cache
-        self._steps = tuple(steps)
+        # What an earlier release has read is read again: it may have found other lines, or the page upside down.
+        self._steps = tuple(step for step in steps if differ_in_models_alone(step.engine_version, engine.version))
 
     def decode(self, data: bytes) -> RgbImage:
         """Return the upright image in an image file.

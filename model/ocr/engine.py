@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from model.document.images import RgbImage, crop
-from model.document.layout import in_reading_order, reading_directions
+from model.document.layout import in_reading_order
 from model.document.types import Line, Page, Polygon
 from model.errors import EngineError
-from model.ocr.scale import back_to_page, scale_for_detection
+from model.ocr.directions import read_lines, upright
+from model.ocr.recognised import Recognised
+from model.ocr.tiles import find_lines
+from model.ocr.unknown_scripts import LONG, heights_long, marked, unread_lines
 from model.ocr.words import place_words, split_line
 from model.recognition.scripts import is_latin, settled
 
@@ -80,6 +82,14 @@ class OcrEngine(Protocol):
         """
         ...
 
+    def upright(self, crop: RgbImage) -> RgbImage:
+        """Turn the crop of one line, which may lie in any of four directions, so that its text stands upright.
+
+        Raises:
+            EngineError: If the engine fails on this crop.
+        """
+        ...
+
     def recognise(self, crops: Sequence[RgbImage]) -> list[Reading]:
         """Read crops of one line each, without looking for lines.
 
@@ -90,25 +100,6 @@ class OcrEngine(Protocol):
             EngineError: If the engine fails on these crops.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Recognised:
-    """What a recogniser makes of one crop.
-
-    Attributes:
-        text: As the library returns it; may be empty.
-        score: In ``[0, 1]``.
-        centres: Where the middle of each character that is no white space stands, as a share of the crop's width in
-            ``[0, 1]``, ascending. Empty where the library does not tell.
-        margin: How far the text leads the next best one, in ``[0, 1]``
-            (:func:`model.recognition.ambiguity.path_margin`); None where the recogniser cannot tell.
-    """
-
-    text: str
-    score: float
-    centres: tuple[float, ...]
-    margin: float | None = None
 
 
 class Detector(Protocol):
@@ -157,18 +148,17 @@ class TwoStageEngine:
         if is_blank(image):
             return Page(width, height, ())
         with self._lock, _as_engine_errors():
-            scaled = scale_for_detection(image)
-            found = (back_to_page(outline, scaled, image) for outline in self._detector.detect(scaled))
-            directions = [reading_directions(outline) for outline in found if outline is not None]
-            outlines = [outline for group in directions for outline in group]
-            crops = [crop(image, outline) for outline in outlines]
-            results = self._recogniser.recognise(crops) if crops else []
-        readings = zip(outlines, crops, results, strict=True)
-        surest = (max(islice(readings, len(group)), key=lambda reading: reading[2].score) for group in directions)
-        chosen = list(surest)
-        latin = is_latin(result.text for _, _, result in chosen)
-        lines = (_line(outline, piece, result, latin) for outline, piece, result in chosen)
-        return Page(width, height, in_reading_order(line for line in lines if line is not None))
+            outlines, notes = find_lines(self._detector.detect, image)
+            chosen, turn = read_lines(self._recogniser.recognise, image, outlines)
+        latin = is_latin(each.result.text for each in chosen)
+        found = [_line(each.outline, each.crop, each.result, latin) for each in chosen]
+        unread = sum(
+            line is None and heights_long(each.outline) >= LONG for each, line in zip(chosen, found, strict=True)
+        )
+        page = marked(Page(width, height, tuple(line for line in found if line is not None), turn, notes), unread)
+        # Which line is above another shows on the upright page.
+        standing = page.upright()
+        return replace(standing, lines=in_reading_order(standing.lines), turn=0).turned(-turn)
 
     def reread(self, image: RgbImage, page: Page, indexes: Sequence[int]) -> Page:
         """Read some lines of a page again; see :class:`OcrEngine`."""
@@ -184,7 +174,14 @@ class TwoStageEngine:
         for index, piece, result in zip(indexes, crops, results, strict=True):
             lines[index] = _line(page.lines[index].polygon, piece, result, latin)
         # What stays in its place stays in the order of reading.
-        return Page(page.width, page.height, tuple(line for line in lines if line is not None))
+        return marked(replace(page, lines=tuple(line for line in lines if line is not None)), unread_lines(page))
+
+    def upright(self, crop: RgbImage) -> RgbImage:
+        """Turn the crop of a line so that its text stands upright; see :class:`OcrEngine`."""
+        if is_blank(crop):
+            return crop
+        with self._lock, _as_engine_errors():
+            return upright(self._recogniser.recognise, crop)
 
     def recognise(self, crops: Sequence[RgbImage]) -> list[Reading]:
         """Read crops of one line each; see :class:`OcrEngine`."""

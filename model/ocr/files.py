@@ -23,6 +23,9 @@ from model.recognition.shipped import head_for
 WHEEL_DETECTOR = "PP-OCRv6_det_small.onnx"
 WHEEL_RECOGNISER = "PP-OCRv6_rec_small.onnx"
 
+READING = "r2"
+"""Changed whenever the same models read pages otherwise: what was read before is then read again."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
@@ -202,9 +205,14 @@ def with_head(models: ModelPair, models_dir: Path | None, choice: HeadChoice) ->
     return models if head is backbone.original else replace(models, recogniser=replace(files, head=head))
 
 
-def package_version(package: str) -> str:
-    """Return the version of an installed package."""
-    return version(package)
+def engine_version(name: str, digest: str) -> str:
+    """Return the version of an engine: its name, that of its package with how pages are read, and its models.
+
+    Args:
+        name: The engine's, which is its package's as well.
+        digest: Of its models.
+    """
+    return f"{name}-{version(name)}.{READING}-{digest}"
 
 
 def _wheel_file(name: str) -> ModelFiles | None:

@@ -153,3 +153,8 @@ def load_steps(folder: Path) -> tuple[Step, ...]:
         return tuple(Step(str(row["engine"]), frozenset(row["characters"]), float(row["sure"])) for row in rows)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecogniserError(f"{path} is damaged.") from error
+
+
+def differ_in_models_alone(one: str, other: str) -> bool:
+    """Tell by their versions whether two engines find the same lines on a page, and differ in how they read them."""
+    return one.rpartition("-")[0] == other.rpartition("-")[0]

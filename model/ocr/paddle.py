@@ -14,9 +14,10 @@ from model.document.images import RgbImage
 from model.document.types import Polygon
 from model.errors import EngineError
 from model.ocr.characters import character_centres
-from model.ocr.engine import BATCH_SIZE, CROP_SHAPE, Recognised, TwoStageEngine
-from model.ocr.files import HeadChoice, ModelFiles, find_models, package_version, with_head
+from model.ocr.engine import BATCH_SIZE, CROP_SHAPE, TwoStageEngine
+from model.ocr.files import HeadChoice, ModelFiles, engine_version, find_models, with_head
 from model.ocr.margins import Margins
+from model.ocr.recognised import Recognised
 from model.recognition.graft import DESCRIPTION_FILE, write_description
 
 DETECTOR_NAME = "PP-OCRv6_small_det"
@@ -63,7 +64,7 @@ def build_paddle(models_dir: Path | None, threads: int, head: HeadChoice) -> Two
         raise
     except Exception as error:
         raise EngineError(f"PaddleOCR cannot be started: {error}") from error
-    version = f"paddleocr-{package_version('paddleocr')}-{digest}"
+    version = engine_version("paddleocr", digest)
     return TwoStageEngine(version, _Detector(detector), _Recogniser(recogniser))
 
 

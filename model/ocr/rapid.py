@@ -13,9 +13,10 @@ from model.document.images import RgbImage
 from model.document.types import Polygon
 from model.errors import EngineError
 from model.ocr.characters import character_centres
-from model.ocr.engine import BATCH_SIZE, CROP_SHAPE, Recognised, TwoStageEngine
-from model.ocr.files import HeadChoice, find_models, package_version, with_head
+from model.ocr.engine import BATCH_SIZE, CROP_SHAPE, TwoStageEngine
+from model.ocr.files import HeadChoice, engine_version, find_models, with_head
 from model.ocr.margins import Margins
+from model.ocr.recognised import Recognised
 from model.ocr.scale import LONG_SIDE
 
 
@@ -60,7 +61,7 @@ def build_rapid(models_dir: Path | None, threads: int, head: HeadChoice) -> TwoS
         raise
     except Exception as error:
         raise EngineError(f"RapidOCR cannot be started: {error}") from error
-    version = f"rapidocr-{package_version('rapidocr')}-{digest}"
+    version = engine_version("rapidocr", digest)
     return TwoStageEngine(version, _Detector(reader.text_det), _Recogniser(reader.text_rec))
 
 

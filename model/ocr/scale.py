@@ -18,14 +18,18 @@ STRIDE = 32
 """The network takes sides that are multiples of this; the page is stretched to the nearest."""
 
 
-def scale_for_detection(image: RgbImage) -> RgbImage:
-    """Return the page at the size at which the detector is to look at it.
+def scale_at_once(width: int, height: int) -> float:
+    """Return the scale at which all of a page is looked at, in pixels that the detector sees for each of the page's.
 
     The libraries' own rules either leave small pages as they are or enlarge narrow strips without bound: one of 400 × 1
     pixels keeps RapidOCR busy for minutes.
     """
+    return min(max(1.0, SHORT_SIDE / min(height, width)), LONG_SIDE / max(height, width))
+
+
+def resized(image: RgbImage, scale: float) -> RgbImage:
+    """Return an image, or a part of one, as the detector is to look at it: scaled, with sides that it takes."""
     height, width = image.shape[:2]
-    scale = min(max(1.0, SHORT_SIDE / min(height, width)), LONG_SIDE / max(height, width))
     target = _to_stride(width * scale), _to_stride(height * scale)
     return image if target == (width, height) else np.asarray(cv2.resize(image, target), dtype=np.uint8)
 
@@ -35,7 +39,7 @@ def back_to_page(polygon: Polygon, scaled: RgbImage, image: RgbImage) -> Polygon
 
     Args:
         polygon: In pixels of ``scaled``.
-        scaled: What :func:`scale_for_detection` made of ``image``.
+        scaled: What :func:`resized` made of ``image``.
         image: The page.
     """
     height, width = image.shape[:2]

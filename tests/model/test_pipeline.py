@@ -1,3 +1,4 @@
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from PIL import Image
 
 from model.document.images import image_key
-from model.document.types import Box, Line, Page, Word
+from model.document.types import Box, Entity, Line, Page, PageNote, Word
 from model.errors import ImageError
 from model.extraction.extractor import Extractor
 from model.pipeline import Pipeline
@@ -123,3 +124,68 @@ def test_an_extractor_that_looks_at_images_needs_the_file(build, tmp_path):
     build(cache).predict(picture())
     seeing = build(cache, save_checkpoint(tmp_path / "seeing", *tiny_model(image_size=32)))
     assert seeing.revisit(image_key(picture())) is None
+
+
+class NamingAll:
+    """An extractor that takes every line for a company, as a small model does with letters in disorder."""
+
+    version, fields, looks_at_images = "all-1", ("COMPANY",), False
+
+    def __init__(self, extractor):
+        self.extractor = extractor
+        self.images = []
+
+    def extract(self, page, image=None):
+        self.images.append(image)
+        words = page.words
+        named = tuple(
+            Entity("COMPANY", words[start].text, words[start].box, 0.9, start, stop)
+            for start, stop in page.line_spans()
+        )
+        return replace(self.extractor.extract(page), entities=named)
+
+
+def two_lines(second_is_readable):
+    lines = []
+    for number, text in enumerate(("Acme", "Дlєu0uvtňç")):
+        box = Box(10, 10 + 20 * number, 60, 20 + 20 * number)
+        lines.append(Line(text, box.polygon(), 0.7, (Word(text, box, 0.7),), readable=not number or second_is_readable))
+    notes = () if second_is_readable else (PageNote("unknown_script", 1),)
+    return Page(80, 60, tuple(lines), 0, notes)
+
+
+def test_a_line_in_an_unknown_script_names_no_field_and_the_note_stays(engine, checkpoint):
+    naming = NamingAll(Extractor.load(checkpoint))
+    pipeline = Pipeline(engine, naming, max_image_bytes=100_000, max_image_pixels=10_000)
+    assert [value.text for value in pipeline.extract(two_lines(True)).entities] == ["Acme", "Дlєu0uvtňç"]
+    document = pipeline.extract(two_lines(False))
+    assert [value.text for value in document.entities] == ["Acme"]
+    assert [word.text for word in document.page.words] == ["Acme", "Дlєu0uvtňç"]
+    assert document.page.notes == (PageNote("unknown_script", 1),)
+
+
+def test_the_fields_of_a_turned_page_are_those_of_the_upright_one_and_stand_on_the_image(engine, build, checkpoint):
+    pipeline = build()
+    page = two_lines(True)
+    upright = pipeline.extract(page)
+    for degrees in (90, 180, 270):
+        turned = pipeline.extract(page.turned(degrees))
+        assert [(v.field, v.text, v.start) for v in turned.entities] == [
+            (v.field, v.text, v.start) for v in upright.entities
+        ]
+        assert (turned.score, turned.page.turn) == (pytest.approx(upright.score), -degrees % 360)
+        assert turned.page == upright.page.turned(degrees)
+    naming = NamingAll(Extractor.load(checkpoint))
+    Pipeline(engine, naming, max_image_bytes=1, max_image_pixels=1).extract(
+        page.turned(90), np.arange(60 * 80 * 3, dtype=np.uint8).reshape(80, 60, 3)
+    )
+    assert naming.images[0].shape == (60, 80, 3)
+
+
+def test_a_glued_word_on_a_turned_page_is_cut_along_its_line(build):
+    box = Box(10, 10, 70, 20)
+    page = Page(80, 60, (Line("Tel:+49300001", box.polygon(), 0.9, (Word("Tel:+49300001", box, 0.9),)),))
+    label, number = build().extract(page.turned(180)).page.words
+    assert (label.text, number.text) == ("Tel:", "+49300001")
+    assert label.box.x0 == number.box.x1 > 40
+    assert (label.box.y0, label.box.y1) == (40, 50)

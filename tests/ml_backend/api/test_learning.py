@@ -4,6 +4,8 @@ import base64
 import json
 import socket
 import time
+from dataclasses import replace
+from io import BytesIO
 
 import pytest
 
@@ -13,8 +15,9 @@ from ml_backend.projects import projects as projects_module
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.rescorings import RescoringStore
 from ml_backend.store.task_failures import TaskFailures
+from model.document.types import PageNote
 from tests.conftest import card_png, print_card
-from tests.ml_backend.api_backend import PROJECT, TOKEN, ApiClient, build_api
+from tests.ml_backend.api_backend import PROJECT, TOKEN, ApiClient, CardReader, build_api
 from tests.ml_backend.backend import RECTANGLES
 from tests.paged import paged
 
@@ -377,6 +380,29 @@ def test_a_card_becomes_a_vcard_and_csv(api):
     assert api.post("/extract?format=xml", data=IMAGE, content_type="image/png").status_code == 400
     assert api.post("/extract", data=b"no image", content_type="image/png").status_code == 422
     assert api.post("/extract", data=IMAGE, content_type="text/plain").status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type"),
+    [("GIF", "image/gif"), ("AVIF", "image/avif"), ("JPEG2000", "image/jp2"), ("BMP", "image/bmp")],
+)
+def test_every_kind_of_image_that_is_read_is_taken(api, kind, content_type):
+    buffer = BytesIO()
+    print_card(["Ada"], size=(640, 400)).save(buffer, kind)
+    assert api.post("/extract", data=buffer.getvalue(), content_type=content_type).json["page_sizes"] == [[640, 400]]
+
+
+def test_a_contact_comes_with_what_else_is_to_be_said_of_its_pages(api, monkeypatch):
+    assert api.post("/extract", data=IMAGE, content_type="image/png").json["notes"] == []
+    predict = CardReader.predict
+
+    def with_note(self, data):
+        found = predict(self, data)
+        return replace(found, page=replace(found.page, notes=(PageNote("unknown_script", 2),)))
+
+    monkeypatch.setattr(CardReader, "predict", with_note)
+    (note,) = api.post("/extract", data=IMAGE, content_type="image/png").json["notes"]
+    assert note.startswith("Lines that cannot be read: 2.")
 
 
 def test_the_pages_of_a_document_become_one_contact(api):

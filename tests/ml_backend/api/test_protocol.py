@@ -3,9 +3,11 @@
 import json
 import threading
 import time
+from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image
 from structlog.contextvars import get_contextvars
 
 from ml_backend.api.limits import MAX_EVENT_BYTES, MAX_REQUEST_BYTES
@@ -401,6 +403,24 @@ def test_a_drawn_rectangle_comes_back_with_its_text_and_its_field(drawing):
         assert part["id"] == "z1"
         assert {key: part["value"][key] for key in MAIL} == MAIL
         assert (part["original_width"], part["original_height"], part["image_rotation"]) == (640, 300, 0)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_what_is_drawn_along_a_turned_image_is_read_as_its_text_runs(drawing, quarters):
+    """The person draws a level box on an image that lies on its side, or upside down."""
+    card = Image.open(BytesIO(card_png("Ada Lovelace", "ada@example.com")))
+    image = np.asarray(card.convert("RGB"))
+    drawing.backend.images.images["turned"] = png(Image.fromarray(np.rot90(image, -quarters)))
+    height, width = image.shape[:2]
+    page = Page(width, height, (Line("", Box(34, 102, 342, 146).polygon(), 1, ()),)).turned(90 * quarters)
+    box, across, down = page.lines[0].box, page.width / 100, page.height / 100
+    value = {
+        "x": box.x0 / across, "y": box.y0 / down, "width": box.width / across, "height": box.height / down,
+        "rotation": 0,
+    }  # fmt: skip
+    part = drawn("rectanglelabels", value, labels=["EMAIL"], original_width=page.width, original_height=page.height)
+    for view in (0, 360 - 90 * quarters):
+        assert text_of(drawing(part | {"image_rotation": view}, url="turned")) == ["ada@example.com"]
 
 
 def test_what_is_drawn_on_a_page_of_a_list_is_read_on_that_page(drawing):

@@ -115,7 +115,7 @@ def test_a_broken_image_is_reported_and_the_rest_goes_on(quiet_settings, cards, 
     assert main(["read", str(cards), str(missing), "--out", str(tmp_path / "lines.json")]) == 1
     assert sorted(json.loads((tmp_path / "lines.json").read_text())) == ["more/two.PNG", "one.png"]
     err = capfd.readouterr().err
-    assert f"{cards / 'broken.jpg'}: The file is no PNG" in err
+    assert f"{cards / 'broken.jpg'}: The file is no image that is read: PNG" in err
     assert f"{missing}: No such file" in err
     assert "2 of 4 images failed" in err
 
@@ -190,6 +190,17 @@ def test_a_named_file_is_taken_whatever_its_suffix_but_not_from_a_folder(tmp_pat
     (tmp_path / "scan.dat").touch()
     assert [name for name, _ in find_images([tmp_path / "scan.dat"])] == ["scan.dat"]
     assert list(find_images([tmp_path])) == []
+
+
+def test_a_folder_gives_every_image_and_what_is_left_out_is_named(tmp_path):
+    names = ["a.gif", "b.AVIF", "c.jp2", "d.heic", "e.jfif", "f.jpe", "g.webp", "h.tif", "i.bmp", "j.png", "k.pdf"]
+    for name in (*names, "notes.txt", "film.mp4", ".hidden"):
+        (tmp_path / name).touch()
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "card").write_bytes(card_png("Ada"))
+    left_out = []
+    assert [name for name, _ in find_images([tmp_path], left_out.append)] == sorted([*names, "below/card"])
+    assert left_out == [tmp_path / "film.mp4", tmp_path / "notes.txt"]
 
 
 def test_a_result_replaces_the_old_one_at_once_and_leaves_nothing_beside_it(tmp_path):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from ml_backend.contacts.sending import Sender, SentImage
 from ml_backend.errors import RequestError
@@ -129,6 +131,24 @@ def test_what_cannot_be_read_at_once_is_left_to_the_worker(
     assert len(task["data"]["pages"]) == 3
     assert "predictions" not in task
     assert bench.queue.jobs == [(2, 1)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"), [("JPEG2000", b"\x89PNG"), ("AVIF", b"\x89PNG"), ("TIFF", b"\x89PNG"), ("GIF", b"GIF8")]
+)
+@pytest.mark.parametrize("xml", [RECTANGLES, PAGED], ids=["one image", "pages"])
+def test_what_label_studio_cannot_show_is_sent_as_a_picture_that_it_can(
+    make: Callable[[str], Bench], kind: str, shown: bytes, xml: str
+) -> None:
+    buffer = BytesIO()
+    SHEETS[0].save(buffer, kind)
+    bench = make(xml)
+    bench.sender.send(2, "crm-1", SentImage(buffer.getvalue()))
+    (file,) = bench.studio.session.files
+    assert file.startswith(shown)
+    assert Image.open(BytesIO(file)).size == (640, 400)
+    (known,) = RescoringStore(bench.store.engine).task_images(2)[1].values()
+    assert known.image_key == image_key(file)
 
 
 def test_an_image_is_a_document_of_one_page_where_the_project_shows_pages(make: Callable[[str], Bench]) -> None:

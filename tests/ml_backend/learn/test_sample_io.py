@@ -190,7 +190,7 @@ def test_a_list_of_samples_is_read_too(bench: Bench) -> None:
         (sample(blocks=[{"bbox": [5000, 5, 5010, 9]}]), "line 2: block 0 lies outside the image of 1000 × 500 pixels"),
         (sample(blocks=[{"bbox": [5, 5, 9, 9], "label": "MOTTO"}]), "line 2: the project has no label MOTTO"),
         (sample(image="gone.png"), "line 2: the image gone.png cannot be read: No such file"),
-        (sample(image="samples.jsonl"), "line 2: The file is no PNG"),
+        (sample(image="samples.jsonl"), "line 2: The file is no image that is read"),
         (sample(annotated_at="yesterday"), "line 2: annotated_at: input should be a valid datetime"),
     ],
 )

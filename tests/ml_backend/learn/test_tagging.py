@@ -165,3 +165,29 @@ def test_texts_of_single_lines_are_transcripts() -> None:
 )
 def test_regions_that_are_no_single_line_of_print_give_no_transcript(unfit: list[dict[str, object]]) -> None:
     assert line_samples(PAGE, regions(unfit)) == ()
+
+
+def test_a_line_of_a_turned_page_is_cut_out_upright() -> None:
+    """The regions are drawn along the image; the page that was read knows how the text runs."""
+    drawn = region("a", (98, 48, 325, 82), "Maria Petrova", "NAME")
+    for degrees in (90, 180, 270):
+        on_image = PAGE.turned(degrees)
+        box = Box.of_polygon(Page(WIDTH, HEIGHT, (line(50, ("x", 100, 325)),)).turned(degrees).lines[0].polygon)
+        one = replace(regions(drawn)[0], polygon=box.polygon())
+        (sample,) = line_samples(on_image, [one])
+        start, end = sample.polygon[:2]
+        read_start, read_end = on_image.lines[0].polygon[:2]
+        assert (start[0] < end[0], start[1] < end[1]) == (read_start[0] < read_end[0], read_start[1] < read_end[1])
+
+
+def test_a_strip_that_stands_on_a_level_page_and_was_not_read_is_no_line() -> None:
+    strip = region("a", (600, 100, 630, 300), "runs upwards, or downwards")
+    assert line_samples(PAGE, regions(strip)) == ()
+    turned = [replace(each, rotation=90.0) for each in regions(strip)]
+    assert [sample.polygon for sample in line_samples(PAGE, turned)] == [turned[0].polygon]
+
+
+def test_an_outline_that_a_person_drew_the_other_way_round_is_not_mirrored() -> None:
+    drawn = regions(region("a", (98, 48, 325, 82), "Maria Petrova", "NAME"))[0]
+    (sample,) = line_samples(PAGE, [replace(drawn, polygon=drawn.polygon[::-1])])
+    assert sample.polygon == drawn.polygon

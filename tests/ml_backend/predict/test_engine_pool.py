@@ -12,7 +12,8 @@ from ml_backend.predict.engine_pool import Engines
 from model.document.types import Page
 from model.errors import EngineError
 from model.ocr import OcrEngine
-from model.ocr.engine import Recognised, TwoStageEngine
+from model.ocr.engine import TwoStageEngine
+from model.ocr.recognised import Recognised
 from tests.conftest import print_card
 
 

@@ -12,7 +12,7 @@ from ml_backend.label_studio.records import Task
 from ml_backend.observability.logs import get_logger
 from ml_backend.predict.service import FETCH_AHEAD, Batch
 from ml_backend.store.events import Store
-from model.document.types import Box, Document, Line, Page, Word
+from model.document.types import Box, Document, Line, Page, PageNote, Word
 from model.errors import EngineError, ImageError
 from model.pipeline import Pipeline
 from tests.conftest import card_png
@@ -39,7 +39,8 @@ class TextReader:
             self.clock.advance(30)
         box = Box(10, 10, 90, 30)
         line = Line(text, box.polygon(), 0.9, (Word(text, box, 0.9),))
-        return Document(Page(100, 50, (line,)), (), 0.5, "text", self.version)
+        notes = (PageNote("unknown_script", 3),) if text == "c" else ()
+        return Document(Page(100, 50, (line,), notes=notes), (), 0.5, "text", self.version)
 
 
 @pytest.fixture
@@ -74,6 +75,14 @@ def test_every_task_gets_its_own_prediction_in_order(backend):
     assert texts(answers) == ["c", "a", "b", "a"]
     assert {answer["model_version"] for answer in answers} == {"text.1"}
     assert backend.queue.jobs == []
+
+
+def test_what_is_to_be_said_of_a_page_is_in_the_log(backend):
+    with capture_logs() as logs:
+        predict(backend, "a", "c")
+    (note,) = [entry for entry in logs if entry["event"] == "page_note"]
+    assert (note["task"], note["kind"]) == (2, "unknown_script")
+    assert "cannot be read: 3." in note["note"]
 
 
 @pytest.mark.parametrize(

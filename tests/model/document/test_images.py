@@ -4,7 +4,9 @@ import math
 import struct
 import tracemalloc
 import zlib
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw, ImageOps
 from PIL.ExifTags import Base as ExifTag
 
-from model.document.images import crop, image_key, load_image
+from model.document.formats import NAMES, format_of
+from model.document.images import crop, for_browsers, image_key, load_image
 from model.errors import ImageError
 
 LIMITS = {"max_bytes": 5_000_000, "max_pixels": 1_000_000}
@@ -98,6 +101,8 @@ def test_cmyk_becomes_rgb(file_format):
 @given(values=arrays(np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9))))
 @settings(deadline=None)
 def test_sixteen_bit_grey_keeps_its_upper_eight_bits(file_format, values):
+    # Without one of the upper two bits they would be samples of fewer bits.
+    values[0, 0] |= 1 << 15
     loaded = load_image(encoded(Image.fromarray(values), file_format), **LIMITS)
     assert np.array_equal(loaded, np.repeat((values >> 8).astype(np.uint8)[:, :, None], 3, axis=2))
 
@@ -106,6 +111,30 @@ def test_big_endian_sixteen_bit_grey_is_not_byte_swapped():
     image = Image.fromarray(np.array([[0, 0x1234], [0x8000, 0xFFFF]], ">u2"))
     assert image.mode == "I;16B"
     assert load_image(encoded(image, "TIFF"), **LIMITS)[:, :, 0].tolist() == [[0, 0x12], [0x80, 0xFF]]
+
+
+GRADIENT = np.linspace(0, 1, 64).reshape(4, 16)
+
+
+def deep(samples, suffix):
+    """Return colours of 16 bits as a PNG or TIFF, which Pillow cannot write."""
+    return cv2.imencode(".png", samples[:, :, ::-1] if samples.shape[2] == 3 else samples[:, :, [2, 1, 0, 3]])[
+        1
+    ].tobytes()
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_samples_of_fewer_bits_than_their_file_has_are_as_bright_as_they_were(bits):
+    grey = np.round(GRADIENT * (2**bits - 1)).astype(np.uint16)
+    expected = (grey >> (bits - 8)).astype(int)
+    colours = np.stack([grey, grey[::-1], grey[:, ::-1]], axis=2)
+    opaque = np.dstack([colours, np.full_like(grey, 65535)])
+    for data in (encoded(Image.fromarray(grey)), encoded(Image.fromarray(grey), "TIFF")):
+        assert np.abs(load_image(data, **LIMITS)[:, :, 0] - expected).max() <= 1
+    for data in (deep(colours, ".png"), deep(opaque, ".png"), deep(colours, ".tiff")):
+        loaded = load_image(data, **LIMITS).astype(int)
+        assert np.abs(loaded[:, :, 0] - expected).max() <= 1
+        assert np.abs(loaded[:, :, 1] - expected[::-1]).max() <= 1
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float32])
@@ -208,10 +237,69 @@ def test_what_is_no_image_is_an_image_error(data):
         load_image(data, **LIMITS)
 
 
-@pytest.mark.parametrize("file_format", ["GIF", "PPM", "ICO", "TGA"])
+@pytest.mark.parametrize("file_format", ["PPM", "ICO", "TGA", "PCX"])
 def test_other_formats_are_refused(file_format):
-    with pytest.raises(ImageError, match="PNG, JPEG, WebP, TIFF or BMP"):
+    with pytest.raises(ImageError, match="PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000, HEIC"):
         load_image(encoded(four_colours(), file_format), **LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("file_format", "options"),
+    [
+        ("GIF", {}),
+        ("AVIF", {"quality": 95}),
+        ("JPEG2000", {}),
+        ("JPEG2000", {"no_jp2": True}),
+        ("MPO", {"quality": 95}),
+    ],
+)
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_what_browsers_show_and_phones_write_is_read(file_format, options, mode):
+    image = four_colours().convert(mode)
+    loaded = load_image(encoded(image, file_format, **options), **LIMITS)
+    assert np.abs(loaded.astype(int) - np.asarray(image.convert("RGB"))).mean() < 8
+
+
+def test_a_photograph_in_heic_is_read():
+    loaded = load_image((Path(__file__).parent / "rose_garden.heic").read_bytes(), **LIMITS)
+    assert loaded.shape == (64, 320, 3)
+    assert loaded[:8].min() > 240
+    assert loaded.min() < 60
+
+
+def test_of_an_animation_the_first_picture_is_taken():
+    frames = [Image.new("RGB", (9, 9), RED), Image.new("RGB", (9, 9), BLUE)]
+    for file_format in ("GIF", "AVIF"):
+        data = encoded(frames[0], file_format, save_all=True, append_images=frames[1:])
+        assert np.abs(load_image(data, **LIMITS)[4, 4].astype(int) - RED).max() < 12
+
+
+@pytest.mark.parametrize(
+    ("file_format", "options"),
+    [*((name, {}) for name in NAMES if name != "HEIF"), ("JPEG2000", {"no_jp2": True}), ("TIFF", {"big_tiff": True})],
+)
+def test_files_are_told_by_how_they_begin(file_format, options):
+    kind = format_of(encoded(four_colours(), file_format, **options))
+    assert kind is not None
+    assert kind.name == file_format
+
+
+def test_a_heic_file_is_told_by_how_it_begins_and_a_film_is_none():
+    kind = format_of((Path(__file__).parent / "rose_garden.heic").read_bytes())
+    assert kind is not None
+    assert (kind.name, kind.media_type, kind.shown) == ("HEIF", "image/heic", False)
+    assert format_of(b"\0\0\0\x18ftypisom\0\0\2\0isommp41" + bytes(40)) is None
+    assert format_of(b"") is None
+
+
+def test_what_browsers_do_not_show_is_made_a_picture_that_they_do():
+    shown = encoded(four_colours(), "GIF")
+    assert for_browsers(shown, **LIMITS) is shown
+    for file_format in ("TIFF", "JPEG2000", "AVIF"):
+        data = encoded(four_colours(), file_format)
+        made = for_browsers(data, **LIMITS)
+        assert made.startswith(b"\x89PNG")
+        assert np.array_equal(load_image(made, **LIMITS), load_image(data, **LIMITS))
 
 
 def printed(ink, size=(160, 60), mode="RGBA"):

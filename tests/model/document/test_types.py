@@ -107,3 +107,24 @@ def test_a_page_that_is_moved_and_moved_back_is_the_same(box, x, y):
     assert moved.words[0].box.x0 == word.box.x0 + x
     assert moved.lines[0].polygon[2] == (word.box.x1 + x, word.box.y1 + y)
     assert moved.moved(-x, -y, width=10, height=20) == page
+
+
+@given(boxes(), st.sampled_from([90, 180, 270, -90, 450]))
+def test_a_page_that_is_turned_all_the_way_round_is_the_same(box, degrees):
+    word = Word("a", Box(round(box.x0), round(box.y0), round(box.x1) + 1, round(box.y1) + 1), 0.5)
+    page = Page(10, 20, (Line("a", word.box.polygon(), 0.5, (word,)),))
+    turned = page.turned(degrees)
+    assert (turned.width, turned.height) == ((20, 10) if degrees % 180 else (10, 20))
+    assert turned.turn == -degrees % 360
+    assert turned.upright() == page
+    assert turned.turned(-degrees) == page
+
+
+def test_a_page_is_turned_clockwise():
+    corner = Box(0, 0, 2, 1)
+    page = Page(10, 20, (Line("a", corner.polygon(), 0.5, (Word("a", corner, 0.5),)),)).turned(90)
+    assert (page.width, page.height) == (20, 10)
+    assert page.words[0].box == Box(19, 0, 20, 2)
+    assert page.lines[0].polygon == ((20, 0), (20, 2), (19, 2), (19, 0))
+    assert page.direction == ((20, 0), (20, 10), (0, 10), (0, 0))
+    assert page.turned(90).direction == ((10, 20), (0, 20), (0, 0), (10, 0))

@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from model.document.types import Box, Document, Entity, Line, Page, Word
+from model.document.types import Box, Document, Entity, Line, Page, Word, turned_box
 from model.document.values import field_values
 
 
@@ -140,3 +142,30 @@ def test_a_number_without_its_area_code_stays_with_the_one_that_has_it():
 def test_whole_numbers_are_values_of_their_own():
     assert numbers("9440015689", "9440015690") == ["9440015689", "9440015690"]
     assert numbers("+914026001234", "Fax:", "26001270") == ["+914026001234", "26001270"]
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_lines_go_together_on_a_page_however_it_lies(degrees):
+    """Two lines of a company and an address beside it, upside down or on its side."""
+    upright = document(
+        entity("COMPANY", "Indian Resources &", 100, 50),
+        entity("COMPANY", "Technologies Ltd.", 100, 95),
+        entity("ADDRESS", "1 Rose Lane", 600, 50),
+        entity("ADDRESS", "Leeds", 600, 95),
+    )
+    page = upright.page
+    turned = replace(
+        upright,
+        page=page.turned(degrees),
+        entities=tuple(
+            replace(each, box=turned_box(each.box, degrees, page.width, page.height)) for each in upright.entities
+        ),
+    )
+    found = field_values(turned)
+    assert [(v.field, v.text) for v in found] == [
+        ("COMPANY", "Indian Resources & Technologies Ltd."),
+        ("ADDRESS", "1 Rose Lane Leeds"),
+    ]
+    assert [v.boxes for v in found] == [
+        tuple(turned_box(box, degrees, page.width, page.height) for box in v.boxes) for v in field_values(upright)
+    ]

@@ -132,3 +132,16 @@ def test_lines_on_which_nothing_is_read_any_more_go(ocr_engine: OcrEngine) -> No
 
 def _misread(line: Line) -> Line:
     return Line("???", line.polygon, line.score, (Word("???", line.words[0].box, line.score),))
+
+
+def test_what_another_release_has_read_is_read_again(ocr_engine: OcrEngine, card: bytes) -> None:
+    """It may have found other lines, or have read the page upside down."""
+    cache, limits = Memory(), {"max_image_bytes": 10**7, "max_image_pixels": 10**7}
+    for before, kept in (("rapidocr-3.9.r2-aaaaaaaa", True), ("rapidocr-3.9-aaaaaaaa", False)):
+        new = Renamed(ocr_engine, "rapidocr-3.9.r2-bbbbbbbb")
+        cache.clear()
+        cache[image_key(card), before] = Page(640, 300, ())
+        reading = PageReading(new, cache=cache, steps=(Step(before, frozenset(), 0.0),), **limits)
+        assert (reading.kept(image_key(card)) is not None) == kept
+        reading.read_file(card)
+        assert new.pages == (0 if kept else 1)

@@ -1,6 +1,7 @@
 import numpy as np
 
-from model.ocr.engine import Recognised, TwoStageEngine
+from model.ocr.engine import TwoStageEngine
+from model.ocr.recognised import Recognised
 from tests.model.ocr.printing import card
 
 
