@@ -45,6 +45,15 @@ SYNONYMS: dict[str, str] = {
 #: Where a field goes that has no label of its own: a fax number is a telephone number of a kind.
 FALLBACKS: dict[str, str] = {"fax": "phone"}
 
+#: Labels that say no more than that something is written there: what the official template for OCR calls its lines.
+PLAIN_TEXT = (
+    "text, line, text line, word, words, print, printed, printed text, typed, typed text, machine print, other, "
+    "other text, o, outside, none, "
+    "текст, строка, строка текста, слово, печатный текст, печать, прочее, другое, остальное, "
+    "zeile, textzeile, wort, gedruckt, druckschrift, sonstiges, anderes, texte, ligne, mot, imprimé, autre, "
+    "texto, línea, palabra, impreso, otro, testo, riga, parola, altro"
+)
+
 _PARTS = re.compile(r"[/,;|&+()]|\s(?:and|or|und|oder|и|или)\s", re.IGNORECASE)
 
 
@@ -68,6 +77,21 @@ def match_labels(fields: Iterable[str], labels: Sequence[Label]) -> dict[str, st
         if label is not None:
             matches[field] = label.value
     return matches
+
+
+def plain_text_label(labels: Sequence[Label]) -> str | None:
+    """Return the label for text that belongs to no field, such as ``Text``; ``None`` where there is none.
+
+    Of several the first of :data:`PLAIN_TEXT` is taken, so that ``Text`` comes before ``Other``.
+
+    Args:
+        labels: The labels of the project.
+    """
+    ranked = []
+    for label in labels:
+        names = {_plain(name) for name in (*label.predicted_values, label.value, label.title)}
+        ranked += [(_PLAIN_TEXT[name], label.value) for name in names if name in _PLAIN_TEXT]
+    return min(ranked, default=(0, None), key=lambda item: item[0])[1]
 
 
 def label_of(name: str, labels: Sequence[Label]) -> str | None:
@@ -155,3 +179,4 @@ def _plain(name: str) -> str:
 
 
 _CANONICAL = {_plain(name): field for field, names in SYNONYMS.items() for name in names.split(",")}
+_PLAIN_TEXT = {_plain(name): place for place, name in reversed(list(enumerate(PLAIN_TEXT.split(","))))}

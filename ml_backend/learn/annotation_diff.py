@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_backend.label_studio.label_config import LabelConfig, PageId
 from ml_backend.label_studio.outlines import MAX_POINTS, Budget, iou, pairs_by_iou, shape_of
-from ml_backend.label_studio.regions import Region, read_result
+from ml_backend.label_studio.regions import Region, read_result, sizes_of
 from ml_backend.store.records import Correction, CorrectionKind
 from model.document.types import Box
 
@@ -37,7 +37,8 @@ def diff(
     Raises:
         TooComplexError: If its regions cannot be compared in a bounded time.
     """
-    return diff_regions(read_result(prediction, config).regions, read_result(annotation, config).regions)
+    before = read_result(prediction, config).regions
+    return diff_regions(before, read_result(annotation, config, sizes_of(before)).regions)
 
 
 def diff_regions(before: Sequence[Region], after: Sequence[Region]) -> tuple[Correction, ...]:

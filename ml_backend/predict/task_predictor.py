@@ -301,7 +301,7 @@ class TaskPredictor:
             ImageError: The same, if there is no list.
         """
         target = config.target(page.image)
-        if target is None or not target.value_list:
+        if target is None or not target.is_paged:
             raise error
         _log.warning("page_left_out", task=task.id, item_index=page.item_index, error=str(error))
         return error

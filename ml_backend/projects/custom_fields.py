@@ -89,11 +89,10 @@ def with_label(label_config: str, field: CustomField) -> str:
         LabelConfigError: If it is not XML that can be used, or has no control that labels.
     """
     target = parse_label_config(label_config).targets[0]
+    control_name = next((group.label for group in target.groups if group.label), None)
     parser = XMLParser(target=TreeBuilder(insert_comments=True))  # noqa: S314 - entities were refused just now
     root: Element = fromstring(label_config, parser)  # noqa: S314
-    control = next(
-        (e for e in root.iter() if _tag(e) in _CONTROLS and e.get("name") == target.label and target.label), None
-    )
+    control = next((e for e in root.iter() if _tag(e) in _CONTROLS and e.get("name") == control_name), None)
     if control is None:
         raise LabelConfigError(
             "The labelling configuration has no control that labels regions.",

@@ -223,7 +223,7 @@ def look_at_config(link: ProjectLink) -> Iterator[Observation]:
     matched = ", ".join(f"{label} ← {' + '.join(fields)}" for label, fields in by_label.items() if fields)
     unknown = [label for label, fields in by_label.items() if not fields]
     missing = [field for field in FIELDS if field not in matches]
-    if any(target.text is None for target in config.targets):
+    if any(target.text_of(None) is None for target in config.targets):
         yield Observation(
             "warning",
             say("The configuration has no <TextArea perRegion> for what was read: misreadings cannot be corrected."),

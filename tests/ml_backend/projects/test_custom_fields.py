@@ -34,7 +34,7 @@ def test_comments_and_everything_else_stay():
     after = with_label(config, CustomField("VAT_ID"))
     assert "<!-- ours -->" in after
     assert "a &amp; b" in after
-    assert parse_label_config(after).targets[0].text == "text"
+    assert parse_label_config(after).targets[0].text_of(None) == "text"
 
 
 def test_names_that_mean_something_in_xml_are_safe():
