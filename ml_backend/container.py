@@ -722,7 +722,7 @@ def build_self_learning(
         Initialiser(settings, projects, learning),
         CustomFields(projects, options),
         options,
-        Patterns(learning, feedback.store),
+        Patterns(learning, feedback.store, KeptLabels(store.engine)),
         Extraction(
             models,
             page_limits(settings),
@@ -777,6 +777,7 @@ def build_panel(settings: Settings, store: Store) -> Panel:
             tracking,
             _label_studio(settings, _LOOK_SECONDS),
             Coverages(store.engine),
+            KeptLabels(store.engine),
         ),
         ActionRunner(ActionStore(store.engine)),
         actions,
@@ -787,7 +788,7 @@ def build_panel(settings: Settings, store: Store) -> Panel:
             max_pixels=settings.max_image_pixels,
         ),
         build_recommender(settings, store),
-        Patterns(learning, FeedbackStore(store.engine)),
+        Patterns(learning, FeedbackStore(store.engine), KeptLabels(store.engine)),
         LabelErrors(store.engine, learning),
         Adviser(source, learning, scores, learning_curve(registry)),
     )

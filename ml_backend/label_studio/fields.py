@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from ml_backend.errors import RequestError
+from ml_backend.i18n import Words, say
 from ml_backend.label_studio.label_config import Label
 
 #: Names that people give to the fields of a business card. Names of a part of a field, such as "first name", are left
@@ -106,6 +107,18 @@ def label_of(name: str, labels: Sequence[Label]) -> str | None:
     if any(name == label.value for label in labels):
         return name
     return match_labels([name], labels).get(name)
+
+
+def own_name(field: str, labels: Sequence[Label]) -> str:
+    """Return what a project calls a field of the model: its label, or the field's own name where it has none."""
+    return label_of(field, labels) or field
+
+
+def own_words(text: str, labels: Sequence[Label]) -> str:
+    """Return a sentence that names a field, as the gate's reasons do, with the project's name for it."""
+    if not isinstance(text, Words) or not isinstance(text.values.get("field"), str):
+        return text
+    return say(text.template, **{**text.values, "field": own_name(text.values["field"], labels)})
 
 
 def match_names(fields: Sequence[str], names: Sequence[str]) -> dict[str, str]:

@@ -30,7 +30,7 @@ _PART = re.compile(r"([^.\[\]]+)|\[(\d{1,5})\]")
 
 _DRAWING_LABELS: tuple[tuple[Kind, Outline], ...] = (("rectanglelabels", "rectangle"), ("polygonlabels", "polygon"))
 _OUTLINES: tuple[Outline, ...] = ("rectangle", "polygon")
-_OTHER_SHAPES = ("ellipse", "brush", "keypoint", "bitmask", "vector", "magicwand", "video")
+_OTHER_SHAPES = ("brush", "keypoint", "bitmask", "vector", "magicwand", "video")
 _WHOLE = frozenset({"choices", "taxonomy", "rating", "number", "datetime", "pairwise", "ranker"})
 _ON_CHOICE = frozenset({"choice-selected", "choice-unselected", "no-region-selected"})
 
@@ -561,8 +561,10 @@ def _why_not(tag: _Tag, target: Target) -> Words | None:
         return say("regions are drawn with another control; what is drawn with this one is learned from all the same")
     if tag.kind == "labels":
         return say("it labels, but no Rectangle or Polygon of the image draws")
+    if tag.kind.startswith("ellipse"):
+        return say("ellipses are not drawn here; what people draw with them is learned from all the same")
     if tag.kind.startswith(_OTHER_SHAPES):
-        return say("its regions have no outline of a text; ellipses alone are learned from")
+        return say("its regions have no outline of a text, and nothing is learned from them")
     if tag.kind in _WHOLE:
         return say("it is about the whole document, and stays as people leave it")
     return say("it is not for text on images")

@@ -12,6 +12,7 @@ from ml_backend.label_studio.records import Task
 from ml_backend.label_studio.regions import read_result
 from ml_backend.learn.annotation_sync import problem_of
 from ml_backend.learn.page_source import PageSource, ProjectPages
+from ml_backend.learn.skipped_regions import NO_LABEL
 from ml_backend.learn.tagging import (
     FieldNames,
     LineSample,
@@ -27,8 +28,6 @@ from ml_backend.store.annotations import LearningStore
 from ml_backend.store.records import StoredAnnotation, choose, fingerprint
 from model.document.types import Page
 from model.errors import ImageError
-
-_NO_LABEL = "the project does not have its label any more"
 
 _log = get_logger(__name__)
 
@@ -227,7 +226,7 @@ def _documents(
         known = name_fields(fields, target.labels).known
         tagged = tag_page(page, fitted, known, skipped)
         reasons = [each.reason for each in skipped]
-        reasons += [_NO_LABEL for region in fitted if region.label not in (None, *known)]
+        reasons += [NO_LABEL for region in fitted if region.label not in (None, *known)]
         documents.append(
             LabelledDocument(
                 annotation.task_id,

@@ -85,6 +85,11 @@ class FieldNames:
         return self.of_labels if self.plain is None else {**self.of_labels, self.plain: None}
 
     @property
+    def labels(self) -> Mapping[str, str]:
+        """Label by field: what people call it."""
+        return {field: label for label, field in reversed(self.of_labels.items())}
+
+    @property
     def fields(self) -> tuple[str, ...]:
         """The fields of the project, in the order of its labels."""
         return tuple(dict.fromkeys(self.of_labels.values()))

@@ -274,7 +274,7 @@ def test_each_control_that_gets_no_pre_labels_has_its_reason():
     for name, reason in {
         "kind": "whole document",
         "brush": "no outline of a text",
-        "rounds": "learned from",
+        "rounds": "ellipses",
         "notes": "perRegion",
         "second": "same regions",
         "late": "after a choice",

@@ -13,6 +13,7 @@ from ml_backend.label_studio.label_config import PageId, parse_label_config
 from ml_backend.learn.dataset import Collected, Collector
 from ml_backend.learn.page_source import PageSource
 from ml_backend.learn.sample_files import SCHEME
+from ml_backend.learn.skipped_regions import count_skipped
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.events import Store
 from ml_backend.store.records import StoredAnnotation
@@ -241,6 +242,7 @@ def test_what_could_not_be_used_is_counted_and_its_words_are_ignored(bench: Benc
         "a region of type keypointlabels has no text outline": 1,
         "the project does not have its label any more": 1,
     }
+    assert count_skipped(bench.learning, 1, bench.config) == dict(collected.skipped)
 
 
 def test_pages_of_a_repeater_become_examples_each_in_its_place(bench: Bench) -> None:

@@ -13,9 +13,11 @@ from label_studio_sdk.converter.brush import encode_rle
 from ml_backend.label_studio.convert import to_regions
 from ml_backend.label_studio.label_config import Label, parse_label_config
 from ml_backend.label_studio.regions import Region, from_result, read_result
+from ml_backend.learn.evaluation import Evaluated, in_own_names
 from ml_backend.learn.tagging import LineSample, PageMismatchError, fit_to_page, line_samples, name_fields, tag_page
 from model.document.bio import CONTINUOUS, field_of
 from model.document.types import Box, Document, Line, Page, Word
+from model.evaluation.entity_metrics import Score
 from model.extraction.segmentation import segment, split_word
 from tests.ml_backend.backend import POLYGONS, RECTANGLES
 from tests.ml_backend.label_studio.documents import CONFIGS, config_xml, documents
@@ -243,6 +245,15 @@ def test_labels_stand_for_the_fields_that_pre_labels_go_to() -> None:
     assert names.of_labels == {"Имя": "NAME", "Phone": "PHONE", "Total": "Total"}
     assert names.rename == {"FAX": "PHONE"}
     assert names.fields == ("NAME", "PHONE", "Total")
+
+
+def test_what_was_measured_is_written_down_in_the_projects_names() -> None:
+    names = name_fields(("NAME", "PHONE"), [Label("Имя"), Label("TEL"), Label("Total")])
+    counts = ({"NAME": Score(1, 1, 1), "PHONE": Score(2, 2, 2), "Total": Score(3, 3, 3)},)
+    found = Evaluated(counts, (), (), {("PHONE", "none"): 2, ("NAME", "PHONE"): 1})
+    own = in_own_names(found, names.labels)
+    assert [set(one) for one in own.counts] == [{"Имя", "TEL", "Total"}]
+    assert own.confusion == {("TEL", "none"): 2, ("Имя", "TEL"): 1}
 
 
 def test_fields_with_labels_of_their_own_keep_their_names() -> None:
