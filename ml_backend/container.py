@@ -58,6 +58,7 @@ from ml_backend.predict.interactive import DrawnRegions
 from ml_backend.predict.model_manager import Choice, ModelManager
 from ml_backend.predict.service import PredictionService
 from ml_backend.predict.task_predictor import ImageFetcher, ModelSource, TaskPredictor
+from ml_backend.predict.wanted_lines import WantedLines
 from ml_backend.projects.custom_fields import CustomFields
 from ml_backend.projects.initialising import Initialiser
 from ml_backend.projects.projects import Projects
@@ -179,7 +180,14 @@ def build_shared(settings: Settings) -> SharedServices:
     models.prepare(state.id for state in learning.projects())
     models.watch(settings.model_poll_seconds, lambda: [state.id for state in learning.projects()])
     scores = TaskScores(store.engine)
-    predictor = TaskPredictor(images, metrics, rescorings, scores, max_pages=settings.max_pages)
+    predictor = TaskPredictor(
+        images,
+        metrics,
+        rescorings,
+        scores,
+        max_pages=settings.max_pages,
+        values_only=WantedLines(learning).values_only,
+    )
     return SharedServices(
         store, metrics, engine, pipeline, models, learning, rescorings, label_studio, images, predictor, scores
     )

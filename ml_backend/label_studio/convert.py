@@ -29,7 +29,12 @@ class _Piece:
 
 
 def to_prediction(
-    documents: Mapping[PageId, Document], config: LabelConfig, *, model_version: str, salt: str = ""
+    documents: Mapping[PageId, Document],
+    config: LabelConfig,
+    *,
+    model_version: str,
+    salt: str = "",
+    values_only: bool = False,
 ) -> dict[str, Any]:
     """Turn the documents of one task into a prediction.
 
@@ -38,6 +43,7 @@ def to_prediction(
         config: The project's labelling configuration, with the task's own labels if it has any.
         model_version: What Label Studio files the prediction under.
         salt: See :func:`to_regions`.
+        values_only: Whether lines that belong to no field are left out where the configuration does not say so.
 
     Returns:
         ``result``, ``score`` and ``model_version``. Regions stand in the order of the pages. The score is that of the
@@ -50,14 +56,17 @@ def to_prediction(
         target = config.target(page.image)
         if target is None:
             continue
-        results += to_regions(documents[page], target, item_index=page.item_index, salt=salt)
+        only = target.pre_labels == "values" or (target.pre_labels is None and values_only)
+        results += to_regions(documents[page], target, item_index=page.item_index, salt=salt, values_only=only)
         number = next(at for at, own in enumerate(config.targets) if own.of_image(page.image) is not None)
         found.setdefault(number, []).append(documents[page])
     scores = [score_of_pages(pages) for pages in found.values()]
     return {"result": results, "score": min(scores, default=0.0), "model_version": model_version}
 
 
-def to_regions(document: Document, target: Target, *, item_index: int = 0, salt: str = "") -> list[dict[str, Any]]:
+def to_regions(
+    document: Document, target: Target, *, item_index: int = 0, salt: str = "", values_only: bool = False
+) -> list[dict[str, Any]]:
     """Turn a document into the results of its regions.
 
     Every word of the page is in exactly one region, so that a person can correct all of it. A line is cut where a field
@@ -70,14 +79,19 @@ def to_regions(document: Document, target: Target, *, item_index: int = 0, salt:
         item_index: Which page of the task it is, where the task has a list of them.
         salt: Region ids depend on the content alone, so that asking twice gives the same answer. Another salt gives
             other ids, for regions that must not be taken for ones that are there already.
+        values_only: Whether regions of no field are left out. Without labels there are no fields, and nothing is.
 
     Returns:
         Two or three results a region, which share an ``id``: shape, label, text.
     """
     page = document.page
     target = target.at(item_index)
+    plain = plain_text_label(target.labels)
+    values_only &= any(label.value != plain for label in target.labels)
     results = []
     for index, piece in enumerate(_pieces(document, target)):
+        if values_only and piece.label in (None, plain):
+            continue
         # Pages may say the same in the same place: letterheads.
         place = f"{item_index}/{index}" if item_index else str(index)
         name = f"{salt}\0{target.image}\0{place}\0{piece.label}\0{piece.text}"

@@ -20,6 +20,7 @@ from ml_backend.i18n import Words, say
 
 Kind = Literal["rectanglelabels", "labels", "polygonlabels"]
 Outline = Literal["rectangle", "polygon"]
+PreLabels = Literal["all", "values"]
 
 #: What stands for the index in a ``Repeater``, unless its ``indexFlag`` says otherwise.
 INDEX_FLAG = "{{idx}}"
@@ -32,6 +33,7 @@ _DRAWING_LABELS: tuple[tuple[Kind, Outline], ...] = (("rectanglelabels", "rectan
 _OUTLINES: tuple[Outline, ...] = ("rectangle", "polygon")
 _OTHER_SHAPES = ("brush", "keypoint", "bitmask", "vector", "magicwand", "video")
 _WHOLE = frozenset({"choices", "taxonomy", "rating", "number", "datetime", "pairwise", "ranker"})
+_PRE_LABELS: Mapping[str, PreLabels] = {"all": "all", "values": "values"}
 _ON_CHOICE = frozenset({"choice-selected", "choice-unselected", "no-region-selected"})
 
 REMEDY = say(
@@ -150,6 +152,8 @@ class Target:
         groups: What draws and labels, best first; never none.
         texts: What holds a region's text; none where regions are only labelled.
         value_list: Whether the address is a list, a page each (``valueList``).
+        pre_labels: What the ``Image`` tag's ``preLabels`` asks for: every line, or values of fields only; ``None``
+            where it says nothing.
         repeat_key: Key of the task's data that holds the list of a ``Repeater``; ``None`` without one.
         index_flag: What stands in the names of a ``Repeater``'s tags for the index.
         index: Which entry of the ``Repeater``'s list this is; ``None`` for the target of all of them.
@@ -160,6 +164,7 @@ class Target:
     groups: tuple[Group, ...]
     texts: tuple[TextControl, ...]
     value_list: bool = False
+    pre_labels: PreLabels | None = None
     repeat_key: str | None = None
     index_flag: str = INDEX_FLAG
     index: int | None = None
@@ -498,6 +503,7 @@ def _target(image: _Tag, own: Sequence[_Tag]) -> Target | None:
         groups=tuple(groups),
         texts=texts,
         value_list=bool(image.element.get("valueList")),
+        pre_labels=_PRE_LABELS.get((image.element.get("preLabels") or "").strip().lower()),
         repeat_key=_dollar(repeater.get("on")) if repeater is not None else None,
         index_flag=(repeater.get("indexFlag") or INDEX_FLAG) if repeater is not None else INDEX_FLAG,
     )

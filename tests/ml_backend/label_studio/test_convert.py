@@ -424,6 +424,40 @@ def test_the_text_goes_to_the_control_that_is_shown_for_the_label(texts, expecte
     assert tuple(found[name] for name in ("PHONE", "EMAIL", "")) == tuple({name} for name in expected)
 
 
+@pytest.mark.parametrize(
+    ("name", "asked", "shown", "expected"),
+    [
+        ("rectanglelabels", "", False, 4),
+        ("rectanglelabels", "", True, 2),
+        ("rectanglelabels", ' preLabels="values"', False, 2),
+        ("labels+rectangle", ' preLabels="Values"', False, 2),
+        ("labels+rectangle", ' preLabels="all"', True, 4),
+        ("two groups", ' preLabels="what?"', True, 2),
+    ],
+)
+def test_values_alone_are_pre_labelled_where_the_project_wants_no_more(name, asked, shown, expected):
+    xml = config_xml(name).replace('value="$image"', f'value="$image"{asked}')
+    config = parse_label_config(xml)
+
+    result = to_prediction({PageId("card"): card()}, config, model_version="v", values_only=shown)["result"]
+
+    regions = from_result(result, config)
+    assert len(regions) == expected
+    assert [region.text for region in regions if region.label] == ["+7 495 123", "a@b.c"]
+    LabelInterface(xml).validate()
+
+
+def test_without_fields_every_line_is_wanted():
+    rectangles = '<Rectangle name="r" toName="card"/><TextArea name="t" toName="card" perRegion="true"/></View>'
+    for xml in (
+        f'<View><Image name="card" value="$i" preLabels="values"/>{rectangles}',
+        config_xml("rectanglelabels", ("Text",)),
+    ):
+        config = parse_label_config(xml)
+        result = to_prediction({PageId("card"): card()}, config, model_version="v", values_only=True)["result"]
+        assert len(from_result(result, config)) == 1
+
+
 OFFICIAL = (
     '<View><Image name="card" value="$ocr"/><Labels name="label" toName="card"><Label value="Text" background="green"/>'
     '<Label value="Handwriting" background="blue"/></Labels><Rectangle name="bbox" toName="card" strokeWidth="3"/>'
