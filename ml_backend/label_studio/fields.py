@@ -116,9 +116,10 @@ def own_name(field: str, labels: Sequence[Label]) -> str:
 
 def own_words(text: str, labels: Sequence[Label]) -> str:
     """Return a sentence that names a field, as the gate's reasons do, with the project's name for it."""
-    if not isinstance(text, Words) or not isinstance(text.values.get("field"), str):
+    field = text.values.get("field") if isinstance(text, Words) else None
+    if not isinstance(text, Words) or not isinstance(field, str):
         return text
-    return say(text.template, **{**text.values, "field": own_name(text.values["field"], labels)})
+    return say(text.template, **{**text.values, "field": own_name(field, labels)})
 
 
 def match_names(fields: Sequence[str], names: Sequence[str]) -> dict[str, str]:

@@ -87,7 +87,7 @@ class FieldNames:
     @property
     def labels(self) -> Mapping[str, str]:
         """Label by field: what people call it."""
-        return {field: label for label, field in reversed(self.of_labels.items())}
+        return {field: label for label, field in reversed(list(self.of_labels.items()))}
 
     @property
     def fields(self) -> tuple[str, ...]:
