@@ -196,32 +196,25 @@ class _Hidden:
     """
 
     def __init__(self, page: Page, skipped: Sequence[Skipped]) -> None:
-        self._all = False
-        self._areas: list[BaseGeometry] = []
-        self._lines: set[int] = set()
-        for region in skipped:
-            area_of = _area_on(region, page)
-            if region.is_elsewhere:
-                continue
-            if area_of is None:
-                self._all = True
-            elif area_of.geom_type == "Point":
-                # A dot says which line is meant, and not where the value ends.
-                near = min(page.lines, key=lambda line: shape_of(line.polygon).distance(area_of), default=None)
-                self._lines |= {id(near)}
-            else:
-                self._areas.append(area_of)
+        found = [_area_on(region, page) for region in skipped if not region.is_elsewhere]
+        known = [hiding for hiding in found if hiding is not None]
+        self._all = len(known) < len(found)
+        self._areas = np.array([hiding for hiding in known if hiding.geom_type != "Point"], dtype=object)
+        self._tree = STRtree(self._areas)
+        # A dot says which line is meant, and not where the value ends.
+        dots = [hiding for hiding in known if hiding.geom_type == "Point"]
+        lines = STRtree([shape_of(line.polygon) for line in page.lines])
+        self._lines = {id(page.lines[at]) for at in lines.nearest(dots)} if dots and page.lines else set()
 
     def has(self, word: BaseGeometry, line: Line) -> bool:
         if self._all or id(line) in self._lines:
             return True
-        for hiding in self._areas:
-            if hiding.area == 0:
-                if hiding.intersects(word):
-                    return True
-            elif hiding.covers(word.centroid) or hiding.intersection(word).area >= _HIDDEN * word.area > 0:
-                return True
-        return False
+        near = self._areas[self._tree.query(word, predicate="intersects")]
+        if not len(near):
+            return False
+        shares = area(intersection(near, word))
+        flat = area(near) == 0
+        return bool((flat | covers(near, word.centroid) | ((shares > 0) & (shares >= _HIDDEN * word.area))).any())
 
 
 def _area_on(region: Skipped, page: Page) -> BaseGeometry | None:
