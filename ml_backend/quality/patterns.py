@@ -176,15 +176,19 @@ class Patterns:
         return analyse(reviewed, field=field and own_name(field, self._labels(project_id)), limit=limit)
 
     def reviewed(self, project_id: int) -> Iterator[Reviewed]:
-        """Go through the documents that somebody looked at, from a prediction on."""
+        """Go through the documents that somebody looked at, from a prediction on.
+
+        Lines without a field that were deleted are left out where the project has fields: nobody wants them, and the
+        model did not say that anybody would.
+        """
+        labels = self._labels(project_id)
         heads = [head.id for head in self._learning.heads(project_id) if head.id > 0 and not head.was_cancelled]
         for annotation in self._learning.annotations(heads):
             if annotation.prediction is not None:
-                corrections = tuple(self._learning.corrections(annotation.id))
+                corrections = _of_the_model(self._learning.corrections(annotation.id), labels)
                 yield Reviewed(annotation.model_version or "", annotation.updated_at, corrections)
-        labels = self._labels(project_id)
         for said in self._feedback.latest(project_id):
-            corrections = tuple(_spelt(each, labels) for each in said.corrections)
+            corrections = tuple(_spelt(each, labels) for each in _of_the_model(said.corrections, labels))
             yield Reviewed(said.model_version or "", said.received_at, corrections)
 
 
@@ -249,6 +253,10 @@ def character_pairs(read: str, meant: str) -> list[tuple[str, str]] | None:
             pairs.append(one)
         ends = (code.src_end, code.dest_end)
     return pairs
+
+
+def _of_the_model(corrections: Iterable[Correction], labels: Sequence[Label]) -> tuple[Correction, ...]:
+    return tuple(each for each in corrections if not (labels and each.kind == "deleted" and each.field_before is None))
 
 
 def _spelt(correction: Correction, labels: Sequence[Label]) -> Correction:

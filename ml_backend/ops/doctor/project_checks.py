@@ -233,6 +233,8 @@ def look_at_config(link: ProjectLink) -> Iterator[Observation]:
         )
     if plain is not None:
         yield ok('Lines of no field are "{label}".', label=plain)
+    if any(target.pre_labels == "values" for target in config.targets):
+        yield ok('Lines of no field are not pre-labelled, as preLabels="values" of the <Image> tag asks.')
     if labels and not matched:
         yield Observation(
             "warning",

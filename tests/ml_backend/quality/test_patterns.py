@@ -99,6 +99,8 @@ def test_fields_that_applications_name_are_shown_by_the_projects_names(tmp_path)
     # Asked for by either name.
     for name in ("TEL", "phone", "PHONE"):
         assert patterns.analyse(3, field=name).kinds == {"field": 1}
+    feedback.add(3, "c-2", [], [], [Correction("deleted", "c"), Correction("deleted", "d", "EMAIL")])
+    assert patterns.analyse(3).kinds["deleted"] == 1, "a line without a field is not wanted, and was not said to be"
     # Nothing is known of another project's labels.
     feedback.add(4, "c-1", [], [], corrections)
     assert [(each.named, each.meant) for each in patterns.analyse(4).confusions] == [("PHONE", "NAME")]

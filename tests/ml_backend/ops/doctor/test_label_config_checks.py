@@ -53,6 +53,14 @@ def test_the_label_for_text_is_said_to_be_one(make_settings: object) -> None:
     assert any("names yet: Handwriting" in str(each.found) for each in found)
 
 
+def test_what_the_configuration_asks_for_is_said(make_settings: object) -> None:
+    asked = RECTANGLES.replace('value="$image"', 'value="$image" preLabels="values"')
+    said = [[str(each.found) for each in results(make_settings, "label-config", xml)] for xml in (asked, RECTANGLES)]
+    assert set(said[0]) - set(said[1]) == {
+        'Lines of no field are not pre-labelled, as preLabels="values" of the <Image> tag asks.'
+    }
+
+
 @pytest.mark.parametrize(
     ("xml", "warns"),
     [
