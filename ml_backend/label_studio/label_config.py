@@ -7,7 +7,7 @@ control that draws a region and the one that names it, which is all that is aske
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 from xml.etree.ElementTree import Element, ParseError
@@ -202,8 +202,9 @@ class Target:
         """
         group = self.group_of(label)
         fitting = [(text, fits) for text in self.texts if (fits := text.fits(label, group)) is not None]
+        of_labels = self._has_texts_of_labels
         # Of equal ones the first of the configuration.
-        best = min(fitting, key=lambda item: (not item[1], item[0].always is self._has_texts_of_labels), default=None)
+        best = min(fitting, key=lambda item: (not item[1], item[0].always is of_labels), default=None)
         return best[0].name if best else None
 
     @property
@@ -389,8 +390,9 @@ def unserved_controls(xml: str) -> list[Unserved]:
             why = say("it stands in a Repeater in a Repeater") if nested else say("no control draws text regions on it")
             found.setdefault(image.name, Unserved("Image", image.name, why))
             continue
+        used = frozenset(target.text_of(label) for label in (None, *(each.value for each in target.labels)))
         for tag in parsed.controls.get(image.name, ()):
-            if tag.name not in found and (reason := _why_not(tag, target)) is not None:
+            if tag.name not in found and (reason := _why_not(tag, target, used)) is not None:
                 found[tag.name] = Unserved(str(tag.element.tag), tag.name, reason)
     return list(found.values())
 
@@ -545,8 +547,14 @@ def _names_of_condition(element: Element) -> frozenset[str] | None:
     return frozenset({value}) if (value := element.get("whenTagName")) else None
 
 
-def _why_not(tag: _Tag, target: Target) -> Words | None:
-    """Return why a control of an image gets no pre-labels; ``None`` where it does."""
+def _why_not(tag: _Tag, target: Target, texts: Collection[str | None]) -> Words | None:
+    """Return why a control of an image gets no pre-labels; ``None`` where it does.
+
+    Args:
+        tag: The control.
+        target: The image's.
+        texts: The controls that hold texts.
+    """
     served = {group.shape for group in target.groups} | {group.label for group in target.groups}
     if tag.kind == "textarea":
         text = next((text for text in target.texts if text.name == tag.name), None)
@@ -554,7 +562,7 @@ def _why_not(tag: _Tag, target: Target) -> Words | None:
             return say('it is about the whole image: only what is perRegion="true" holds the text of a region')
         if text.is_dropped:
             return say("it shows only after a choice, and Label Studio drops what hidden controls hold")
-        if not any(target.text_of(label) == text.name for label in (None, *(each.value for each in target.labels))):
+        if tag.name not in texts:
             return say("another TextArea holds the text of the same regions")
         return None
     if tag.name in served:
