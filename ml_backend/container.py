@@ -60,6 +60,7 @@ from ml_backend.predict.model_manager import Choice, ModelManager
 from ml_backend.predict.service import PredictionService
 from ml_backend.predict.serving_models import number_of
 from ml_backend.predict.task_predictor import ImageFetcher, ModelSource, TaskPredictor
+from ml_backend.predict.wanted_lines import WantedLines
 from ml_backend.projects.custom_fields import CustomFields
 from ml_backend.projects.initialising import Initialiser
 from ml_backend.projects.projects import Projects
@@ -185,7 +186,14 @@ def build_shared(settings: Settings) -> SharedServices:
     models.prepare(state.id for state in learning.projects())
     models.watch(settings.model_poll_seconds, lambda: [state.id for state in learning.projects()])
     scores = TaskScores(store.engine)
-    predictor = TaskPredictor(images, metrics, rescorings, scores, max_pages=settings.max_pages)
+    predictor = TaskPredictor(
+        images,
+        metrics,
+        rescorings,
+        scores,
+        max_pages=settings.max_pages,
+        values_only=WantedLines(learning).values_only,
+    )
     return SharedServices(
         store, metrics, engine, pipeline, models, learning, rescorings, label_studio, images, predictor, scores
     )
@@ -767,7 +775,7 @@ def build_self_learning(
         Initialiser(settings, projects, learning),
         CustomFields(projects, options),
         options,
-        Patterns(learning, feedback.store),
+        Patterns(learning, feedback.store, KeptLabels(store.engine)),
         Extraction(
             models,
             page_limits(settings),
@@ -822,6 +830,7 @@ def build_panel(settings: Settings, store: Store) -> Panel:
             tracking,
             _label_studio(settings, _LOOK_SECONDS),
             Coverages(store.engine),
+            KeptLabels(store.engine),
         ),
         ActionRunner(ActionStore(store.engine)),
         actions,
@@ -832,7 +841,7 @@ def build_panel(settings: Settings, store: Store) -> Panel:
             max_pixels=settings.max_image_pixels,
         ),
         build_recommender(settings, store),
-        Patterns(learning, FeedbackStore(store.engine)),
+        Patterns(learning, FeedbackStore(store.engine), KeptLabels(store.engine)),
         LabelErrors(store.engine, learning),
         Adviser(source, learning, scores, learning_curve(registry)),
     )

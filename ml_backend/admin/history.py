@@ -19,6 +19,8 @@ WINDOW = 10
 #: Predictions of a like confidence; fewer than :data:`FEWEST` in a bin say nothing.
 BINS, FEWEST = 5, 3
 _DRAWS = 1000
+#: Scores that are of no single field.
+TOTALS = ("micro", "synthetic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def field_scores(tracking: Tracking, version: Version) -> list[FieldScore]:
         metrics = tracking.client().get_run(version.mlflow_run_id).data.metrics
     prefix, rival = "challenger_f1_", "champion_f1_"
     names = [name.removeprefix(prefix) for name in metrics if name.startswith(prefix)]
-    names.sort(key=lambda name: (name in ("micro", "synthetic"), name))
+    names.sort(key=lambda name: (name in TOTALS, name))
     return [FieldScore(name, metrics.get(rival + name), metrics[prefix + name]) for name in names]
 
 

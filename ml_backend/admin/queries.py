@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ml_backend.errors import BackendError, LabelStudioUnreachableError
 from ml_backend.i18n import Words, say
 from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.label_config import Label
 from ml_backend.label_studio.records import Project
 from ml_backend.learn.live_metrics import Outcome, VersionScore, outcomes, score
 from ml_backend.learn.training_trigger import TrainingTrigger
@@ -101,6 +102,7 @@ class Queries:
         tracking: Their numbers.
         label_studio: ``None`` where none is set.
         coverages: Says how far open tasks are predicted.
+        labels: Asked for the labels of a project; none where they are not known.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Queries:
         tracking: Tracking,
         label_studio: LabelStudio | None,
         coverages: Coverages,
+        labels: Callable[[int], Sequence[Label]] = lambda _project: (),
     ) -> None:
         self.settings = settings
         self.learning = learning
@@ -122,6 +125,7 @@ class Queries:
         self.label_studio = label_studio
         self._due = due
         self._coverages = coverages
+        self.labels = labels
         self._silent_since = -math.inf
 
     def projects(self) -> list[Project]:

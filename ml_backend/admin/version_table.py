@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ml_backend.admin.history import field_scores
+from ml_backend.admin.history import TOTALS, field_scores
 from ml_backend.admin.queries import Queries
+from ml_backend.label_studio.fields import own_name, own_words
 from ml_backend.learn.live_metrics import Difference, VersionScore, compare, score
 from ml_backend.learn.promotion import cer_of, reason_of
 from ml_backend.predict.serving_models import SHIPPED
@@ -75,14 +76,21 @@ def compare_versions(queries: Queries, project_id: int, wanted: Sequence[int] = 
         BackendError: If the store cannot be read.
         ModelError: If MLflow cannot be read.
     """
-    versions = queries.versions(project_id)
+    versions, labels = queries.versions(project_id), queries.labels(project_id)
     champion, challenger = queries.registry.champion(project_id), queries.registry.challenger(project_id)
     seen = champion.number if champion else SHIPPED
     found = queries.outcomes(project_id)
     live = score(found)
     rows = [
-        VersionRow(v.number, v, _role(v, champion, challenger), live.get(v.number), cer_of(v), reason_of(v))
-        for v in versions
+        VersionRow(
+            each.number,
+            each,
+            _role(each, champion, challenger),
+            live.get(each.number),
+            cer_of(each),
+            own_words(reason_of(each), labels),
+        )
+        for each in versions
     ]
     rows.append(VersionRow(SHIPPED, None, "" if champion else "champion", live.get(SHIPPED)))
     used = [each.number for each in (challenger, champion) if each is not None]
@@ -92,8 +100,9 @@ def compare_versions(queries: Queries, project_id: int, wanted: Sequence[int] = 
     for version in versions:
         if version.number in compared:
             for each in field_scores(queries.tracking, version):
-                table.setdefault(each.field, {})[version.number] = each.version
-    promotions = queries.promotions(project_id)
+                name = each.field if each.field in TOTALS else own_name(each.field, labels)
+                table.setdefault(name, {})[version.number] = each.version
+    promotions = [replace(each, reason=own_words(each.reason, labels)) for each in queries.promotions(project_id)]
     brought = next((each for each in promotions[::-1] if champion and each.version == champion.number), None)
     before = (brought.previous or SHIPPED) if brought else None
     rival = challenger.number if challenger else None

@@ -12,7 +12,7 @@ from flask import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ml_backend.errors import RequestError
-from ml_backend.label_studio.records import Task
+from ml_backend.label_studio.records import Task, written_in
 from ml_backend.predict.service import Batch
 
 #: Numbers beyond this fit no database, and come from no Label Studio.
@@ -130,7 +130,8 @@ def _task(raw: object, project_id: int | None) -> Task | None:
         sent = _TaskIn.model_validate(raw)
     except ValidationError:
         return None
-    return Task(id=sent.id, project=project_id or 0, data=sent.data, is_labeled=False)
+    written = written_in(raw) if isinstance(raw, Mapping) else ()
+    return Task(id=sent.id, project=project_id or 0, data=sent.data, is_labeled=False, written=written)
 
 
 def _ids(value: object) -> list[int]:

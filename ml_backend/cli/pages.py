@@ -114,7 +114,7 @@ def _send(
     with tqdm(unit="page", desc=name, file=sys.stderr, leave=False) as progress:
         uploads = upload_pages(client, project_id, target, data, page_limits(settings), progress.update)
         urls = [uploaded.image.url for uploaded in uploads]
-    task_data = {target.value_key: target.value_of(urls), "document": name, "document_key": key}
+    task_data = {**target.task_data(urls), "document": name, "document_key": key}
     task_id = create_task(client, project_id, task_data)
     print(f"{name}: task {task_id}, {len(urls)} pages")
     return task_id

@@ -35,7 +35,7 @@ def need_pages(target: Target) -> None:
     Raises:
         RequestError: If it shows one image a task.
     """
-    if not target.value_list:
+    if not target.is_paged:
         raise RequestError(
             "The document has pages, and the project shows one image a task.",
             'Give the project\'s <Image> a valueList="$pages" instead of its value, or make a project for documents: '
@@ -68,5 +68,5 @@ def upload_pages(
     for item_index, file in enumerate(page_files(data, limits)):
         page = for_browsers(file, max_bytes=limits.max_bytes, max_pixels=limits.max_pixels)
         url = upload(client, project_id, page)
-        yield UploadedPage(PageId(target.image, item_index), TaskImage(url, image_key(page)), page)
+        yield UploadedPage(target.page(item_index), TaskImage(url, image_key(page)), page)
         on_page()

@@ -212,8 +212,9 @@ class Sender:
         document = reader.predict(data) if blocks is None else self.name_blocks(project_id, data, blocks)
         version = reader.version
         url = image.url or upload(client, project_id, data)
-        images = {PageId(target.image): TaskImage(url, image_key(data))}
-        return self._make(project_id, contact_id, images, {PageId(target.image): document}, config, version)
+        page = target.page(0)
+        images = {page: TaskImage(url, image_key(data))}
+        return self._make(project_id, contact_id, images, {page: document}, config, version)
 
     def _create_of_pages(self, project_id: int, contact_id: str, data: bytes, config: LabelConfig) -> int:
         """Make the task of a document; what cannot be read in :data:`READING_SECONDS` is left to the worker."""
@@ -245,7 +246,7 @@ class Sender:
         """Make a task that shows images, with its prediction if all of them were read."""
         target, whole = config.targets[0], len(documents) == len(images)
         made = to_prediction(documents, config, model_version=version)
-        data = {target.value_key: target.value_of([image.url for image in images.values()]), "contact_id": contact_id}
+        data = {**target.task_data([image.url for image in images.values()]), "contact_id": contact_id}
         prediction = Prediction(0, version, made["result"], made["score"]) if whole else None
         task_id = create_task(self._projects.reach(), project_id, data, prediction)
         try:

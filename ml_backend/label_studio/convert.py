@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ml_backend.label_studio import geometry
-from ml_backend.label_studio.fields import match_labels
+from ml_backend.label_studio.fields import match_labels, plain_text_label
 from ml_backend.label_studio.geometry import Frame
-from ml_backend.label_studio.label_config import LabelConfig, PageId, Target
+from ml_backend.label_studio.label_config import Group, LabelConfig, PageId, Target
 from ml_backend.label_studio.regions import Region, Skipped, from_result, read_result
 from model.document.types import Document, Line, Polygon, Word, score_of_pages
 
@@ -29,7 +29,12 @@ class _Piece:
 
 
 def to_prediction(
-    documents: Mapping[PageId, Document], config: LabelConfig, *, model_version: str, salt: str = ""
+    documents: Mapping[PageId, Document],
+    config: LabelConfig,
+    *,
+    model_version: str,
+    salt: str = "",
+    values_only: bool = False,
 ) -> dict[str, Any]:
     """Turn the documents of one task into a prediction.
 
@@ -38,6 +43,7 @@ def to_prediction(
         config: The project's labelling configuration, with the task's own labels if it has any.
         model_version: What Label Studio files the prediction under.
         salt: See :func:`to_regions`.
+        values_only: Whether lines that belong to no field are left out where the configuration does not say so.
 
     Returns:
         ``result``, ``score`` and ``model_version``. Regions stand in the order of the pages. The score is that of the
@@ -45,21 +51,27 @@ def to_prediction(
         the empty ones do not count, as long as one has words.
     """
     results: list[dict[str, Any]] = []
-    scores: list[float] = []
-    for target in config.targets:
-        pages = sorted((page, document) for page, document in documents.items() if page.image == target.image)
-        for page, document in pages:
-            results += to_regions(document, target, item_index=page.item_index, salt=salt)
-        scores += [score_of_pages(document for _, document in pages)] if pages else []
+    found: dict[int, list[Document]] = {}
+    for page in config.in_order(documents):
+        target = config.target(page.image)
+        if target is None:
+            continue
+        only = target.pre_labels == "values" or (target.pre_labels is None and values_only)
+        results += to_regions(documents[page], target, item_index=page.item_index, salt=salt, values_only=only)
+        number = next(at for at, own in enumerate(config.targets) if own.of_image(page.image) is not None)
+        found.setdefault(number, []).append(documents[page])
+    scores = [score_of_pages(pages) for pages in found.values()]
     return {"result": results, "score": min(scores, default=0.0), "model_version": model_version}
 
 
-def to_regions(document: Document, target: Target, *, item_index: int = 0, salt: str = "") -> list[dict[str, Any]]:
+def to_regions(
+    document: Document, target: Target, *, item_index: int = 0, salt: str = "", values_only: bool = False
+) -> list[dict[str, Any]]:
     """Turn a document into the results of its regions.
 
     Every word of the page is in exactly one region, so that a person can correct all of it. A line is cut where a field
     begins or ends: each entity whose field has a label becomes a region of its own, and what stands between becomes
-    regions with text and without a label.
+    regions with text and without a label, or with the label for text if the project has one.
 
     Args:
         document: What was read.
@@ -67,13 +79,19 @@ def to_regions(document: Document, target: Target, *, item_index: int = 0, salt:
         item_index: Which page of the task it is, where the task has a list of them.
         salt: Region ids depend on the content alone, so that asking twice gives the same answer. Another salt gives
             other ids, for regions that must not be taken for ones that are there already.
+        values_only: Whether regions of no field are left out. Without labels there are no fields, and nothing is.
 
     Returns:
         Two or three results a region, which share an ``id``: shape, label, text.
     """
     page = document.page
+    target = target.at(item_index)
+    plain = plain_text_label(target.labels)
+    values_only &= any(label.value != plain for label in target.labels)
     results = []
     for index, piece in enumerate(_pieces(document, target)):
+        if values_only and piece.label in (None, plain):
+            continue
         # Pages may say the same in the same place: letterheads.
         place = f"{item_index}/{index}" if item_index else str(index)
         name = f"{salt}\0{target.image}\0{place}\0{piece.label}\0{piece.text}"
@@ -87,8 +105,7 @@ def to_regions(document: Document, target: Target, *, item_index: int = 0, salt:
         }
         if target.value_list:
             common["item_index"] = item_index
-        shape = _shape(piece, target, page.width, page.height)
-        results += [common | part for part in _parts(piece, target, shape)]
+        results += [common | part for part in _parts(piece, target, page.width, page.height)]
     return results
 
 
@@ -119,6 +136,7 @@ def to_parts(
         ValueError: If the polygon is flat.
     """
     piece = _Piece(label, text or "", 1.0, geometry.frame_of_polygon(polygon), polygon)
+    target = target.at(item_index)
     common: dict[str, Any] = {
         "id": region_id,
         "to_name": target.image,
@@ -127,24 +145,26 @@ def to_parts(
     }
     if target.value_list:
         common["item_index"] = item_index
-    parts = _parts(piece, target, _shape(piece, target, width, height))
+    parts = _parts(piece, target, width, height)
     return [common | {"image_rotation": 0} | part for part in parts if text is not None or part["type"] != "textarea"]
 
 
-def _parts(piece: _Piece, target: Target, shape: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _parts(piece: _Piece, target: Target, width: int, height: int) -> Iterator[dict[str, Any]]:
+    group = target.group_of(piece.label)
+    shape = _shape(piece, group, width, height)
     labels = [piece.label] if piece.label is not None else []
-    if target.kind == "labels":
-        yield {"from_name": target.shape, "type": target.outline, "value": shape}
-    if target.label is not None and (labels or target.kind != "labels"):
+    if group.kind == "labels":
+        yield {"from_name": group.shape, "type": group.outline, "value": shape}
+    if group.label is not None and (labels or group.kind != "labels"):
         # Controls that draw and label at once have no other way to say "no label": Label Studio's validation refuses
         # such a value without its list of labels, and its editor shows an empty list as a region without label.
-        yield {"from_name": target.label, "type": target.kind, "value": shape | {target.kind: labels}}
-    if target.text is not None:
-        yield {"from_name": target.text, "type": "textarea", "value": shape | {"text": [piece.text]}}
+        yield {"from_name": group.label, "type": group.kind, "value": shape | {group.kind: labels}}
+    if (control := target.text_of(piece.label)) is not None:
+        yield {"from_name": control, "type": "textarea", "value": shape | {"text": [piece.text]}}
 
 
-def _shape(piece: _Piece, target: Target, width: int, height: int) -> dict[str, Any]:
-    if target.outline == "rectangle":
+def _shape(piece: _Piece, group: Group, width: int, height: int) -> dict[str, Any]:
+    if group.outline == "rectangle":
         return dict(geometry.frame_to_percent(geometry.clip_frame(piece.frame, width, height), width, height))
     points = geometry.clip_polygon(piece.polygon, width, height)
     return {"points": geometry.polygon_to_percent(points, width, height), "closed": True}
@@ -152,7 +172,7 @@ def _shape(piece: _Piece, target: Target, width: int, height: int) -> dict[str, 
 
 def _pieces(document: Document, target: Target) -> Iterator[_Piece]:
     """Cut every line where a labelled entity begins or ends."""
-    entities = document.entities
+    entities, plain = document.entities, plain_text_label(target.labels)
     labels = match_labels(dict.fromkeys(entity.field for entity in entities), target.labels)
     for line, (start, stop) in zip(document.page.lines, document.page.line_spans(), strict=True):
         frame = geometry.frame_of_polygon(line.polygon)
@@ -161,12 +181,12 @@ def _pieces(document: Document, target: Target) -> Iterator[_Piece]:
             if entity.field not in labels or not start <= entity.start < stop:
                 continue
             if at < entity.start:
-                yield _piece(line, frame, line.words[at - start : entity.start - start], None, 1.0)
+                yield _piece(line, frame, line.words[at - start : entity.start - start], plain, 1.0)
             words = line.words[entity.start - start : entity.stop - start]
             yield _piece(line, frame, words, labels[entity.field], entity.score, entity.text)
             at = entity.stop
         if at < stop:
-            yield _piece(line, frame, line.words[at - start :], None, 1.0)
+            yield _piece(line, frame, line.words[at - start :], plain, 1.0)
 
 
 def _piece(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ml_backend.errors import RequestError
+from ml_backend.i18n import Words, say
 from ml_backend.label_studio.label_config import Label
 
 #: Names that people give to the fields of a business card. Names of a part of a field, such as "first name", are left
@@ -49,6 +50,15 @@ SYNONYMS: dict[str, str] = {
 #: Where a field goes that has no label of its own: a fax number is a telephone number of a kind.
 FALLBACKS: dict[str, str] = {"fax": "phone"}
 
+#: Labels that say no more than that something is written there: what the official template for OCR calls its lines.
+PLAIN_TEXT = (
+    "text, line, text line, word, words, print, printed, printed text, typed, typed text, machine print, other, "
+    "other text, o, outside, none, "
+    "текст, строка, строка текста, слово, печатный текст, печать, прочее, другое, остальное, "
+    "zeile, textzeile, wort, gedruckt, druckschrift, sonstiges, anderes, texte, ligne, mot, imprimé, autre, "
+    "texto, línea, palabra, impreso, otro, testo, riga, parola, altro"
+)
+
 _PARTS = re.compile(r"[/,;|&+()]|\s(?:and|or|und|oder|и|или)\s", re.IGNORECASE)
 
 
@@ -74,6 +84,21 @@ def match_labels(fields: Iterable[str], labels: Sequence[Label]) -> dict[str, st
     return matches
 
 
+def plain_text_label(labels: Sequence[Label]) -> str | None:
+    """Return the label for text that belongs to no field, such as ``Text``; ``None`` where there is none.
+
+    Of several the first of :data:`PLAIN_TEXT` is taken, so that ``Text`` comes before ``Other``.
+
+    Args:
+        labels: The labels of the project.
+    """
+    ranked = []
+    for label in labels:
+        names = {_plain(name) for name in (*label.predicted_values, label.value, label.title)}
+        ranked += [(_PLAIN_TEXT[name], label.value) for name in names if name in _PLAIN_TEXT]
+    return min(ranked, default=(0, None), key=lambda item: item[0])[1]
+
+
 def label_of(name: str, labels: Sequence[Label]) -> str | None:
     """Return the label that somebody means by a name, such as ``phone`` where the project says ``TEL``.
 
@@ -86,6 +111,19 @@ def label_of(name: str, labels: Sequence[Label]) -> str | None:
     if any(name == label.value for label in labels):
         return name
     return match_labels([name], labels).get(name)
+
+
+def own_name(field: str, labels: Sequence[Label]) -> str:
+    """Return what a project calls a field of the model: its label, or the field's own name where it has none."""
+    return label_of(field, labels) or field
+
+
+def own_words(text: str, labels: Sequence[Label]) -> str:
+    """Return a sentence that names a field, as the gate's reasons do, with the project's name for it."""
+    field = text.values.get("field") if isinstance(text, Words) else None
+    if not isinstance(text, Words) or not isinstance(field, str):
+        return text
+    return say(text.template, **{**text.values, "field": own_name(field, labels)})
 
 
 def match_names(fields: Sequence[str], names: Sequence[str]) -> dict[str, str]:
@@ -118,10 +156,22 @@ class FieldNames:
         of_labels: Field by label. A label that fits no field of the model is a new field, named like the label.
         rename: Fields of the model that a project has no label of their own for, and the field that they are part of
             there: a fax number is filed under the label for telephone numbers.
+        plain: The label that says "text", and no more: its words are of no field.
     """
 
     of_labels: Mapping[str, str]
     rename: Mapping[str, str]
+    plain: str | None = None
+
+    @property
+    def known(self) -> Mapping[str, str | None]:
+        """Field by label, ``None`` for the label that says "text"."""
+        return self.of_labels if self.plain is None else {**self.of_labels, self.plain: None}
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Label by field: what people call it."""
+        return {field: label for label, field in reversed(list(self.of_labels.items()))}
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -136,6 +186,8 @@ def name_fields(fields: Sequence[str], labels: Sequence[Label]) -> FieldNames:
         fields: Fields of the model; of several that fit a label the first is taken.
         labels: Labels of the project.
     """
+    plain = plain_text_label(labels)
+    labels = [label for label in labels if label.value != plain]
     matches = match_labels(fields, labels)
     of_labels: dict[str, str] = {}
     for field in fields:
@@ -143,7 +195,7 @@ def name_fields(fields: Sequence[str], labels: Sequence[Label]) -> FieldNames:
             of_labels.setdefault(matches[field], field)
     ordered = {label.value: of_labels.get(label.value, label.value) for label in labels}
     rename = {field: of_labels[label] for field, label in matches.items() if of_labels[label] != field}
-    return FieldNames(ordered, rename)
+    return FieldNames(ordered, rename, plain)
 
 
 class _Index:
@@ -195,3 +247,4 @@ def _plain(name: str) -> str:
 
 
 _CANONICAL = {_plain(name): field for field, names in SYNONYMS.items() for name in names.split(",")}
+_PLAIN_TEXT = {_plain(name): place for place, name in reversed(list(enumerate(PLAIN_TEXT.split(","))))}

@@ -18,6 +18,7 @@ LEVEL_DEGREES = 1.0
 #: Regions are never thinner than this, in pixels, so that they can still be seen and selected.
 SMALLEST_SIDE = 1.0
 _DIGITS = 6
+_ELLIPSE_POINTS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +162,60 @@ def frame_to_percent(frame: Frame, width: int, height: int) -> dict[str, float]:
 def frame_from_percent(x: float, y: float, w: float, h: float, rotation: float, width: int, height: int) -> Frame:
     """Return the frame of a rectangle's ``value`` on an image of ``width`` × ``height`` pixels.
 
+    A side below 0 was drawn backwards: it leads to the corner where reading starts.
+
     Raises:
-        ValueError: If a side is not above 0, or anything is not finite.
+        ValueError: If a side is 0, or anything is not finite.
     """
-    return Frame(x * width / 100, y * height / 100, w * width / 100, h * height / 100, rotation % 360)
+    corner, along, across = (x * width / 100, y * height / 100), w * width / 100, h * height / 100
+    right, down = directions(rotation)
+    back = min(along, 0.0), min(across, 0.0)
+    if back != (0.0, 0.0):
+        corner = (
+            corner[0] + right[0] * back[0] + down[0] * back[1],
+            corner[1] + right[1] * back[0] + down[1] * back[1],
+        )
+    return Frame(*corner, abs(along), abs(across), rotation % 360)
+
+
+def corners_from_percent(x: float, y: float, w: float, h: float, rotation: float, width: int, height: int) -> Polygon:
+    """Return the corners of a rectangle's ``value``, which may lie on a line or be one point."""
+    right, down = directions(rotation)
+    corner, along, across = (x * width / 100, y * height / 100), w * width / 100, h * height / 100
+    return tuple(
+        (
+            corner[0] + right[0] * along * i + down[0] * across * j,
+            corner[1] + right[1] * along * i + down[1] * across * j,
+        )
+        for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))
+    )
+
+
+def ellipse_from_percent(
+    x: float, y: float, across: float, down: float, rotation: float, width: int, height: int
+) -> Polygon:
+    """Return the outline of an ellipse's ``value``, of equal area, clockwise from the upper left before rotation.
+
+    Args:
+        x: The middle, per cent of the width.
+        y: The middle, per cent of the height.
+        across: Half its length, per cent of the width, above 0.
+        down: Half its height, per cent of the height, above 0.
+        rotation: Degrees clockwise about its middle.
+        width: Width of the image in pixels.
+        height: Height of the image in pixels.
+    """
+    middle, a, b = (x * width / 100, y * height / 100), across * width / 100, down * height / 100
+    right, below = directions(rotation)
+    step = 2 * math.pi / _ELLIPSE_POINTS
+    # A polygon in it is smaller by sin(step) / step.
+    grow = math.sqrt(step / math.sin(step))
+    points = []
+    for index in range(_ELLIPSE_POINTS):
+        angle = 1.25 * math.pi + (index - 0.5) * step
+        u, v = grow * a * math.cos(angle), grow * b * math.sin(angle)
+        points.append((middle[0] + right[0] * u + below[0] * v, middle[1] + right[1] * u + below[1] * v))
+    return tuple(points)
 
 
 def polygon_to_percent(polygon: Polygon, width: int, height: int) -> list[list[float]]:

@@ -114,6 +114,7 @@ class Task:
         is_labeled: Whether it has as many annotations as the project asks for.
         annotations: Its annotations, where they were asked for.
         predictions: Its predictions, where they were asked for.
+        written: What people have made of it so far, as ``/predict`` sends it: results of drafts, then of annotations.
     """
 
     id: int
@@ -122,6 +123,7 @@ class Task:
     is_labeled: bool
     annotations: tuple[Annotation, ...] = ()
     predictions: tuple[Prediction, ...] = ()
+    written: tuple[Sequence[Mapping[str, Any]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,17 @@ def task_of(raw: Mapping[str, Any]) -> Task:
         annotations=tuple(annotation_of(item, raw["id"]) for item in raw.get("annotations") or ()),
         predictions=tuple(prediction_of(item, raw["id"]) for item in raw.get("predictions") or ()),
     )
+
+
+def written_in(raw: Mapping[str, Any]) -> tuple[Sequence[Mapping[str, Any]], ...]:
+    """Read the results that people have made of a task, drafts first, the latest first; others are passed over."""
+    found: list[Sequence[Mapping[str, Any]]] = []
+    for name in ("drafts", "annotations"):
+        items = raw.get(name)
+        own = [item for item in (items if isinstance(items, list) else ()) if isinstance(item, Mapping)]
+        own.sort(key=lambda item: str(item.get("updated_at") or ""), reverse=True)
+        found += [item["result"] for item in own if isinstance(item.get("result"), list)]
+    return tuple(found)
 
 
 def annotation_of(raw: Mapping[str, Any], task: int = 0) -> Annotation:

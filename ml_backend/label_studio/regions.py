@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ml_backend.label_studio import geometry
+from ml_backend.label_studio.brush import painted_box
 from ml_backend.label_studio.label_config import LabelConfig, PageId, Target
 from model.document.types import Polygon
 
 _SHAPES = frozenset({"rectangle", "rectanglelabels", "polygon", "polygonlabels"})
-_LABELS = frozenset({"labels", "rectanglelabels", "polygonlabels"})
-_OTHER_SHAPES = ("ellipse", "brush", "keypoint", "bitmask", "vector", "video")
+#: Shapes without the outline of a text. An ellipse has one: the people who draw it circle what they mean.
+_OTHER_SHAPES = ("brush", "keypoint", "bitmask", "vector", "magicwand", "video")
+_ELLIPSE = "ellipse"
 #: No coordinate and no side of an image is beyond this; products of two stay finite.
 _LARGEST = 1e9
 #: A task of a hundred dense pages has fewer; each region is one to three entries of a result.
@@ -22,6 +24,7 @@ MAX_PARTS = 50_000
 MAX_OUTLINE_POINTS = 10_000
 MAX_POINTS = 500_000
 _LONGEST_KIND = 40
+_LONGEST_NUMBER = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,31 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A region that cannot be used, and why."""
+    """A region that cannot be used, and why.
+
+    A person has said something about the words below it, and nobody knows what: that they belong to no field is not
+    known either.
+
+    Attributes:
+        id: What its results share.
+        reason: Why.
+        page: The image that it is on; ``None`` where that is not known.
+        area: Where it is, in pixels of an image of ``width`` × ``height``; one point or more, which may lie on a line.
+            ``None`` where that is not known.
+        width: Width of the image in pixels; 0 without an area.
+        height: Height of the image in pixels; 0 without an area.
+        needs_size: Whether it could be used if the size of its image were known.
+        is_elsewhere: Whether it is about something else than the task's images.
+    """
 
     id: str
     reason: str
+    page: PageId | None = field(default=None, compare=False)
+    area: Polygon | None = field(default=None, compare=False)
+    width: int = field(default=0, compare=False)
+    height: int = field(default=0, compare=False)
+    needs_size: bool = field(default=False, compare=False)
+    is_elsewhere: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +111,21 @@ TOO_MANY = f"It has more than {MAX_REGIONS} regions, or more than {MAX_POINTS} p
 
 
 class _UnusableError(Exception):
-    """Why a region cannot be used."""
+    """Why a region cannot be used.
+
+    Attributes:
+        area: Where it is, in pixels; ``None`` where that is not known.
+        needs_size: Whether only the size of its image is missing.
+        is_elsewhere: Whether it is on something else than an image.
+    """
+
+    def __init__(
+        self, reason: str, area: Polygon | None = None, *, needs_size: bool = False, is_elsewhere: bool = False
+    ) -> None:
+        super().__init__(reason)
+        self.area = area
+        self.needs_size = needs_size
+        self.is_elsewhere = is_elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +141,41 @@ class _Part:
 
     @property
     def has_outline(self) -> bool:
-        return "points" in self.value or {"x", "y", "width", "height"} <= self.value.keys()
+        return (
+            "points" in self.value
+            or {"x", "y", "width", "height"} <= self.value.keys()
+            or {"x", "y", "radiusX", "radiusY"} <= self.value.keys()
+        )
+
+    @property
+    def draws(self) -> bool:
+        """Whether its control draws, or names what is drawn."""
+        return self.kind in _SHAPES or self.kind.startswith((_ELLIPSE, *_OTHER_SHAPES)) or self.kind == "labels"
 
 
-def from_result(result: Iterable[Mapping[str, Any]], config: LabelConfig) -> list[Region]:
+Sizes = Mapping[PageId, tuple[int, int]]
+"""Width and height in pixels of the images whose sizes are known."""
+
+
+def from_result(result: Iterable[Mapping[str, Any]], config: LabelConfig, sizes: Sizes | None = None) -> list[Region]:
     """Return the usable regions of an annotation's or a prediction's ``result``; see :func:`read_result`."""
-    return list(read_result(result, config).regions)
+    return list(read_result(result, config, sizes).regions)
 
 
-def read_result(result: Iterable[Mapping[str, Any]], config: LabelConfig) -> ReadResult:
+def read_result(result: Iterable[Mapping[str, Any]], config: LabelConfig, sizes: Sizes | None = None) -> ReadResult:
     """Group the parts of a ``result`` into regions.
 
     The parts may stand in any order, and any of them may be missing: people delete labels and texts. Rotating the image
     in Label Studio (``image_rotation``) turns the view only: coordinates stay those of the image as it was.
     Relations and answers about the whole image are no regions, and are passed over.
 
+    Other programs leave numbers as text, rectangles that were drawn backwards, and no size of the image: then it is
+    that of other regions on the same image, else what ``sizes`` says.
+
     Args:
         result: The list that Label Studio stores; nothing in it is trusted.
         config: The project's labelling configuration.
+        sizes: Sizes of the images as they are known from elsewhere.
 
     Returns:
         No region at all, and :data:`TOO_MANY` as the reason, beyond :data:`MAX_REGIONS`, :data:`MAX_PARTS` or
@@ -136,15 +191,39 @@ def read_result(result: Iterable[Mapping[str, Any]], config: LabelConfig) -> Rea
             points += len(drawn) if isinstance(drawn, list) else 0
         if index >= MAX_PARTS or len(groups) > MAX_REGIONS or points > MAX_POINTS:
             return ReadResult((), (Skipped("", TOO_MANY),))
+    reader = _Reader(config, dict(sizes or {}) | _sizes_in(groups.values(), config))
     regions, skipped = [], []
     for region_id, parts in groups.items():
-        try:
-            region = _region(region_id, parts, config)
-        except _UnusableError as error:
-            skipped.append(Skipped(region_id, str(error)))
-        else:
-            regions += [region] if region is not None else []
+        read = reader.read(region_id, parts)
+        if isinstance(read, Region):
+            regions.append(read)
+        elif read is not None:
+            skipped.append(read)
     return ReadResult(tuple(regions), tuple(skipped))
+
+
+def sizes_of(regions: Iterable[Region]) -> dict[PageId, tuple[int, int]]:
+    """Return the sizes of the images that regions are on."""
+    return {region.page: (region.original_width, region.original_height) for region in regions}
+
+
+def _sizes_in(groups: Iterable[Sequence[_Part]], config: LabelConfig) -> dict[PageId, tuple[int, int]]:
+    """Return the sizes of the images as a result's own parts say them; of several the first."""
+    sizes: dict[PageId, tuple[int, int]] = {}
+    for parts in groups:
+        for part in parts:
+            width, height = _side(part.raw, "original_width"), _side(part.raw, "original_height")
+            if width and height and (page := _page(part, config)) is not None:
+                sizes.setdefault(page, (width, height))
+    return sizes
+
+
+def _page(part: _Part, config: LabelConfig) -> PageId | None:
+    """Return the image that a part is on; ``None`` where the configuration has none of that name."""
+    target = config.target(part.image)
+    if target is None:
+        return None
+    return PageId(target.image, int(_finite(part.raw.get("item_index")) or 0) if target.index is None else target.index)
 
 
 def _part(index: int, raw: object) -> _Part | None:
@@ -162,38 +241,89 @@ def _part(index: int, raw: object) -> _Part | None:
     )
 
 
-def _region(region_id: str, parts: Sequence[_Part], config: LabelConfig) -> Region | None:
-    """Put one region together; ``None`` where the parts are about the whole image.
+class _Reader:
+    """Puts regions together.
 
-    Raises:
-        _UnusableError: If there is a region, but not one that can be used.
+    Args:
+        config: The project's labelling configuration.
+        sizes: What is known of the images' sizes.
     """
-    other = next((part.kind for part in parts if part.kind.startswith(_OTHER_SHAPES)), None)
-    if other is not None:
-        raise _UnusableError(f"a region of type {other[:_LONGEST_KIND]} has no text outline")
-    # The part that draws knows the geometry best; the others repeat it, and may stand alone.
-    drawn = sorted((part for part in parts if part.has_outline), key=lambda part: part.kind not in _SHAPES)
-    if not drawn:
-        return None
-    raw = drawn[0].raw
-    target = config.target(drawn[0].image)
-    if target is None:
-        raise _UnusableError("it is on an object that holds no text regions")
-    width, height = _side(raw, "original_width"), _side(raw, "original_height")
-    polygon, rotation = _outline(drawn[0].value, width, height)
-    return Region(
-        id=region_id,
-        image=target.image,
-        polygon=polygon,
-        rotation=rotation,
-        label=next((label for part in parts if (label := _label(part))), None),
-        text=next((text for part in parts if (text := _text(part, target)) is not None), None),
-        original_width=width,
-        original_height=height,
-        item_index=int(_finite(raw.get("item_index")) or 0),
-        score=next((score for part in parts if (score := _finite(part.raw.get("score"))) is not None), None),
-        view_rotation=int(_finite(raw.get("image_rotation")) or 0) % 360,
-    )
+
+    def __init__(self, config: LabelConfig, sizes: Sizes) -> None:
+        self._config = config
+        self._sizes = sizes
+
+    def read(self, region_id: str, parts: Sequence[_Part]) -> Region | Skipped | None:
+        """Put one region together; ``None`` where the parts are about the whole image."""
+        drawing = [part for part in parts if part.draws]
+        # The part that draws knows the geometry best; the others repeat it, and may stand alone.
+        outlined = sorted((part for part in parts if part.has_outline), key=lambda part: not part.draws)
+        if not drawing and not outlined:
+            return None
+        part = (outlined or drawing)[0]
+        page = _page(part, self._config)
+        width, height = self._size(part, page)
+        try:
+            return self._region(region_id, parts, part, page, width, height)
+        except _UnusableError as error:
+            return Skipped(
+                region_id,
+                str(error),
+                page,
+                error.area,
+                width if error.area else 0,
+                height if error.area else 0,
+                error.needs_size,
+                error.is_elsewhere,
+            )
+
+    def _region(
+        self, region_id: str, parts: Sequence[_Part], drawn: _Part, page: PageId | None, width: int, height: int
+    ) -> Region:
+        """Put one region together.
+
+        Raises:
+            _UnusableError: If it cannot be used.
+        """
+        raw = drawn.raw
+        target = self._config.target(drawn.image)
+        if target is None or page is None:
+            elsewhere = self._config.has_object(drawn.image)
+            raise _UnusableError("it is on an object that holds no text regions", is_elsewhere=elsewhere)
+        kinds = [part.kind for part in parts]
+        other = next((kind for kind in kinds if kind.startswith(_OTHER_SHAPES)), None)
+        if other is not None:
+            area = _area_of_other(parts, width, height)
+            raise _UnusableError(f"a region of type {other[:_LONGEST_KIND]} has no text outline", area)
+        if not drawn.has_outline:
+            raise _UnusableError("it has no outline")
+        if not width or not height:
+            missing = "original_width" if _side(raw, "original_width") is None else "original_height"
+            raise _UnusableError(
+                f"{missing} is missing: per cents mean nothing without the image's size", needs_size=True
+            )
+        polygon, rotation = _outline(drawn.value, width, height)
+        label = _label(parts, target)
+        return Region(
+            id=region_id,
+            image=page.image,
+            polygon=polygon,
+            rotation=rotation,
+            label=label,
+            text=_text(parts, target, label),
+            original_width=width,
+            original_height=height,
+            item_index=page.item_index,
+            score=next((score for part in parts if (score := _finite(part.raw.get("score"))) is not None), None),
+            view_rotation=int(_finite(raw.get("image_rotation")) or 0) % 360,
+        )
+
+    def _size(self, part: _Part, page: PageId | None) -> tuple[int, int]:
+        """Return width and height of the image that a part is on; 0 where nobody knows."""
+        width, height = _side(part.raw, "original_width"), _side(part.raw, "original_height")
+        if width and height:
+            return width, height
+        return self._sizes.get(page, (0, 0)) if page is not None else (0, 0)
 
 
 def _outline(value: Mapping[str, Any], width: int, height: int) -> tuple[Polygon, float]:
@@ -203,27 +333,60 @@ def _outline(value: Mapping[str, Any], width: int, height: int) -> tuple[Polygon
         _UnusableError: If it is not made of numbers, or has no extent.
     """
     if "points" in value:
-        points = value["points"]
-        if not isinstance(points, list) or not all(isinstance(point, list) and len(point) == 2 for point in points):
-            raise _UnusableError("its points are not pairs of numbers")
-        if len(points) > MAX_OUTLINE_POINTS:
-            raise _UnusableError(f"its outline has more than {MAX_OUTLINE_POINTS} points")
-        pairs = [(_number(point[0]), _number(point[1])) for point in points]
-        polygon = geometry.polygon_from_percent(pairs, width, height)
+        polygon = _points(value["points"], width, height)
         if len(polygon) < 3 or geometry.polygon_area(polygon) == 0:
-            raise _UnusableError("it has no extent")
+            raise _UnusableError("it has no extent", polygon or None)
         return polygon, 0.0
-    x, y, w, h = (_number(value[key]) for key in ("x", "y", "width", "height"))
     rotation = _number(value.get("rotation") or 0)
+    if "radiusX" in value and "radiusY" in value:
+        x, y, across, down = (_number(value[key]) for key in ("x", "y", "radiusX", "radiusY"))
+        if not across or not down:
+            raise _UnusableError("it has no extent", ((x * width / 100, y * height / 100),))
+        return geometry.ellipse_from_percent(x, y, abs(across), abs(down), rotation, width, height), rotation % 360
+    x, y, w, h = (_number(value[key]) for key in ("x", "y", "width", "height"))
     try:
         frame = geometry.frame_from_percent(x, y, w, h, rotation, width, height)
     except ValueError as error:
-        raise _UnusableError("it has no extent") from error
+        area = geometry.corners_from_percent(x, y, w, h, rotation, width, height)
+        raise _UnusableError("it has no extent", area) from error
     return frame.polygon, frame.rotation
 
 
+def _points(points: object, width: int, height: int) -> Polygon:
+    """Return a polygon's points in pixels.
+
+    Raises:
+        _UnusableError: If they are not pairs of numbers, or too many.
+    """
+    if not isinstance(points, list) or not all(isinstance(point, list) and len(point) == 2 for point in points):
+        raise _UnusableError("its points are not pairs of numbers")
+    if len(points) > MAX_OUTLINE_POINTS:
+        raise _UnusableError(f"its outline has more than {MAX_OUTLINE_POINTS} points")
+    pairs = [(_number(point[0]), _number(point[1])) for point in points]
+    return geometry.polygon_from_percent(pairs, width, height)
+
+
+def _area_of_other(parts: Sequence[_Part], width: int, height: int) -> Polygon | None:
+    """Return where a region without the outline of a text is; ``None`` where that is not known."""
+    for part in parts:
+        if part.kind.startswith("brush") and width and height:
+            box = painted_box(part.value.get("rle"), width, height)
+            if box is not None:
+                return box.polygon()
+        if part.kind.startswith("keypoint") and width and height:
+            x, y = _finite(part.value.get("x")), _finite(part.value.get("y"))
+            if x is not None and y is not None:
+                return ((x * width / 100, y * height / 100),)
+    return None
+
+
 def _finite(value: object) -> float | None:
-    """Return a number that can be calculated with, ``None`` for anything else."""
+    """Return a number that can be calculated with, also one that is written as text; ``None`` for anything else."""
+    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
+        try:
+            value = float(value)
+        except ValueError:
+            return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value) if abs(value) < _LARGEST else None
@@ -236,21 +399,36 @@ def _number(value: object) -> float:
     return number
 
 
-def _side(raw: Mapping[str, Any], key: str) -> int:
+def _side(raw: Mapping[str, Any], key: str) -> int | None:
+    """Return a side of the image in pixels, ``None`` where it is not said."""
     side = _finite(raw.get(key))
-    if side is None or side < 1:
-        raise _UnusableError(f"{key} is missing: per cents mean nothing without the image's size")
-    return int(side)
+    return None if side is None or side < 1 else int(side)
 
 
-def _label(part: _Part) -> str | None:
-    labels = part.value.get(part.kind) if part.kind in _LABELS else None
-    return next((label for label in labels if isinstance(label, str)), None) if isinstance(labels, list) else None
+def _label(parts: Iterable[_Part], target: Target) -> str | None:
+    """Return the first label; of several controls that of the one that comes first in the configuration."""
+    places = {group.label: place for place, group in enumerate(target.groups)}
+    found: list[tuple[int, str]] = []
+    for part in parts:
+        labels = part.value.get(part.kind) if part.kind.endswith("labels") else None
+        if isinstance(labels, list) and (label := next((each for each in labels if isinstance(each, str)), None)):
+            found.append((places.get(part.control, len(places)), label))
+    return min(found, key=lambda item: item[0])[1] if found else None
 
 
-def _text(part: _Part, target: Target) -> str | None:
-    """Return the text of the control that holds it, several submissions as lines."""
-    text = part.value.get("text") if part.kind == "textarea" and part.control == target.text else None
+def _text(parts: Iterable[_Part], target: Target, label: str | None) -> str | None:
+    """Return the text of the control that holds it for the label, else of another one for texts of regions."""
+    written = {
+        part.control: text
+        for part in parts
+        if part.kind == "textarea" and (text := _lines(part.value.get("text"))) is not None
+    }
+    first = target.text_of(label)
+    return next((written[name] for name in (first, *(text.name for text in target.texts)) if name in written), None)
+
+
+def _lines(text: object) -> str | None:
+    """Return a text, several submissions as lines."""
     if isinstance(text, str):
         return text
     if not isinstance(text, list) or not text:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_backend.label_studio.label_config import LabelConfig, PageId
 from ml_backend.label_studio.outlines import MAX_POINTS, Budget, iou, pairs_by_iou, shape_of
-from ml_backend.label_studio.regions import Region, read_result
+from ml_backend.label_studio.regions import Region, read_result, sizes_of
 from ml_backend.store.records import Correction, CorrectionKind
 from model.document.types import Box
 
@@ -26,6 +26,9 @@ def diff(
     may bring several corrections: another text, another field, another place. Texts that differ in white space alone
     are the same. How many corrections there are is the annotation's correction cost.
 
+    A line without a field that was deleted is no correction: it was read, and the person does not want it. Where the
+    project has no labels every line is wanted.
+
     Args:
         prediction: The ``result`` of the prediction.
         annotation: The ``result`` of the annotation.
@@ -37,7 +40,11 @@ def diff(
     Raises:
         TooComplexError: If its regions cannot be compared in a bounded time.
     """
-    return diff_regions(read_result(prediction, config).regions, read_result(annotation, config).regions)
+    before = read_result(prediction, config).regions
+    found = diff_regions(before, read_result(annotation, config, sizes_of(before)).regions)
+    if not config.labels:
+        return found
+    return tuple(each for each in found if each.kind != "deleted" or each.field_before is not None)
 
 
 def diff_regions(before: Sequence[Region], after: Sequence[Region]) -> tuple[Correction, ...]:

@@ -276,7 +276,8 @@ def look_at(
 def problem_of(result: Iterable[Mapping[str, Any]], config: LabelConfig) -> str | None:
     """Return why nothing can be learned from a result; ``None`` where something can."""
     read = read_result(result, config)
-    if read.regions:
+    # Where only the image's size is missing, the image says it.
+    if read.regions or any(skipped.needs_size for skipped in read.skipped):
         return None
     if not read.skipped:
         return "It has no region on the image."

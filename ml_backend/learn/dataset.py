@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ml_backend.errors import ImageFetchError
 from ml_backend.label_studio.fields import FieldNames, name_fields
@@ -12,6 +13,7 @@ from ml_backend.label_studio.records import Task
 from ml_backend.label_studio.regions import read_result
 from ml_backend.learn.annotation_sync import problem_of
 from ml_backend.learn.page_source import PageSource, ProjectPages
+from ml_backend.learn.skipped_regions import NO_LABEL
 from ml_backend.learn.tagging import LineSample, PageMismatchError, fit_to_page, line_samples, tag_page
 from ml_backend.observability.logs import get_logger
 from ml_backend.predict.task_predictor import NoImageError, page_urls
@@ -50,6 +52,8 @@ class LabelledDocument:
     url: str = ""
     source: str = ""
     item_index: int = 0
+    ignored: int = 0
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,16 @@ class Collected:
         problems: What could not be used.
         digests: By task, the digest of the annotation, for the documents among the examples.
         names: Which field each label stands for.
+        skipped: How many regions cannot be used, by the reason.
+        ignored: How many words are left out for that.
     """
 
     examples: tuple[LabelledDocument, ...]
     problems: tuple[Problem, ...]
     digests: Mapping[int, str]
     names: FieldNames
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    ignored: int = 0
 
     @property
     def fingerprint(self) -> str:
@@ -133,11 +141,11 @@ class Collector:
         problems: dict[int, Problem] = {}
         lost: list[Problem] = []
         page_problems: dict[int, str | None] = {}
-        labels = {label.value: label for target in config.targets for label in target.labels}
+        labels = {label.value: label for label in config.labels}
         for done, annotation in enumerate(self._learning.annotations(numbers)):
             on_progress(done, len(chosen))
             own = config.for_task(annotation.task_data)
-            labels |= {label.value: label for target in own.targets for label in target.labels}
+            labels |= {label.value: label for label in own.labels}
             problem, page_problem = problem_of(annotation.result, own), None
             if problem is None:
                 try:
@@ -159,12 +167,25 @@ class Collector:
         pages.refuse_outage()
         on_progress(len(chosen), len(chosen))
         self._learning.set_page_problems(page_problems)
-        _log.info("samples_collected", project=project_id, examples=len(examples), problems=len(problems))
+        skipped = Counter(reason for example in examples for reason in example.skipped)
+        ignored = sum(example.ignored for example in examples)
+        _log.info(
+            "samples_collected",
+            project=project_id,
+            examples=len(examples),
+            problems=len(problems),
+            regions_skipped=skipped.total(),
+            words_ignored=ignored,
+        )
+        if skipped:
+            _log.warning("regions_skipped", project=project_id, reasons=dict(skipped))
         return Collected(
             tuple(examples),
             (*problems.values(), *lost),
             {task: head.digest for task, head in chosen.items() if head.id not in problems},
             name_fields(fields, list(labels.values())),
+            skipped,
+            ignored,
         )
 
 
@@ -176,20 +197,29 @@ def _documents(
     Raises:
         NoImageError: If the task has no image.
     """
-    regions = read_result(annotation.result, config).regions
+    read = read_result(annotation.result, config)
     documents, failed = [], []
     for which, url in page_urls(_task_of(annotation), config).items():
-        own = [region for region in regions if region.page == which]
         target = config.target(which.image)
-        if not own or target is None:
+        on_page = [region for region in read.regions if region.page == which]
+        # Only the image itself says how large it is.
+        without_size = [region for region in read.skipped if region.needs_size and region.page == which]
+        if target is None or not (on_page or without_size):
             continue
         try:
             key, page = pages.page(annotation, which, url)
-            fitted = fit_to_page(own, page)
+            whole = read
+            if without_size:
+                whole = read_result(annotation.result, config, {which: (page.width, page.height)})
+            fitted = fit_to_page([region for region in whole.regions if region.page == which], page)
         except (PageMismatchError, ImageError, ImageFetchError) as error:
-            failed.append(f"Page {which.item_index + 1}: {error}" if target.value_list else str(error))
+            failed.append(f"Page {which.item_index + 1}: {error}" if target.is_paged else str(error))
             continue
-        tagged = tag_page(page, fitted, name_fields(fields, target.labels).of_labels)
+        skipped = [each for each in whole.skipped if each.page in (None, which) and not each.is_elsewhere]
+        known = name_fields(fields, target.labels).known
+        tagged = tag_page(page, fitted, known, skipped)
+        reasons = [each.reason for each in skipped]
+        reasons += [NO_LABEL for region in fitted if region.label not in (None, *known)]
         documents.append(
             LabelledDocument(
                 annotation.task_id,
@@ -202,6 +232,8 @@ def _documents(
                 url,
                 annotation.source,
                 which.item_index,
+                tagged.ignored,
+                tuple(reasons),
             )
         )
     return documents, failed

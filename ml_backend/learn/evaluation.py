@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -40,6 +40,20 @@ class Evaluated:
     confidences: tuple[float, ...]
     right: tuple[bool, ...]
     confusion: Mapping[tuple[str, str], int]
+
+
+def in_own_names(found: Evaluated, labels: Mapping[str, str]) -> Evaluated:
+    """Return what was found with the project's names for its fields.
+
+    Args:
+        found: By the model's fields.
+        labels: Label by field.
+    """
+    counts = tuple({labels.get(field, field): score for field, score in one.items()} for one in found.counts)
+    confusion = {
+        (labels.get(truth, truth), labels.get(guess, guess)): count for (truth, guess), count in found.confusion.items()
+    }
+    return replace(found, counts=counts, confusion=confusion)
 
 
 def evaluate(

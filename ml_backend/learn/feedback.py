@@ -266,7 +266,7 @@ class FeedbackService:
         """
         if feedback.image is not None:
             target = config.targets[0]
-            data = {target.value_key: target.value_of([feedback.image]), "contact_id": feedback.sent_id}
+            data = {**target.task_data([feedback.image]), "contact_id": feedback.sent_id}
         else:
             assert task_id is not None
             data = dict(self._projects.reach().task(task_id).data)

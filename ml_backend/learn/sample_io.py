@@ -124,7 +124,7 @@ class SampleWriter:
                 "contact_id": contacts.get(annotation.task_id, annotation.task_data.get("contact_id")),
                 "task_id": annotation.task_id,
                 "project_id": annotation.project_id,
-                **({"item_index": page.item_index} if target is not None and target.value_list else {}),
+                **({"item_index": page.item_index} if target is not None and target.is_paged else {}),
             }
 
 
@@ -186,7 +186,7 @@ class SampleReader:
         target = config.targets[0]
         images = SampleImages(file.parent, self._limits.max_bytes, place=place, fetch=fetch)
         annotated = {head.task_id for head in self._learning.heads(project_id)}
-        for numbers, entry in _documents(read_samples(file), paged=target.value_list):
+        for numbers, entry in _documents(read_samples(file), paged=target.is_paged):
             if isinstance(entry, BadLine):
                 tally.problems.append(f"line {entry.number}: {entry.reason}")
             elif entry[0].project_id == project_id and entry[0].task_id in annotated and (entry[0].task_id or 0) > 0:
@@ -224,7 +224,7 @@ class SampleReader:
             result += _result(blocks, target, width, height, item_index)
         first = samples[0]
         moment = first.annotated_at or datetime.now(timezone.utc)
-        task_data: dict[str, Any] = {target.value_key: target.value_of(urls)}
+        task_data: dict[str, Any] = target.task_data(urls)
         if first.contact_id is not None:
             task_data["contact_id"] = first.contact_id
         return StoredAnnotation(

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from shapely import Point, STRtree, area, covers, intersection
+from shapely import MultiPoint, Point, STRtree, area, covers, intersection
 from shapely.geometry.base import BaseGeometry
 
 from ml_backend.errors import BackendError
 from ml_backend.label_studio import geometry
 from ml_backend.label_studio.outlines import shape_of
-from ml_backend.label_studio.regions import Region
+from ml_backend.label_studio.regions import Region, Skipped
 from model.document.bio import CONTINUOUS, OUTSIDE
 from model.document.layout import TALL_RATIO, read_from
 from model.document.types import Line, Page, Polygon, Word
@@ -22,6 +22,11 @@ from model.extraction.segmentation import segment
 
 #: A word whose middle lies outside a region still belongs to it from this share of its area on.
 LEAST_COVER = 0.5
+#: A word of two regions belongs to the one with a label unless the other covers more of it by this share: people draw
+#: over the pre-labels of lines without a field.
+_LABELLED = 0.25
+#: A region that cannot be used hides the words that it covers by this share, or whose middle it covers.
+_HIDDEN = 0.2
 #: By how much the shapes of two images may differ that are taken for one in two sizes.
 _ASPECT = 0.02
 # Shares that differ by less are equal: then the smaller region has it.
@@ -36,15 +41,17 @@ class PageMismatchError(BackendError):
 
 @dataclass(frozen=True, slots=True)
 class TaggedPage:
-    """A page with a BIO tag a word.
+    """A page with one BIO tag per word.
 
     Attributes:
-        page: The words as the extractor sees them, segmented.
+        page: The words as the extractor sees them, segmented, without those of which nobody knows what they are.
         tags: One for each of ``page.words``.
+        ignored: How many words were left out.
     """
 
     page: Page
     tags: tuple[str, ...]
+    ignored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,9 @@ def fit_to_page(regions: Iterable[Region], page: Page) -> list[Region]:
     return fitted
 
 
-def tag_page(page: Page, regions: Sequence[Region], names: Mapping[str, str]) -> TaggedPage:
+def tag_page(
+    page: Page, regions: Sequence[Region], names: Mapping[str, str | None], skipped: Sequence[Skipped] = ()
+) -> TaggedPage:
     """Give each word of a page the field of the region that covers most of it.
 
     A word belongs to a region that its middle lies in, or that covers half of it; where several do, to the one that
@@ -87,29 +96,89 @@ def tag_page(page: Page, regions: Sequence[Region], names: Mapping[str, str]) ->
     for fields whose values go on from region to region (:data:`model.document.bio.CONTINUOUS`). Words of no
     region, or of one without label, are outside.
 
+    Where a person has marked words and nobody can tell as what, they are neither of a field nor outside, and are left
+    out: those below regions that cannot be used, and those of labels that the project does not have. Where such a
+    region is unknown too, only words of fields are left.
+
     Args:
         page: What the engine read, not segmented yet.
         regions: On this page, in its pixels (:func:`fit_to_page`).
-        names: Field by label.
+        names: Field by label; ``None`` for a label that stands for no field.
+        skipped: The regions on this page that cannot be used.
     """
     segmented = segment(page)
     shapes = np.array([shape_of(region.polygon) for region in regions], dtype=object)
+    labelled = np.array([region.label is not None for region in regions], dtype=bool)
     tree = STRtree(shapes)
+    hidden = _Hidden(segmented, skipped)
     tags: list[str] = []
+    lines: list[Line] = []
     for line in segmented.lines:
         before: tuple[str, str] | None = None
+        left: list[Word] = []
         for word in line.words:
-            owner = _owner(_outline(word, line), shapes, tree)
+            outline = _outline(word, line)
+            owner = _owner(outline, shapes, tree, labelled)
             region = regions[owner] if owner is not None else None
             field = names.get(region.label) if region is not None and region.label is not None else None
             if region is None or field is None:
-                tags.append(OUTSIDE)
                 before = None
+                if hidden.has(outline, line) or (region is not None and region.label not in (None, *names)):
+                    continue
+                tags.append(OUTSIDE)
+                left.append(word)
                 continue
             goes_on = before is not None and before[0] == field and (before[1] == region.id or field in CONTINUOUS)
             tags.append(f"{'I' if goes_on else 'B'}-{field}")
+            left.append(word)
             before = (field, region.id)
-    return TaggedPage(segmented, tuple(tags))
+        if len(left) == len(line.words):
+            lines.append(line)
+        elif left:
+            lines.append(replace(line, text=" ".join(word.text for word in left), words=tuple(left)))
+    ignored = len(segmented.words) - len(tags)
+    return TaggedPage(replace(segmented, lines=tuple(lines)) if ignored else segmented, tuple(tags), ignored)
+
+
+class _Hidden:
+    """Tells which words lie below regions that cannot be used.
+
+    Args:
+        page: The page.
+        skipped: The regions.
+    """
+
+    def __init__(self, page: Page, skipped: Sequence[Skipped]) -> None:
+        found = [_area_on(region, page) for region in skipped if not region.is_elsewhere]
+        known = [hiding for hiding in found if hiding is not None]
+        self._all = len(known) < len(found)
+        self._areas = np.array([hiding for hiding in known if hiding.geom_type != "Point"], dtype=object)
+        self._tree = STRtree(self._areas)
+        # A dot says which line is meant, and not where the value ends.
+        dots = [hiding for hiding in known if hiding.geom_type == "Point"]
+        lines = STRtree([shape_of(line.polygon) for line in page.lines])
+        self._lines = {id(page.lines[at]) for at in lines.nearest(dots)} if dots and page.lines else set()
+
+    def has(self, word: BaseGeometry, line: Line) -> bool:
+        if self._all or id(line) in self._lines:
+            return True
+        near = self._areas[self._tree.query(word, predicate="intersects")]
+        if not len(near):
+            return False
+        shares = area(intersection(near, word))
+        flat = area(near) == 0
+        return bool((flat | covers(near, word.centroid) | ((shares > 0) & (shares >= _HIDDEN * word.area))).any())
+
+
+def _area_on(region: Skipped, page: Page) -> BaseGeometry | None:
+    """Return where a region that cannot be used lies on a page; ``None`` where nobody knows."""
+    if region.area is None or not region.width or not region.height:
+        return None
+    x, y = page.width / region.width, page.height / region.height
+    if abs(x / y - 1) > _ASPECT:
+        return None
+    shape: BaseGeometry = MultiPoint([(px * x, py * y) for px, py in region.area]).convex_hull
+    return shape
 
 
 def line_samples(page: Page, regions: Sequence[Region]) -> tuple[LineSample, ...]:
@@ -163,7 +232,7 @@ def _as_read(region: Region, line: Line | None, page: Page) -> Polygon | None:
     return None if stands else outline
 
 
-def _owner(word: BaseGeometry, shapes: NDArray[np.object_], tree: STRtree) -> int | None:
+def _owner(word: BaseGeometry, shapes: NDArray[np.object_], tree: STRtree, labelled: NDArray[np.bool_]) -> int | None:
     """Return the index of the shape that a word belongs to, ``None`` where there is none."""
     middle: Point = word.centroid
     near = tree.query(word)
@@ -171,7 +240,8 @@ def _owner(word: BaseGeometry, shapes: NDArray[np.object_], tree: STRtree) -> in
         return None
     shares = area(intersection(shapes[near], word)) / word.area
     claims = (shares >= LEAST_COVER) | ((shares > 0) & covers(shapes[near], middle))
-    ranked = zip(-shares[claims].round(_DIGITS), area(shapes[near][claims]), near[claims], strict=True)
+    weights = shares + _LABELLED * labelled[near]
+    ranked = zip(-weights[claims].round(_DIGITS), area(shapes[near][claims]), near[claims], strict=True)
     return min(((share, size, int(index)) for share, size, index in ranked), default=(0, 0, None))[2]
 
 

@@ -20,9 +20,10 @@ from structlog.contextvars import bound_contextvars
 from ml_backend.errors import BackendError
 from ml_backend.i18n import Words, keep, said_by, say
 from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.fields import FieldNames
 from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
 from ml_backend.learn.dataset import Collected
-from ml_backend.learn.evaluation import NOTHING, Evaluated, evaluate, note, note_recogniser
+from ml_backend.learn.evaluation import NOTHING, Evaluated, evaluate, in_own_names, note, note_recogniser
 from ml_backend.learn.heartbeat import beating
 from ml_backend.learn.promotion import REASON_TAG, Versions
 from ml_backend.learn.recogniser_training import LearnedHead, LineCollector, RecogniserServices, train_recogniser
@@ -272,7 +273,7 @@ class _Attempt:
             tuned = self._train(base, again, parts)
             self._report("evaluate")
             cards = self._cards(base, old, [by_new[task] for task in same], collected.rename)
-            new, decision = self._judge(old, champion, parts, tuned, names, cards, tracked)
+            new, decision = self._judge(old, champion, parts, tuned, collected.names, cards, tracked)
             if decision.promote or recogniser is None:
                 folder = compose(version, extractor=tuned.folder, recogniser=recogniser or base)
                 return _Chosen(folder, decision, True, recogniser is not None, new)
@@ -345,14 +346,16 @@ class _Attempt:
         before: Evaluated,
         parts: Split,
         tuned: FineTuned,
-        names: tuple[Sequence[str], Mapping[str, str]],
+        names: FieldNames,
         cards: CardShare,
         tracked: TrackedRun,
     ) -> tuple[Evaluated, Decision]:
         new = Extractor.load(tuned.folder)
-        after = evaluate(new, parts.held_out, *names)
+        after = evaluate(new, parts.held_out, names.fields, names.rename)
         synthetic = [[card] for card in load_cards(MEASURING)]
-        forgetting = evaluate(old, synthetic, *names), evaluate(new, synthetic, *names)
+        on_cards = [evaluate(each, synthetic, names.fields, names.rename) for each in (old, new)]
+        before, after, *on_cards = (in_own_names(found, names.labels) for found in (before, after, *on_cards))
+        forgetting = on_cards[0], on_cards[1]
         decision = decide(
             before.counts,
             after.counts,
@@ -394,7 +397,7 @@ class _Attempt:
         return {
             "fingerprint": collected.fingerprint,
             "base": champion or "the weights that ship",
-            "fields": ", ".join(collected.fields),
+            "fields": ", ".join(collected.names.labels.get(field, field) for field in collected.fields),
             "documents": len(collected.digests),
             "taught": len(parts.taught),
             "validation": len(parts.valid),

@@ -14,10 +14,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ml_backend.label_studio.convert import match_labels
-from ml_backend.label_studio.label_config import LabelConfig, Target
+from ml_backend.label_studio.fields import match_labels, plain_text_label
+from ml_backend.label_studio.label_config import Group, LabelConfig, Target
 from ml_backend.label_studio.records import Task
-from ml_backend.label_studio.regions import Region, from_result
+from ml_backend.label_studio.regions import Region, from_result, sizes_of
 from ml_backend.predict.task_predictor import ImageFetcher, JsonObject, Reader
 from model.document.images import RgbImage, crop
 from model.document.types import Box, Document, Line, Polygon
@@ -25,6 +25,8 @@ from model.ocr import OcrEngine, Reading
 
 #: Detectors want to see the background around a line: this share of the crop's height is added on each side.
 _MARGIN = 0.25
+_LABELLING = frozenset({"rectanglelabels", "polygonlabels"})
+_DRAWING = _LABELLING | {"rectangle", "polygon"}
 
 
 class DrawnRegions:
@@ -48,7 +50,9 @@ class DrawnRegions:
     ) -> JsonObject:
         """Return a prediction that holds the drawn regions, each with its text and, if it is known, its label.
 
-        A label that a person chose already stays.
+        What a person has said already stays: the label, and a text that was typed. Label Studio does not send the text
+        with the outline, so it is looked up in the drafts and annotations of the task; what stands there may also be
+        what was read before, at another place, and is read again then.
 
         Args:
             task: The task that was drawn on.
@@ -64,7 +68,7 @@ class DrawnRegions:
         own = config.for_task(task.data)
         results: list[JsonObject] = []
         scores: list[float] = []
-        shapes = {part["id"]: part for part in reversed(drawn) if "id" in part and _is_outline(part.get("value"))}
+        shapes = _shapes(drawn)
         files: dict[str, bytes] = {}
         for region in from_result(drawn, own):
             target = own.target(region.image)
@@ -77,11 +81,38 @@ class DrawnRegions:
             outline = _scaled(region, image)
             if not _is_near(outline, image):
                 continue
-            reading = _read(self._engine_of(reader), image, outline)
+            reading = self._typed(task, own, region, image, reader) or _read(self._engine_of(reader), image, outline)
             label = region.label or _label(reader.predict(files[url]), outline, target)
             results += _parts(shapes[region.id], target, label, reading)
             scores.append(reading.score)
         return {"result": results, "score": min(scores, default=0.0), "model_version": version}
+
+    def _typed(
+        self, task: Task, config: LabelConfig, region: Region, image: RgbImage, reader: Reader
+    ) -> Reading | None:
+        """Return the text that a person has typed for a region, ``None`` where there is none."""
+        if (region.text or "").strip():
+            return Reading(region.text or "", 1.0)
+        for result in task.written:
+            parts = [part for part in result if isinstance(part, Mapping) and part.get("id") == region.id]
+            for before in from_result(parts, config, sizes_of([region])):
+                outline = _scaled(before, image)
+                if not (before.text or "").strip() or before.page != region.page or not _is_near(outline, image):
+                    continue
+                read = _read(self._engine_of(reader), image, outline).text
+                return None if _plain(read) == _plain(before.text) else Reading(before.text or "", 1.0)
+        return None
+
+
+def _plain(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _shapes(drawn: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return the part of each region that draws it, by the region's id."""
+    outlined = [part for part in drawn if "id" in part and _is_outline(part.get("value"))]
+    outlined.sort(key=lambda part: part.get("type") not in _DRAWING)
+    return {part["id"]: part for part in reversed(outlined)}
 
 
 def _read(engine: OcrEngine, image: RgbImage, outline: Polygon) -> Reading:
@@ -129,10 +160,11 @@ def _label(document: Document, outline: Polygon, target: Target) -> str | None:
         for word in words[entity.start : entity.stop]:
             if cv2.pointPolygonTest(contour, word.box.center, False) >= 0:
                 areas[entity.field] += round(word.box.area)
+    plain = plain_text_label(target.labels)
     if not areas:
-        return None
+        return plain
     field = areas.most_common(1)[0][0]
-    return match_labels([field], target.labels).get(field)
+    return match_labels([field], target.labels).get(field, plain)
 
 
 def _is_outline(value: object) -> bool:
@@ -145,10 +177,33 @@ def _parts(drawn: Mapping[str, Any], target: Target, label: str | None, reading:
     common = {key: drawn[key] for key in kept if key in drawn} | {"score": round(reading.score, 4)}
     geometry = ("x", "y", "width", "height", "rotation", "points", "closed")
     outline = {key: value for key, value in drawn["value"].items() if key in geometry}
-    if target.kind == "labels":
-        yield common | {"from_name": target.shape, "type": target.outline, "value": outline}
-    if target.label is not None and (label or target.kind != "labels"):
-        named = {target.kind: [label] if label else []}
-        yield common | {"from_name": target.label, "type": target.kind, "value": outline | named}
-    if target.text is not None:
-        yield common | {"from_name": target.text, "type": "textarea", "value": outline | {"text": [reading.text]}}
+    kind, control = str(drawn.get("type")), str(drawn.get("from_name"))
+    group = _group_of(label, target, control, "polygon" if "points" in outline else "rectangle")
+    if kind in _LABELLING:
+        # The control that drew it says "no label" itself, unless another one names the region.
+        if group is None or group.kind == "labels":
+            yield common | {"from_name": control, "type": kind, "value": outline | {kind: []}}
+    elif kind in _DRAWING:
+        yield common | {"from_name": control, "type": kind, "value": outline}
+    else:
+        plain = target.group_of(None)
+        yield common | {"from_name": plain.shape, "type": plain.outline, "value": outline}
+    if group is not None:
+        yield common | {"from_name": group.label, "type": group.kind, "value": outline | {group.kind: [label]}}
+    if (text := target.text_of(label if group is not None else None)) is not None:
+        yield common | {"from_name": text, "type": "textarea", "value": outline | {"text": [reading.text]}}
+
+
+def _group_of(label: str | None, target: Target, control: str, outline: str) -> Group | None:
+    """Return the controls that can name a region which was drawn with a control; ``None`` where none has the label.
+
+    A label is of the control that drew, if that has it, or of one that names regions of any shape, or of another one
+    that draws the same shape.
+    """
+    groups = [group for group in target.groups if group.label is not None]
+    having = [group for group in groups if any(label == own.value for own in group.labels)]
+    fitting = [group for group in having if group.kind == "labels" or group.outline == outline]
+    if label is not None and not having:
+        # Chosen by a person: the control that drew has it, whatever the configuration says.
+        fitting = [group for group in groups if group.label == control] or groups[:1]
+    return min(fitting, key=lambda group: group.label != control, default=None)

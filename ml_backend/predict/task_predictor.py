@@ -137,6 +137,7 @@ class TaskPredictor:
         memory: Keeps which files were read, for a later version to find their readings; ``None`` keeps nothing.
         scores: Keeps what the models are unsure of, for the order of tasks; ``None`` keeps nothing.
         max_pages: Most pages that a task may have.
+        values_only: Asked whether a project wants values of fields only, where its configuration does not say.
     """
 
     def __init__(
@@ -147,12 +148,14 @@ class TaskPredictor:
         scores: ScoreMemory | None = None,
         *,
         max_pages: int = 200,
+        values_only: Callable[[int], bool] = lambda _project: False,
     ) -> None:
         self._images = images
         self._metrics = metrics
         self._memory = memory
         self._scores = scores
         self._max_pages = max_pages
+        self._values_only = values_only
 
     def pages(self, task: Task, config: LabelConfig) -> dict[PageId, str]:
         """Return where the pages of a task are, in their order. An image that this task does not have is left out.
@@ -304,7 +307,7 @@ class TaskPredictor:
             ImageError: The same, if there is no list.
         """
         target = config.target(page.image)
-        if target is None or not target.value_list:
+        if target is None or not target.is_paged:
             raise error
         _log.warning("page_left_out", task=task.id, item_index=page.item_index, error=str(error))
         return error
@@ -314,7 +317,8 @@ class TaskPredictor:
     ) -> JsonObject:
         """Return the prediction that the documents of a task make."""
         with self._metrics.stage("conversion"):
-            return to_prediction(documents, config.for_task(task.data), model_version=version)
+            own, only = config.for_task(task.data), bool(task.project) and self._values_only(task.project)
+            return to_prediction(documents, own, model_version=version, values_only=only)
 
     def note(
         self, documents: Mapping[PageId, Document], task: Task, serving: ServingModels[Reader], confidence: float

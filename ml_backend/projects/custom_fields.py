@@ -89,19 +89,20 @@ def with_label(label_config: str, field: CustomField) -> str:
         LabelConfigError: If it is not XML that can be used, or has no control that labels.
     """
     target = parse_label_config(label_config).targets[0]
+    named = [group.label for group in target.groups if group.label is not None]
     parser = XMLParser(target=TreeBuilder(insert_comments=True))  # noqa: S314 - entities were refused just now
     root: Element = fromstring(label_config, parser)  # noqa: S314
-    control = next(
-        (e for e in root.iter() if _tag(e) in _CONTROLS and e.get("name") == target.label and target.label), None
-    )
-    if control is None:
+    controls = [e for e in root.iter() if _tag(e) in _CONTROLS and e.get("name") in named]
+    if not controls:
         raise LabelConfigError(
             "The labelling configuration has no control that labels regions.",
             "Add <Labels> or <RectangleLabels> with toName of the image.",
         )
+    control = min(controls, key=lambda each: named.index(each.get("name", "")))
     labels = [each for each in control.iter() if _tag(each) == "label"]
+    everywhere = [each for own in controls for each in own.iter() if _tag(each) == "label"]
     wanted = ",".join(field.aliases)
-    own = next((each for each in labels if field.name in (each.get("alias"), each.get("value"))), None)
+    own = next((each for each in everywhere if field.name in (each.get("alias"), each.get("value"))), None)
     if own is not None and (own.get("predicted_values") or "") == wanted:
         return label_config
     if own is None:

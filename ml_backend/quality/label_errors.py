@@ -117,6 +117,7 @@ class LabelErrorSearch:
             return
         fields = sorted({field_of(tag) or _NONE for each in documents for tag in each.tags})
         columns = {field: column for column, field in enumerate(fields)}
+        names = [collected.names.labels.get(field, field) for field in fields]
         targets = [np.array([columns[field_of(tag) or _NONE] for tag in each.tags]) for each in documents]
         if len(fields) < 2:
             # There is nothing that a word could be taken for instead.
@@ -132,7 +133,7 @@ class LabelErrorSearch:
         for suspect in find_label_errors(annotated, limit):
             document = documents[suspect.document]
             doubts = tuple(
-                _doubt(document, item.word, fields[item.given], fields[item.suggested], item.probability)
+                _doubt(document, item.word, names[item.given], names[item.suggested], item.probability)
                 for item in suspect.suspicions
                 if item.given != item.suggested
             )

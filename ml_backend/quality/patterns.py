@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rapidfuzz.distance import Levenshtein
 
+from ml_backend.label_studio.fields import label_of, own_name
+from ml_backend.label_studio.label_config import Label
 from ml_backend.quality.scripts import script_of
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.feedback import FeedbackStore
@@ -128,11 +130,18 @@ class Patterns:
     Args:
         learning: What people corrected in Label Studio.
         feedback: What applications corrected.
+        labels: Asked for the labels of a project; none where they are not known.
     """
 
-    def __init__(self, learning: LearningStore, feedback: FeedbackStore) -> None:
+    def __init__(
+        self,
+        learning: LearningStore,
+        feedback: FeedbackStore,
+        labels: Callable[[int], Sequence[Label]] = lambda _project: (),
+    ) -> None:
         self._learning = learning
         self._feedback = feedback
+        self._labels = labels
 
     def analyse(
         self,
@@ -151,7 +160,7 @@ class Patterns:
             since: Only what was looked at then or later.
             until: Only what was looked at before.
             version: Only what began with this version's predictions.
-            field: Only corrections of this field.
+            field: Only corrections of this field, by the project's name for it or the model's.
             limit: Longest list.
 
         Raises:
@@ -164,17 +173,23 @@ class Patterns:
             and (until is None or one.at < until)
             and (version is None or one.version == version)
         ]
-        return analyse(reviewed, field=field, limit=limit)
+        return analyse(reviewed, field=field and own_name(field, self._labels(project_id)), limit=limit)
 
     def reviewed(self, project_id: int) -> Iterator[Reviewed]:
-        """Go through the documents that somebody looked at, from a prediction on."""
+        """Go through the documents that somebody looked at, from a prediction on.
+
+        Lines without a field that were deleted are left out where the project has fields: nobody wants them, and the
+        model did not say that anybody would.
+        """
+        labels = self._labels(project_id)
         heads = [head.id for head in self._learning.heads(project_id) if head.id > 0 and not head.was_cancelled]
         for annotation in self._learning.annotations(heads):
             if annotation.prediction is not None:
-                corrections = tuple(self._learning.corrections(annotation.id))
+                corrections = _of_the_model(self._learning.corrections(annotation.id), labels)
                 yield Reviewed(annotation.model_version or "", annotation.updated_at, corrections)
         for said in self._feedback.latest(project_id):
-            yield Reviewed(said.model_version or "", said.received_at, tuple(map(_spelt, said.corrections)))
+            corrections = tuple(_spelt(each, labels) for each in _of_the_model(said.corrections, labels))
+            yield Reviewed(said.model_version or "", said.received_at, corrections)
 
 
 def analyse(reviewed: Iterable[Reviewed], *, field: str | None = None, limit: int = 50) -> PatternReport:
@@ -240,11 +255,17 @@ def character_pairs(read: str, meant: str) -> list[tuple[str, str]] | None:
     return pairs
 
 
-def _spelt(correction: Correction) -> Correction:
-    """Spell fields as the models do: applications may write them in lower case."""
+def _of_the_model(corrections: Iterable[Correction], labels: Sequence[Label]) -> tuple[Correction, ...]:
+    return tuple(each for each in corrections if not (labels and each.kind == "deleted" and each.field_before is None))
+
+
+def _spelt(correction: Correction, labels: Sequence[Label]) -> Correction:
+    """Spell fields as the project does, else as the models do: applications may write them in lower case."""
 
     def spelt(field: str | None) -> str | None:
-        return field.upper() if field is not None and field.upper() in FIELDS else field
+        if field is None:
+            return None
+        return label_of(field, labels) or (field.upper() if field.upper() in FIELDS else field)
 
     return replace(correction, field_before=spelt(correction.field_before), field_after=spelt(correction.field_after))
 

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, func, select
 from ml_backend.errors import BackendError, NotFoundError
 from ml_backend.i18n import Words, say
 from ml_backend.label_studio.client import LabelStudio
+from ml_backend.learn.skipped_regions import count_skipped
 from ml_backend.ops.doctor.connection_checks import CONNECTION_CHECKS
 from ml_backend.ops.doctor.machine_checks import MACHINE_CHECKS
 from ml_backend.ops.doctor.project_checks import PROJECT_CHECKS
@@ -84,6 +85,7 @@ def _projects(settings: Settings, engine: Engine, wanted: Sequence[int] | None) 
                 number,
                 lambda project, action: count_events(engine, project, action),
                 coverage=Coverages(engine).of,
+                skipped=lambda project, config: count_skipped(LearningStore(engine), project, config),
             )
             for result in examine(PROJECT_CHECKS, link):
                 yield Examined(say("Project {project}", project=number), result, number)

@@ -11,9 +11,9 @@ from label_studio_sdk.core.api_error import ApiError
 
 from ml_backend.errors import BackendError, ImageFetchError, ImageRefusedError, LabelConfigError, LabelStudioError
 from ml_backend.i18n import Words, say
-from ml_backend.label_studio.fields import match_labels
+from ml_backend.label_studio.fields import match_labels, plain_text_label
 from ml_backend.label_studio.images import build_images
-from ml_backend.label_studio.label_config import parse_label_config
+from ml_backend.label_studio.label_config import parse_label_config, unserved_controls
 from ml_backend.label_studio.webhooks import WEBHOOK_SECRET_HEADER
 from ml_backend.ops.doctor.results import OPEN_TASKS, Check, Observation, State, ok
 from ml_backend.ops.doctor.targets import ProjectLink
@@ -215,18 +215,24 @@ def look_at_config(link: ProjectLink) -> Iterator[Observation]:
             say("In the project's Settings → Labeling Interface: {hint}", hint=error.hint),
         )
         return
-    labels = [label for target in config.targets for label in target.labels]
+    plain = plain_text_label(config.labels)
+    labels = [label for label in config.labels if label.value != plain]
     matches = match_labels(FIELDS, labels)
     by_label = {label.value: [field for field in FIELDS if matches.get(field) == label.value] for label in labels}
     matched = ", ".join(f"{label} ← {' + '.join(fields)}" for label, fields in by_label.items() if fields)
     unknown = [label for label, fields in by_label.items() if not fields]
     missing = [field for field in FIELDS if field not in matches]
-    if any(target.text is None for target in config.targets):
+    yield from _controls(project.label_config)
+    if any(not target.texts for target in config.targets):
         yield Observation(
             "warning",
             say("The configuration has no <TextArea perRegion> for what was read: misreadings cannot be corrected."),
             say('Add <TextArea name="text" toName="image" perRegion="true"/> to the labelling interface.'),
         )
+    if plain is not None:
+        yield ok('Lines of no field are "{label}".', label=plain)
+    if any(target.pre_labels == "values" for target in config.targets):
+        yield ok('Lines of no field are not pre-labelled, as preLabels="values" of the <Image> tag asks.')
     if labels and not matched:
         yield Observation(
             "warning",
@@ -243,6 +249,40 @@ def look_at_config(link: ProjectLink) -> Iterator[Observation]:
         yield ok("{matched}.", matched=matched or "—")
     if matched and unknown:
         yield ok("Labels that the model only knows after training: {labels}.", labels=", ".join(unknown))
+
+
+def _controls(xml: str) -> Iterator[Observation]:
+    """Say of each control that gets no pre-labels why that is so."""
+    for control in unserved_controls(xml):
+        yield ok(
+            '<{tag} name="{name}"> gets no pre-labels: {reason}.',
+            tag=control.tag,
+            name=control.name,
+            reason=control.reason,
+        )
+
+
+def look_at_regions(link: ProjectLink) -> Iterator[Observation]:
+    """Look for regions that people have drawn and nothing is learned from."""
+    try:
+        config = parse_label_config(link.label_studio.project(link.project_id).label_config)
+    except LabelConfigError:
+        yield Observation("skipped", say('Not looked at: first fix "{link}".', link=say("Labelling configuration")))
+        return
+    counts = link.skipped(link.project_id, config)
+    if not counts:
+        yield ok("All annotated regions can be used.")
+        return
+    reasons = "; ".join(f"{reason} ({count})" for reason, count in sorted(counts.items(), key=lambda item: -item[1]))
+    yield Observation(
+        "warning",
+        say(
+            "{count} annotated regions cannot be used, and the words below them are not learned from: {reasons}.",
+            count=sum(counts.values()),
+            reasons=reasons,
+        ),
+        say("Draw them as rectangles or polygons, with the labels of the labelling configuration."),
+    )
 
 
 def look_at_images(link: ProjectLink) -> Iterator[Observation]:
@@ -375,6 +415,7 @@ PROJECT_CHECKS: tuple[Check[ProjectLink], ...] = (
     Check("webhook", say("Webhook"), look_at_webhook),
     Check("round-trip", say("Webhook arrives"), look_at_round_trip, needs=("backend", "webhook")),
     Check("label-config", say("Labelling configuration"), look_at_config),
+    Check("regions", say("Annotated regions"), look_at_regions),
     Check("images", say("Images"), look_at_images),
     Check("model-version", say("Model version"), look_at_version),
     Check("sampling", say("Task order"), look_at_sampling),

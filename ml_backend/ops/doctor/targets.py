@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.label_config import LabelConfig
 from ml_backend.settings import Settings
 from ml_backend.store.coverage import Coverage
 
@@ -55,6 +56,7 @@ class ProjectLink:
         arrived: Tells how many events of the project of a kind were stored, to see whether one arrives.
         wait_seconds: How long an event may take.
         coverage: Tells how far the open tasks of a project are predicted; ``None`` where nobody has looked yet.
+        skipped: Counts the annotated regions of a project that cannot be used, by the reason.
     """
 
     settings: Settings
@@ -63,3 +65,4 @@ class ProjectLink:
     arrived: Callable[[int, str], int]
     wait_seconds: float = 10.0
     coverage: Callable[[int], Coverage | None] = lambda _project: None
+    skipped: Callable[[int, LabelConfig], Mapping[str, int]] = lambda _project, _config: {}

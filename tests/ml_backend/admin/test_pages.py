@@ -10,6 +10,7 @@ from ml_backend.learn.promotion import REASON_TAG, Versions
 from ml_backend.learn.sample_files import SampleFolder
 from ml_backend.store.annotations import ASKED, LearningStore
 from ml_backend.store.label_errors import Doubt, LabelErrors, LabelSuspect
+from ml_backend.store.options import ProjectOptions
 from ml_backend.store.panel_actions import ActionStore
 from ml_backend.store.records import Correction, StoredAnnotation
 from ml_backend.store.rescorings import RescoringStore
@@ -114,6 +115,17 @@ def test_versions_stand_side_by_side_with_their_fields_and_the_gates_reason(visi
     page = visitor.get(OVERVIEW + "versions").text
     assert "&lt;b&gt;not better&lt;/b&gt;" in page
     assert re.search(r"NAME</th>.*0\.875.*0\.750", page, re.DOTALL)
+
+
+def test_versions_name_fields_as_the_project_does(visitor, settings, store, registry, tmp_path):
+    ProjectOptions(store.engine).remember_label_config(7, RECTANGLES.replace('value="NAME"', 'value="Ansprechpartner"'))
+    why = say("{field} changes by {change:+.3f}, {allowed:+.3f} is allowed", field="NAME", change=-0.3, allowed=-0.15)
+    register(settings, tmp_path, 0.75, **{REASON_TAG: keep(why)})
+    Versions(registry, RunStore(store.engine)).promote(7, 1, by="gate", reason=why)
+    page = visitor.get(OVERVIEW + "versions").text
+    assert re.search(r"Ansprechpartner</th>.*0\.750", page, re.DOTALL)
+    assert page.count("Ansprechpartner changes by -0.300") == 2
+    assert "NAME" not in page
 
 
 def test_the_gates_reasons_are_shown_in_the_visitors_language(visitor, settings, store, registry, tmp_path):

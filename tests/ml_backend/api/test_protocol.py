@@ -352,8 +352,8 @@ def drawing(make_settings, ocr_engine, tiny_extractor):
     pipeline = Pipeline(ocr_engine, tiny_extractor, max_image_bytes=10**7, max_image_pixels=10**7)
     backend = build_backend(make_settings(), PrintedCardReader(pipeline), ocr_engine, images)
 
-    def draw(*parts, url="card", config=RECTANGLES):
-        answer = backend.client.post("/predict", json=batch([task(11, url)], config, parts))
+    def draw(*parts, url="card", config=RECTANGLES, task_parts=None):
+        answer = backend.client.post("/predict", json=batch([task(11, url) | (task_parts or {})], config, parts))
         assert answer.status_code == 200
         assert len(answer.json["results"]) == 1
         return answer.json["results"][0]
@@ -439,6 +439,109 @@ def test_a_label_that_a_person_chose_stays(drawing):
     answer = drawing(drawn("rectanglelabels", MAIL, labels=["COMPANY"]))
     assert answer["result"][0]["value"]["rectanglelabels"] == ["COMPANY"]
     assert text_of(answer) == ["ada@example.com"]
+
+
+TYPED = {"type": "textarea", "from_name": "text"}
+
+
+def typed(text, value=MAIL, **more):
+    """Return the parts of a region with a text, as a draft of the task holds them."""
+    return [
+        drawn("rectanglelabels", value, labels=[]) | more,
+        drawn("textarea", value | {"text": [text]}) | TYPED | more,
+    ]
+
+
+def test_a_text_that_comes_with_the_outline_stays(drawing):
+    answer = drawing(*typed("what a person wrote"))
+    assert text_of(answer) == ["what a person wrote"]
+    assert answer["result"][0]["value"]["rectanglelabels"] == ["EMAIL"]
+
+
+@pytest.mark.parametrize("where", ["drafts", "annotations"])
+def test_a_text_that_a_person_has_typed_stays(drawing, where):
+    # The box was drawn round the name before, and has been moved since.
+    written = {where: [{"id": 1, "result": typed("what a person wrote", NAME), "updated_at": "2026-01-01T00:00:00Z"}]}
+    answer = drawing(drawn("rectanglelabels", MAIL, labels=[]), task_parts=written)
+    assert text_of(answer) == ["what a person wrote"]
+    assert answer["result"][0]["value"]["rectanglelabels"] == ["EMAIL"]
+
+
+def test_a_text_that_was_read_is_read_again_where_the_box_was_moved(drawing):
+    was_read = text_of(drawing(drawn("rectanglelabels", NAME, labels=[])))[0]
+    written = {"drafts": [{"id": 1, "result": typed(was_read, NAME)}]}
+    answer = drawing(drawn("rectanglelabels", MAIL, labels=[]), task_parts=written)
+    assert text_of(answer) == ["ada@example.com"]
+
+
+def test_the_latest_draft_counts_and_no_other_region(drawing):
+    drafts = [
+        {"id": 1, "result": typed("early"), "updated_at": "2026-01-01T00:00:00Z"},
+        {"id": 2, "result": typed("late"), "updated_at": "2026-01-02T00:00:00Z"},
+        {"id": 3, "result": typed("of another", id="z2"), "updated_at": "2026-01-03T00:00:00Z"},
+    ]
+    annotations = [{"id": 4, "result": typed("submitted"), "updated_at": "2026-01-04T00:00:00Z"}]
+    answer = drawing(drawn("rectanglelabels", MAIL), task_parts={"drafts": drafts, "annotations": annotations})
+    assert text_of(answer) == ["late"]
+
+
+@pytest.mark.parametrize(
+    "written", [{"drafts": 7}, {"drafts": [None, {"result": 3}, {"result": [None, {}]}]}, {"annotations": {"a": 1}}]
+)
+def test_what_is_no_draft_is_passed_over(drawing, written):
+    assert text_of(drawing(drawn("rectanglelabels", MAIL), task_parts=written)) == ["ada@example.com"]
+
+
+TWO_GROUPS = (
+    '<View><Image name="image" value="$image"/><RectangleLabels name="who" toName="image"><Label value="NAME"/>'
+    '</RectangleLabels><RectangleLabels name="where" toName="image"><Label value="EMAIL"/></RectangleLabels>'
+    '<PolygonLabels name="outlines" toName="image"><Label value="COMPANY"/></PolygonLabels>'
+    '<TextArea name="mail" toName="image" perRegion="true" whenLabelValue="EMAIL"/>'
+    '<TextArea name="person" toName="image" perRegion="true" whenLabelValue="NAME"/>'
+    '<TextArea name="rest" toName="image" perRegion="true"/></View>'
+)
+
+
+def names_of(answer):
+    return [(part["from_name"], part["type"]) for part in answer["result"]]
+
+
+def test_a_drawn_region_is_named_by_the_control_that_has_its_label(drawing):
+    answer = drawing(drawn("rectanglelabels", MAIL, labels=[], from_name="who"), config=TWO_GROUPS)
+    assert names_of(answer) == [("where", "rectanglelabels"), ("mail", "textarea")]
+    answer = drawing(drawn("rectanglelabels", NAME, labels=[], from_name="who"), config=TWO_GROUPS)
+    assert names_of(answer) == [("who", "rectanglelabels"), ("person", "textarea")]
+    # A polygon cannot have the label of a rectangle.
+    points = {"points": [[MAIL["x"], MAIL["y"]], [55, MAIL["y"]], [55, 49], [MAIL["x"], 49]], "closed": True}
+    answer = drawing(drawn("polygonlabels", points, labels=[], from_name="outlines"), config=TWO_GROUPS)
+    assert names_of(answer) == [("outlines", "polygonlabels"), ("rest", "textarea")]
+    assert answer["result"][0]["value"]["polygonlabels"] == []
+
+
+def test_a_region_stays_with_the_tool_that_drew_it(drawing):
+    config = LABELS.replace('<Rectangle name="bbox"', '<Polygon name="outline" toName="image"/><Rectangle name="bbox"')
+    points = {"points": [[MAIL["x"], MAIL["y"]], [55, MAIL["y"]], [55, 49], [MAIL["x"], 49]], "closed": True}
+    answer = drawing(drawn("polygon", points, from_name="outline"), config=config)
+    assert names_of(answer) == [("outline", "polygon"), ("label", "labels"), ("transcription", "textarea")]
+
+
+def test_what_is_drawn_on_a_page_of_a_repeater_is_read_on_that_page(drawing):
+    config = (
+        '<View><Repeater on="$image"><Image name="page_{{idx}}" value="$image[{{idx}}].file"/><RectangleLabels '
+        'name="label_{{idx}}" toName="page_{{idx}}"><Label value="EMAIL"/></RectangleLabels>'
+        '<TextArea name="text_{{idx}}" toName="page_{{idx}}" perRegion="true"/></Repeater></View>'
+    )
+    part = drawn("rectanglelabels", MAIL, labels=[], from_name="label_1", to_name="page_1")
+    answer = drawing(part, url=[{"file": "broken"}, {"file": "card"}], config=config)
+    assert names_of(answer) == [("label_1", "rectanglelabels"), ("text_1", "textarea")]
+    assert text_of(answer) == ["ada@example.com"]
+    assert {part["to_name"] for part in answer["result"]} == {"page_1"}
+
+
+def test_a_line_of_no_field_is_text_where_a_label_says_so(drawing):
+    config = LABELS.replace('<Label value="NAME"/>', '<Label value="Text"/>').replace("EMAIL", "Handwriting")
+    answer = drawing(drawn("rectangle", MAIL), config=config)
+    assert [part["value"].get("labels") for part in answer["result"]] == [None, ["Text"], None]
 
 
 def test_labels_and_rectangle_apart_come_back_as_three_parts_of_one_region(drawing):

@@ -21,12 +21,32 @@ CONFIGS = {
     '</PolygonLabels><TextArea name="words" toName="card" perRegion="true"/></View>',
     "labels+polygon": '<View><Image name="card" value="$image"/><Labels name="field" toName="card">{labels}</Labels>'
     '<Polygon name="box" toName="card"/><TextArea name="words" toName="card" perRegion="true"/></View>',
+    "two groups": '<View><Image name="card" value="$image"/><RectangleLabels name="who" toName="card">{first}'
+    '</RectangleLabels><RectangleLabels name="field" toName="card">{rest}</RectangleLabels>'
+    '<TextArea name="words" toName="card" perRegion="true"/></View>',
+    "two groups and a rectangle": '<View><Image name="card" value="$image"/><RectangleLabels name="who" toName="card">'
+    '{first}</RectangleLabels><PolygonLabels name="outlined" toName="card">{rest}</PolygonLabels>'
+    '<Rectangle name="box" toName="card"/><TextArea name="words" toName="card" perRegion="true"/></View>',
+    "a text for each label": '<View><Image name="card" value="$image"/><RectangleLabels name="field" toName="card">'
+    '{labels}</RectangleLabels>{texts}<TextArea name="words" toName="card" perRegion="true"/></View>',
+    "a text for each group": '<View><RectangleLabels name="who" toName="card">{first}</RectangleLabels>'
+    '<Image name="card" value="$image"/><RectangleLabels name="field" toName="card">{rest}</RectangleLabels>'
+    '<View visibleWhen="region-selected" whenTagName="who"><TextArea name="who text" toName="card" perRegion="true"/>'
+    '</View><TextArea name="words" toName="card" perRegion="true" whenTagName="field"/></View>',
+    "labels+rectangle+polygon": '<View><Image name="card" value="$image"/><Labels name="field" toName="card">{labels}'
+    '</Labels><Rectangle name="box" toName="card"/><Polygon name="outline" toName="card"/>'
+    '<TextArea name="words" toName="card" perRegion="true"/></View>',
 }
+LABEL_KINDS = frozenset({"labels", "rectanglelabels", "polygonlabels"})
 
 
 def config_xml(name: str, labels: tuple[str, ...] = FIELDS) -> str:
     """Return one of the usual configurations with the given labels."""
-    return CONFIGS[name].format(labels="".join(f'<Label value="{label}"/>' for label in labels))
+    tags = [f'<Label value="{label}"/>' for label in labels]
+    texts = (
+        f'<TextArea name="{label} text" toName="card" perRegion="true" whenLabelValue="{label}"/>' for label in labels
+    )
+    return CONFIGS[name].format(labels="".join(tags), first=tags[0], rest="".join(tags[1:]), texts="".join(texts))
 
 
 @dataclass(frozen=True)

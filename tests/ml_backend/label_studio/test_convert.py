@@ -19,6 +19,7 @@ from tests.ml_backend.label_studio.documents import (
     CONFIGS,
     FIELDS,
     HEIGHT,
+    LABEL_KINDS,
     WIDTH,
     config_xml,
     documents,
@@ -67,7 +68,7 @@ def test_what_goes_to_label_studio_comes_back_as_it_was(name, drawn):
         assert (region.image, region.original_width, region.original_height) == ("card", WIDTH, HEIGHT)
         for found, expected in zip(region.polygon, run.frame.polygon, strict=True):
             assert math.dist(found, expected) < 0.01
-        if not name.startswith("poly") and "polygon" not in name:
+        if "<Polygon" not in CONFIGS[name]:
             assert math.isclose(region.rotation, run.frame.rotation, abs_tol=1e-4)
 
 
@@ -93,7 +94,7 @@ def test_ids_are_unique_to_a_region_and_the_same_every_time(name, drawn):
 
     geometry = defaultdict(set)
     for part in result:
-        value = {key: item for key, item in part["value"].items() if key not in {"text", "labels", name}}
+        value = {key: item for key, item in part["value"].items() if key not in {"text", *LABEL_KINDS}}
         geometry[part["id"]].add(repr(value))
     assert len(geometry) == len(runs)
     assert all(len(values) == 1 for values in geometry.values())
@@ -332,3 +333,208 @@ def test_an_entity_brings_its_own_spelling_of_a_value_that_the_engine_broke():
     config = parse_label_config(config_xml("labels+rectangle", ("EMAIL",)))
     regions = from_result(to_regions(document, config.targets[0]), config)
     assert [(region.label, region.text) for region in regions] == [("EMAIL", "ann@example.com")]
+
+
+def controls(config: str, document=None) -> dict[tuple[str | None, str], set[str]]:
+    """Return the controls that the regions of a prediction go through, by label and text."""
+    found = predict(document or card(), parse_label_config(config))["result"]
+    parts = defaultdict(list)
+    for part in found:
+        parts[part["id"]].append(part)
+    regions = {region.id: region for region in from_result(found, parse_label_config(config))}
+    return {(regions[name].label, regions[name].text): {p["from_name"] for p in own} for name, own in parts.items()}
+
+
+def test_each_label_goes_to_the_control_that_has_it():
+    assert controls(config_xml("two groups", ("EMAIL", "PHONE"))) == {
+        (None, "Tel."): {"who", "words"},
+        ("PHONE", "+7 495 123"): {"field", "words"},
+        (None, "E-mail"): {"who", "words"},
+        ("EMAIL", "a@b.c"): {"who", "words"},
+    }
+
+
+def test_regions_without_a_label_go_to_the_rectangle_that_has_none():
+    found = controls(config_xml("two groups and a rectangle", ("EMAIL", "PHONE")))
+
+    assert found[None, "Tel."] == {"box", "words"}
+    assert found["PHONE", "+7 495 123"] == {"outlined", "words"}
+    assert found["EMAIL", "a@b.c"] == {"who", "words"}
+    shapes = predict(card(), parse_label_config(config_xml("two groups and a rectangle", ("EMAIL", "PHONE"))))["result"]
+    assert {part["from_name"] for part in shapes if "points" in part["value"]} == {"outlined", "words"}
+
+
+def test_a_label_of_two_controls_goes_to_the_first_of_them():
+    xml = config_xml("two groups", ("PHONE", "PHONE", "EMAIL"))
+
+    assert controls(xml)["PHONE", "+7 495 123"] == {"who", "words"}
+
+
+TEXTS = (
+    '<View><Image name="card" value="$image"/><RectangleLabels name="field" toName="card"><Label value="PHONE"/>'
+    '<Label value="EMAIL"/></RectangleLabels>{}</View>'
+)
+
+
+def text(name, **more):
+    conditions = "".join(f' {key}="{value}"' for key, value in more.items())
+    return f'<TextArea name="{name}" toName="card" perRegion="true"{conditions}/>'
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        # A control for each label: a region without a label shows none, and Label Studio would drop its text.
+        ([text("p", whenLabelValue="PHONE"), text("e", whenLabelValue="EMAIL")], ("p", "e", None)),
+        ([text("p", whenLabelValue="PHONE"), text("e", whenLabelValue="EMAIL"), text("r")], ("p", "e", "r")),
+        ([text("r"), text("p", whenLabelValue="PHONE"), text("e", whenLabelValue="EMAIL")], ("p", "e", "r")),
+        ([text("both", whenLabelValue="PHONE,EMAIL")], ("both", "both", None)),
+        # One with an extra for some.
+        ([text("p", whenLabelValue="PHONE"), text("r")], ("r", "r", "r")),
+        ([text("e", whenLabelValue="EMAIL")], (None, "e", None)),
+        # The name of a control alone hides nothing.
+        ([text("f", whenTagName="field")], ("f", "f", "f")),
+        ([text("f", whenTagName="field", visibleWhen="region-selected")], ("f", "f", None)),
+        ([text("o", whenTagName="field"), text("r")], ("r", "r", "r")),
+        ([text("c", visibleWhen="choice-selected", whenTagName="kind", whenChoiceValue="A")], (None, None, None)),
+        ([text("c", whenChoiceValue="A"), text("r")], ("r", "r", "r")),
+        (
+            [
+                f'<View visibleWhen="region-selected" whenLabelValue="PHONE">{text("p")}</View>',
+                f'<View visibleWhen="region-selected" whenTagName="field" whenLabelValue="EMAIL">{text("e")}</View>',
+            ],
+            ("p", "e", None),
+        ),
+        # Kept by Label Studio, but shown only once a person has chosen: better than none.
+        ([f'<View visibleWhen="choice-selected" whenTagName="kind">{text("c")}</View>'], ("c", "c", "c")),
+        ([f'<View visibleWhen="choice-selected" whenTagName="kind">{text("c")}</View>', text("r")], ("r", "r", "r")),
+        ([f'<View visibleWhen="no-region-selected">{text("n")}</View>'], (None, None, None)),
+    ],
+)
+def test_the_text_goes_to_the_control_that_is_shown_for_the_label(texts, expected):
+    config = parse_label_config(TEXTS.format("".join(texts)))
+
+    result = predict(card(), config)["result"]
+
+    labels = {part["id"]: part["value"]["rectanglelabels"] for part in result if part["type"] == "rectanglelabels"}
+    found = {name: {None} for name in ("PHONE", "EMAIL", "")}
+    for part in result:
+        if part["type"] == "textarea":
+            found["".join(labels[part["id"]])] = {part["from_name"]}
+    assert tuple(found[name] for name in ("PHONE", "EMAIL", "")) == tuple({name} for name in expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "shown", "expected"),
+    [
+        ("rectanglelabels", "", False, 4),
+        ("rectanglelabels", "", True, 2),
+        ("rectanglelabels", ' preLabels="values"', False, 2),
+        ("labels+rectangle", ' preLabels="Values"', False, 2),
+        ("labels+rectangle", ' preLabels="all"', True, 4),
+        ("two groups", ' preLabels="what?"', True, 2),
+    ],
+)
+def test_values_alone_are_pre_labelled_where_the_project_wants_no_more(name, asked, shown, expected):
+    xml = config_xml(name).replace('value="$image"', f'value="$image"{asked}')
+    config = parse_label_config(xml)
+
+    result = to_prediction({PageId("card"): card()}, config, model_version="v", values_only=shown)["result"]
+
+    regions = from_result(result, config)
+    assert len(regions) == expected
+    assert [region.text for region in regions if region.label] == ["+7 495 123", "a@b.c"]
+    LabelInterface(xml).validate()
+
+
+def test_without_fields_every_line_is_wanted():
+    rectangles = '<Rectangle name="r" toName="card"/><TextArea name="t" toName="card" perRegion="true"/></View>'
+    for xml in (
+        f'<View><Image name="card" value="$i" preLabels="values"/>{rectangles}',
+        config_xml("rectanglelabels", ("Text",)),
+    ):
+        config = parse_label_config(xml)
+        result = to_prediction({PageId("card"): card()}, config, model_version="v", values_only=True)["result"]
+        assert len(from_result(result, config)) == 1
+
+
+OFFICIAL = (
+    '<View><Image name="card" value="$ocr"/><Labels name="label" toName="card"><Label value="Text" background="green"/>'
+    '<Label value="Handwriting" background="blue"/></Labels><Rectangle name="bbox" toName="card" strokeWidth="3"/>'
+    '<Polygon name="poly" toName="card" strokeWidth="3"/><TextArea name="transcription" toName="card" editable="true" '
+    'perRegion="true" required="true" maxSubmissions="1" rows="5" placeholder="Recognized Text" '
+    'displayMode="region-list"/></View>'
+)
+
+
+def test_every_line_of_the_official_template_is_text():
+    assert controls(OFFICIAL) == {("Text", "Tel. +7 495 123 E-mail a@b.c"): {"bbox", "label", "transcription"}}
+
+
+def test_what_is_of_no_field_is_text_where_a_label_says_so():
+    xml = config_xml("rectanglelabels", ("PHONE", "Other"))
+
+    assert [(label, text) for label, text in controls(xml)] == [
+        ("Other", "Tel."),
+        ("PHONE", "+7 495 123"),
+        ("Other", "E-mail a@b.c"),
+    ]
+
+
+def test_choices_relations_and_other_controls_do_no_harm():
+    more = (
+        '<Choices name="kind" toName="card"><Choice value="Invoice"/><Choice value="Letter"/></Choices>'
+        '<Relations><Relation value="belongs to"/></Relations><Rating name="quality" toName="card"/>'
+        '<Brush name="brush" toName="card"/><TextArea name="notes" toName="card"/></View>'
+    )
+    plain = config_xml("rectanglelabels")
+
+    assert controls(plain.replace("</View>", more)) == controls(plain)
+
+
+REPEATED = (
+    '<View><Repeater on="$pages"{flag}><Image name="page_{{{{idx}}}}" value="$pages[{{{{idx}}}}].image"/>'
+    '<RectangleLabels name="label_{{{{idx}}}}" toName="page_{{{{idx}}}}"><Label value="PHONE"/><Label value="EMAIL"/>'
+    '</RectangleLabels><TextArea name="text_{{{{idx}}}}" toName="page_{{{{idx}}}}" perRegion="true"/></Repeater></View>'
+)
+
+
+@pytest.mark.parametrize("flag", ["{{idx}}", "{{page}}", "##"])
+def test_pages_of_a_repeater_are_images_of_their_own(flag):
+    xml = REPEATED.format(flag=f' indexFlag="{flag}"').replace("{{idx}}", flag)
+    config = parse_label_config(xml)
+    data = {"pages": [{"image": "/a.png"}, {"nothing": 1}, {"image": "/c.png"}]}
+    (target,) = config.for_task(data).targets
+
+    pages = target.pages(data)
+
+    assert pages == {PageId("page_0", 0): "/a.png", PageId("page_2", 2): "/c.png"}
+    prediction = to_prediction(dict.fromkeys(pages, card()), config.for_task(data), model_version="v1")
+    assert {(part["to_name"], part["from_name"]) for part in prediction["result"]} == {
+        (f"page_{page}", f"{control}_{page}") for page in (0, 2) for control in ("label", "text")
+    }
+    assert all("item_index" not in part for part in prediction["result"])
+    regions = from_result(prediction["result"], config)
+    assert [region.page for region in regions] == [PageId("page_0", 0)] * 4 + [PageId("page_2", 2)] * 4
+    assert [region.label for region in regions] == [None, "PHONE", None, "EMAIL"] * 2
+    assert len({region.id for region in regions}) == 8
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(documents(), min_size=1, max_size=12), st.randoms())
+def test_pages_of_a_repeater_come_back_as_they_were(drawn, shuffler):
+    config = parse_label_config(
+        REPEATED.format(flag="").replace('<Label value="PHONE"/>', '<Label value="NAME"/><Label value="PHONE"/>')
+    )
+    pages = {PageId(f"page_{place}", place): document for place, (document, _) in enumerate(drawn)}
+    shuffled = dict(shuffler.sample(list(pages.items()), len(pages)))
+
+    result = to_prediction(shuffled, config, model_version="v1")["result"]
+
+    regions = from_result(shuffler.sample(result, len(result)), config)
+    for page, (_, runs) in zip(pages, drawn, strict=True):
+        own = [(region.label, region.text) for region in regions if region.page == page]
+        assert sorted(map(repr, own)) == sorted(repr((run.field, run.text)) for run in runs)
+    # The pages stand in their order, the tenth behind the ninth.
+    order = [int(part["to_name"].removeprefix("page_")) for part in result]
+    assert order == sorted(order)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_backend.errors import RequestError
-from ml_backend.label_studio.fields import SYNONYMS, match_labels, match_names
+from ml_backend.i18n import say
+from ml_backend.label_studio.fields import SYNONYMS, match_labels, match_names, own_words, plain_text_label
 from ml_backend.label_studio.label_config import Label
 
 FIELDS = ("NAME", "POSITION", "COMPANY", "PHONE", "FAX", "EMAIL", "WEBSITE", "ADDRESS")
@@ -134,3 +135,36 @@ def test_every_match_is_one_of_the_labels_and_the_order_of_fields_does_not_matte
 
     assert set(matched.values()) <= set(values)
     assert matched == match_labels(FIELDS[::-1], labels(*values))
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["Text", "Handwriting"], "Text"),
+        (["Handwriting", "text"], "text"),
+        (["NAME", "Other"], "Other"),
+        (["Other", "Text"], "Text"),
+        (["O"], "O"),
+        (["Строка", "Имя"], "Строка"),
+        (["NAME", "PHONE"], None),
+        (["Context", "Title text"], None),
+        ([], None),
+    ],
+)
+def test_the_label_for_text_of_no_field_is_known_by_its_name(labels, expected):
+    assert plain_text_label([Label(name, title=name) for name in labels]) == expected
+
+
+def test_a_configuration_may_say_which_label_is_for_text():
+    assert plain_text_label([Label("x1", title="Line"), Label("y")]) == "x1"
+    assert plain_text_label([Label("y"), Label("Zeilen", predicted_values=("text",))]) == "Zeilen"
+
+
+def test_the_gates_reasons_name_a_field_as_the_project_does():
+    labels = [Label("TEL", title="TEL")]
+    said = say("{field} changes by {change:+.3f}", field="PHONE", change=-0.5)
+    assert own_words(said, labels) == "TEL changes by -0.500"
+    assert own_words(say("{field} changes by {change:+.3f}", field="NAME", change=-0.5), labels) == (
+        "NAME changes by -0.500"
+    )
+    assert own_words("PHONE as plain text", labels) == "PHONE as plain text"

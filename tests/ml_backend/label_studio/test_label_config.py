@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ml_backend.errors import LabelConfigError
-from ml_backend.label_studio.label_config import Label, PageId, parse_label_config
+from ml_backend.label_studio.label_config import Label, PageId, parse_label_config, unserved_controls
 
 IMAGE = '<Image name="image" value="$image"/>'
 LABELS = '<Label value="NAME"/><Label value="PHONE" predicted_values="tel, mobile"/>'
@@ -17,16 +17,26 @@ def only_target(xml):
     return target
 
 
+def only_group(target):
+    (group,) = target.groups
+    return group
+
+
+def text_of(target, label=None):
+    return target.text_of(label)
+
+
 def test_rectangle_labels_draw_and_label_at_once():
     target = only_target(f'{IMAGE}<RectangleLabels name="box" toName="image">{LABELS}</RectangleLabels>{TEXT}')
 
-    assert (target.image, target.value_key, target.kind, target.outline) == (
+    group = only_group(target)
+    assert (target.image, target.value_key, group.kind, group.outline) == (
         "image",
         "image",
         "rectanglelabels",
         "rectangle",
     )
-    assert (target.shape, target.label, target.text) == ("box", "box", "text")
+    assert (group.shape, group.label, text_of(target)) == ("box", "box", "text")
     assert target.labels == (Label("NAME", (), "NAME"), Label("PHONE", ("tel", "mobile"), "PHONE"))
 
 
@@ -36,14 +46,16 @@ def test_labels_and_shape_apart(shape, outline):
         f'<Labels name="field" toName="image">{LABELS}</Labels>{IMAGE}<{shape} name="drawn" toName="image"/>{TEXT}'
     )
 
-    assert (target.kind, target.outline) == ("labels", outline)
-    assert (target.shape, target.label, target.text) == ("drawn", "field", "text")
+    group = only_group(target)
+    assert (group.kind, group.outline) == ("labels", outline)
+    assert (group.shape, group.label, text_of(target)) == ("drawn", "field", "text")
 
 
 def test_polygon_labels():
     target = only_target(f'{IMAGE}<PolygonLabels name="p" toName="image">{LABELS}</PolygonLabels>{TEXT}')
 
-    assert (target.kind, target.outline, target.shape, target.label) == ("polygonlabels", "polygon", "p", "p")
+    group = only_group(target)
+    assert (group.kind, group.outline, group.shape, group.label) == ("polygonlabels", "polygon", "p", "p")
 
 
 def test_tags_are_found_in_nested_views_and_in_any_case():
@@ -52,7 +64,7 @@ def test_tags_are_found_in_nested_views_and_in_any_case():
         f'<rectanglelabels name="box" toName="image">{LABELS}</rectanglelabels></View></Panel></Collapse>{TEXT}'
     )
 
-    assert target.shape == "box"
+    assert only_group(target).shape == "box"
     assert len(target.labels) == 2
 
 
@@ -64,7 +76,7 @@ def test_several_images_have_controls_of_their_own_or_share_them():
         '<TextArea name="back_text" toName="back" perRegion="true"/></View>'
     )
 
-    assert [(target.image, target.shape, target.text) for target in config.targets] == [
+    assert [(target.image, only_group(target).shape, text_of(target)) for target in config.targets] == [
         ("front", "box", "front_text"),
         ("back", "box", "back_text"),
     ]
@@ -92,17 +104,17 @@ def test_the_text_goes_into_the_text_area_per_region_that_always_shows():
         '<TextArea name="text" toName="image" perRegion="TRUE"/>'
     )
 
-    assert target.text == "text"
+    assert {text_of(target, label) for label in (None, "NAME", "PHONE")} == {"text"}
 
 
 def test_without_a_text_area_regions_are_only_labelled():
-    assert only_target(f'{IMAGE}<RectangleLabels name="b" toName="image">{LABELS}</RectangleLabels>').text is None
+    assert only_target(f'{IMAGE}<RectangleLabels name="b" toName="image">{LABELS}</RectangleLabels>').texts == ()
 
 
 def test_without_labels_regions_are_only_transcribed():
     target = only_target(f'{IMAGE}<Rectangle name="b" toName="image"/>{TEXT}')
 
-    assert (target.label, target.labels, target.text) == (None, (), "text")
+    assert (only_group(target).label, target.labels, text_of(target)) == (None, (), "text")
 
 
 def test_an_alias_stands_in_results_and_the_title_stays_known():
@@ -119,7 +131,7 @@ def test_labels_of_the_task_are_added_to_those_of_the_configuration():
     )
     data = {"labels": [{"value": "PHONE", "predicted_values": "tel"}, {"value": "NAME"}, "FAX", {"nothing": 1}, 7]}
 
-    assert target.labels_key == "labels"
+    assert only_group(target).labels_key == "labels"
     assert [label.value for label in target.for_task(data).labels] == ["NAME", "PHONE", "FAX"]
     assert target.for_task(data).labels[1].predicted_values == ("tel",)
     assert target.for_task({}).labels == target.labels
@@ -135,16 +147,16 @@ def test_a_list_of_images_is_noted():
     first, third = PageId("image", 0), PageId("image", 2)
     assert target.pages({"pages": ["/1.png", None, "/3.png"]}) == {first: "/1.png", third: "/3.png"}
     assert target.pages({"pages": "/1.png"}) == {first: "/1.png"}
-    assert target.value_of(["/1.png"]) == ["/1.png"]
+    assert target.task_data(["/1.png"]) == {"pages": ["/1.png"]}
 
 
 def test_without_a_value_list_the_first_image_is_the_one_that_is_shown():
     target = only_target(f'{IMAGE}<RectangleLabels name="b" toName="image">{LABELS}</RectangleLabels>')
 
     assert target.pages({"image": [None, "/1.png", "/2.png"]}) == {PageId("image"): "/1.png"}
-    assert target.value_of(["/1.png"]) == "/1.png"
+    assert target.task_data(["/1.png"]) == {"image": "/1.png"}
     with pytest.raises(ValueError, match="too many values"):
-        target.value_of(["/1.png", "/2.png"])
+        target.task_data(["/1.png", "/2.png"])
 
 
 @pytest.mark.parametrize(
@@ -160,6 +172,133 @@ def test_a_key_with_a_dot_is_looked_up_whole_first():
     target = only_target(f'<Image name="image" value="$a.b"/><Rectangle name="r" toName="image"/>{TEXT}')
 
     assert list(target.pages({"a.b": "/whole", "a": {"b": "/nested"}}).values()) == ["/whole"]
+
+
+@pytest.mark.parametrize(
+    ("value", "data", "expected"),
+    [
+        ("$images[0]", {"images": ["/0.png", "/1.png"]}, "/0.png"),
+        ("$images[1]", {"images": ["/0.png", "/1.png"]}, "/1.png"),
+        ("$pages[1].image", {"pages": [{}, {"image": "/1.png"}]}, "/1.png"),
+        ("$a.b[0].c[1]", {"a": {"b": [{"c": ["/0.png", "/1.png"]}]}}, "/1.png"),
+        ("$images[2]", {"images": ["/0.png", "/1.png"]}, None),
+        ("$images[0]", {"images": {"0": "/0.png"}}, None),
+        ("$images[0]", {"images[0]": "/whole.png"}, "/whole.png"),
+        ("$images[99999999999]", {"images": ["/0.png"]}, None),
+    ],
+)
+def test_an_index_leads_into_a_list(value, data, expected):
+    target = only_target(f'<Image name="image" value="{value}"/><Rectangle name="r" toName="image"/>{TEXT}')
+
+    assert list(target.pages(data).values()) == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize("value", ["$image", "$images[0]", "$images[2]", "$pages[1].image", "$a.b[0].c[1]", "$a.b"])
+def test_a_task_can_be_made_that_shows_an_image(value):
+    target = only_target(f'<Image name="image" value="{value}"/><Rectangle name="r" toName="image"/>{TEXT}')
+
+    assert target.pages(target.task_data(["/1.png"])) == {PageId("image"): "/1.png"}
+
+
+def repeated(value="$pages[{{idx}}].image", on="$pages", inner=""):
+    return only_target(
+        f'<Repeater on="{on}"><Image name="page_{{{{idx}}}}" value="{value}"/>{inner}'
+        f'<RectangleLabels name="label_{{{{idx}}}}" toName="page_{{{{idx}}}}">{LABELS}</RectangleLabels>'
+        '<TextArea name="text_{{idx}}" toName="page_{{idx}}" perRegion="true"/></Repeater>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "data"),
+    [
+        (repeated(), {"pages": [{"image": "/0.png"}, {"image": "/1.png"}]}),
+        (repeated("$pages[{{idx}}]"), {"pages": ["/0.png", "/1.png"]}),
+        (
+            repeated("$doc.pages[{{idx}}].a.b", "$doc.pages"),
+            {"doc": {"pages": [{"a": {"b": u}} for u in ("/0.png", "/1.png")]}},
+        ),
+    ],
+)
+def test_a_repeater_shows_an_image_for_each_entry_of_a_list(target, data):
+    assert target.pages(data) == {PageId("page_0", 0): "/0.png", PageId("page_1", 1): "/1.png"}
+    assert target.is_paged
+    assert target.task_data(["/0.png", "/1.png"]) == data
+    assert target.page(1) == PageId("page_1", 1)
+    assert [label.value for label in target.labels] == ["NAME", "PHONE"]
+
+
+@pytest.mark.parametrize(
+    "name", ["page_", "page_x", "page_01", "page_1x", "page_-1", "page_١", "page_1000000", "image"]
+)
+def test_an_image_that_no_repeater_makes_has_no_target(name):
+    assert repeated().of_image(name) is None
+
+
+@pytest.mark.parametrize("pages", [None, "x", {}, [], 7, [None, 3, {}]])
+def test_a_repeater_without_a_list_shows_nothing(pages):
+    assert repeated().pages({"pages": pages}) == {}
+
+
+def test_one_image_beside_a_repeater_keeps_its_place():
+    config = parse_label_config(
+        '<View><Repeater on="$pages"><Image name="page_{{idx}}" value="$pages[{{idx}}]"/>'
+        '<Rectangle name="r_{{idx}}" toName="page_{{idx}}"/>'
+        '<TextArea name="t_{{idx}}" toName="page_{{idx}}" perRegion="true"/></Repeater>'
+        '<Image name="cover" value="$cover"/><Rectangle name="r" toName="cover"/>'
+        '<TextArea name="t" toName="cover" perRegion="true"/></View>'
+    )
+    pages = [PageId("cover"), PageId("page_10", 10), PageId("page_9", 9)]
+
+    assert config.in_order(pages) == [PageId("page_9", 9), PageId("page_10", 10), PageId("cover")]
+    assert [config.target(page.image).groups[0].shape for page in pages] == ["r", "r_10", "r_9"]
+
+
+UNSERVED = """
+<Choices name="kind" toName="image"><Choice value="A"/></Choices>
+<Brush name="brush" toName="image"/><KeyPointLabels name="dots" toName="image"><Label value="X"/></KeyPointLabels>
+<EllipseLabels name="rounds" toName="image"><Label value="X"/></EllipseLabels>
+<Polygon name="poly" toName="image"/><TextArea name="notes" toName="image"/>
+<TextArea name="second" toName="image" perRegion="true"/>
+<TextArea name="late" toName="image" perRegion="true" whenChoiceValue="A"/>
+<RectangleLabels name="again" toName="image"><Label value="PHONE"/><Label value="FAX"/></RectangleLabels>
+<Image name="logo" value="$logo"/><Text name="about" value="$about"/>
+"""
+
+
+def test_each_control_that_gets_no_pre_labels_has_its_reason():
+    xml = f'<View>{IMAGE}<RectangleLabels name="box" toName="image">{LABELS}</RectangleLabels>{TEXT}{UNSERVED}</View>'
+
+    found = {each.name: str(each.reason) for each in unserved_controls(xml)}
+
+    assert list(found) == ["kind", "brush", "dots", "rounds", "notes", "second", "late", "again", "logo"]
+    for name, reason in {
+        "kind": "whole document",
+        "brush": "no outline of a text",
+        "rounds": "ellipses",
+        "notes": "perRegion",
+        "second": "same regions",
+        "late": "after a choice",
+        "again": "PHONE",
+        "logo": "no control draws",
+    }.items():
+        assert reason in found[name], name
+
+
+def test_where_everything_is_served_nothing_is_said():
+    xml = f'<View>{IMAGE}<RectangleLabels name="box" toName="image">{LABELS}</RectangleLabels>{TEXT}</View>'
+
+    assert unserved_controls(xml) == []
+
+
+def test_labels_that_nothing_draws_are_named():
+    xml = (
+        f'<View>{IMAGE}<RectangleLabels name="box" toName="image">{LABELS}</RectangleLabels>'
+        '<Labels name="more" toName="image"><Label value="X"/></Labels></View>'
+    )
+
+    (only,) = unserved_controls(xml)
+    assert (only.tag, only.name) == ("Labels", "more")
+    assert "draws" in str(only.reason)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from ml_backend.label_studio.templates import FIELD_COLOURS, business_cards_conf
 
 def test_every_field_has_a_label_of_its_own_and_regions_have_text() -> None:
     (target,) = parse_label_config(business_cards_config()).targets
-    assert (target.image, target.value_key, target.kind) == ("image", "image", "labels")
-    assert (target.shape, target.label, target.text) == ("box", "label", "text")
+    (group,) = target.groups
+    assert (target.image, target.value_key, group.kind) == ("image", "image", "labels")
+    assert (group.shape, group.label, target.text_of(None)) == ("box", "label", "text")
     assert match_labels(list(FIELD_COLOURS), target.labels) == {name: name for name in FIELD_COLOURS}
 
 

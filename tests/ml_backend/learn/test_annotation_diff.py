@@ -94,3 +94,41 @@ def test_polygons_are_compared_by_what_they_cover():
 
 def test_what_cannot_be_read_is_passed_over():
     assert kinds([{"type": "choices", "value": {}}, *NAME], NAME) == []
+
+
+def test_a_text_that_is_corrected_in_the_control_of_its_label_is_a_correction() -> None:
+    config = parse_label_config(
+        '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image"><Label value="NAME"/>'
+        '<Label value="EMAIL"/></RectangleLabels>'
+        '<TextArea name="name" toName="image" perRegion="true" whenLabelValue="NAME"/>'
+        '<TextArea name="mail" toName="image" perRegion="true" whenLabelValue="EMAIL"/></View>'
+    )
+
+    def written(text: str, control: str = "mail") -> list:
+        return [
+            part | ({"from_name": control} if part["type"] == "textarea" else {})
+            for part in region("a", (100, 50, 300, 80), text, "EMAIL")
+        ]
+
+    assert diff(written("a@b.c"), written("a@b.c"), config) == ()
+    (correction,) = diff(written("a@b.c"), written("anna@b.c"), config)
+    assert (correction.kind, correction.text_before, correction.text_after) == ("text", "a@b.c", "anna@b.c")
+
+
+def test_a_deleted_line_without_a_field_is_no_correction() -> None:
+    line, value = region("a", (100, 50, 300, 80), "Thank you"), region("b", (100, 90, 300, 120), "a@b.c", "EMAIL")
+    assert diff(line + value, value, CONFIG) == ()
+    assert [each.kind for each in diff(line + value, line, CONFIG)] == ["deleted"]
+    # Whoever only transcribes wants every line.
+    config = parse_label_config(
+        '<View><Image name="image" value="$i"/><Rectangle name="label" toName="image"/>'
+        '<TextArea name="text" toName="image" perRegion="true"/></View>'
+    )
+    rectangles = [part | {"type": part["type"].replace("rectanglelabels", "rectangle")} for part in line]
+    assert [each.kind for each in diff(rectangles, [], config)] == ["deleted"]
+
+
+def test_a_region_without_a_size_is_compared_by_that_of_the_prediction() -> None:
+    before = region("a", (100, 50, 300, 80), "a@b.c", "EMAIL")
+    after = [part | {"original_width": None} for part in before]
+    assert diff(before, after, CONFIG) == ()

@@ -272,10 +272,13 @@ def test_copied_regions_tell_the_prediction_where_nothing_else_does(bench: Bench
 
 def test_an_annotation_without_regions_says_why_it_is_of_no_use(bench: Bench) -> None:
     bench.label_studio.annotate(1, 10, [])
-    bench.label_studio.annotate(2, 20, [NAME[0] | {"original_width": None}])
+    bench.label_studio.annotate(2, 20, [NAME[0] | {"value": NAME[0]["value"] | {"width": 0}}])
+    # The image itself says how large it is.
+    bench.label_studio.annotate(3, 30, [NAME[0] | {"original_width": None}])
     bench.sync()
     assert bench.kept(10).problem == "It has no region on the image."
-    assert "original_width is missing" in str(bench.kept(20).problem)
+    assert "it has no extent" in str(bench.kept(20).problem)
+    assert bench.kept(30).problem is None
 
 
 def test_annotations_are_kept_even_if_the_configuration_cannot_be_used(bench: Bench) -> None:

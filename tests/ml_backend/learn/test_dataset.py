@@ -13,6 +13,7 @@ from ml_backend.label_studio.label_config import PageId, parse_label_config
 from ml_backend.learn.dataset import Collected, Collector
 from ml_backend.learn.page_source import PageSource
 from ml_backend.learn.sample_files import SCHEME
+from ml_backend.learn.skipped_regions import count_skipped
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.events import Store
 from ml_backend.store.records import StoredAnnotation
@@ -212,3 +213,47 @@ def test_what_was_collected_has_a_name(bench: Bench) -> None:
     assert bench.collect().fingerprint == first
     bench.annotate(2)
     assert bench.collect().fingerprint != first
+
+
+def test_a_region_without_the_size_of_its_image_is_used_once_the_image_is_read(bench: Bench) -> None:
+    bench.annotate(1, result=[part | {"original_width": None, "original_height": None} for part in NAME])
+    collected = bench.collect()
+    (example,) = collected.examples
+    assert example.tags == ("B-NAME", "I-NAME")
+    assert [sample.text for sample in example.lines] == ["Maria Petrova"]
+    assert (collected.problems, dict(collected.skipped), collected.ignored) == ((), {}, 0)
+    assert bench.problem(1) is None
+
+
+def test_what_could_not_be_used_is_counted_and_its_words_are_ignored(bench: Bench) -> None:
+    below = replace(PAGE, lines=(*PAGE.lines, line(150, ("Acme", 100, 180), ("Ltd", 190, 230))))
+    bench.reader = TableReader(bench.store, card=below)
+    dot = NAME[0] | {"id": "dot", "type": "keypointlabels", "value": {"x": 15, "y": 33, "width": 1}}
+    gone = region("gone", (98, 148, 182, 182), "Acme", "MOTTO")
+    bench.annotate(1, result=[*NAME, dot])
+    bench.annotate(2, result=[*NAME, *gone])
+    collected = bench.collect()
+    first, second = collected.examples
+    assert [word.text for word in first.page.words] == ["Maria", "Petrova"]
+    assert [word.text for word in second.page.words] == ["Maria", "Petrova", "Ltd"]
+    assert second.tags == ("B-NAME", "I-NAME", "O")
+    assert (first.ignored, second.ignored, collected.ignored) == (2, 1, 3)
+    assert dict(collected.skipped) == {
+        "a region of type keypointlabels has no text outline": 1,
+        "the project does not have its label any more": 1,
+    }
+    assert count_skipped(bench.learning, 1, bench.config) == dict(collected.skipped)
+
+
+def test_pages_of_a_repeater_become_examples_each_in_its_place(bench: Bench) -> None:
+    bench.config = parse_label_config(
+        '<View><Repeater on="$pages"><Image name="page_{{idx}}" value="$pages[{{idx}}].image"/><RectangleLabels '
+        'name="label_{{idx}}" toName="page_{{idx}}"><Label value="NAME"/></RectangleLabels><TextArea '
+        'name="text_{{idx}}" toName="page_{{idx}}" perRegion="true"/></Repeater></View>'
+    )
+    second = [part | {"to_name": "page_1", "from_name": f"{part['from_name']}_1"} for part in NAME]
+    bench.annotate(1, result=second, task_data={"pages": [{"image": "wide"}, {"image": "card"}]})
+    (example,) = bench.collect().examples
+    assert (example.image, example.item_index, example.tags) == ("page_1", 1, ("B-NAME", "I-NAME"))
+    assert [sample.text for sample in example.lines] == ["Maria Petrova"]
+    assert bench.images.asked == ["card"]

@@ -241,3 +241,22 @@ def test_thousands_of_labels_and_images_are_read_in_time():
     texts = f'<TextArea name="t" toName="{every}" perRegion="true"/>'
     assert len(parse_label_config(f"<View>{images}{controls}{texts}</View>").targets) == 300
     assert time.process_time() - start < SECONDS
+
+
+def test_thousands_of_regions_that_cannot_be_used_are_passed_in_no_time() -> None:
+    def unusable(kind: str, number: int) -> dict[str, Any]:
+        common = {"id": f"{kind}{number}", "type": kind, "from_name": "label", "to_name": "image"}
+        value = {"x": 10 + number * 0.001, "y": 10, "width": 50, "height": 0}
+        return common | {"original_width": WIDTH, "original_height": HEIGHT, "value": value}
+
+    page = Page(
+        WIDTH, HEIGHT, tuple(line(y, *((f"w{x}", x, x + 15) for x in range(0, 900, 20))) for y in range(0, 450, 40))
+    )
+    skipped = read_result(
+        [unusable(kind, number) for kind in ("keypoint", "rectanglelabels") for number in range(4000)], CONFIG
+    ).skipped
+    started = time.monotonic()
+    tagged = tag_page(page, [], {"NAME": "NAME"}, skipped)
+    assert time.monotonic() - started < SECONDS
+    assert len(skipped) == 8000
+    assert tagged.ignored == 45

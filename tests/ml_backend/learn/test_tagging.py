@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from label_studio_sdk.converter.brush import encode_rle
 
 from ml_backend.label_studio.convert import to_regions
 from ml_backend.label_studio.fields import name_fields
 from ml_backend.label_studio.label_config import Label, parse_label_config
-from ml_backend.label_studio.regions import Region, from_result
+from ml_backend.label_studio.regions import Region, from_result, read_result
+from ml_backend.learn.evaluation import Evaluated, in_own_names
 from ml_backend.learn.tagging import LineSample, PageMismatchError, fit_to_page, line_samples, tag_page
 from model.document.bio import CONTINUOUS, field_of
 from model.document.types import Box, Document, Line, Page, Word
-from model.extraction.segmentation import split_word
+from model.evaluation.entity_metrics import Score
+from model.extraction.segmentation import segment, split_word
 from tests.ml_backend.backend import POLYGONS, RECTANGLES
 from tests.ml_backend.label_studio.documents import CONFIGS, config_xml, documents
 from tests.ml_backend.label_studio.results import HEIGHT, WIDTH, polygon, region
@@ -28,6 +32,13 @@ def line(y: float, *words: tuple[str, float, float]) -> Line:
     made = tuple(Word(text, Box(x0, y, x1, y + 30), 0.9) for text, x0, x1 in words)
     around = Box.around(word.box for word in made)
     return Line(" ".join(word.text for word in made), around.polygon(), 0.9, made)
+
+
+def strokes(x0: int, y0: int, x1: int, y1: int) -> list[int]:
+    """Paint a box with a brush, as Label Studio stores it."""
+    mask = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    mask[y0:y1, x0:x1] = 255
+    return list(encode_rle(mask.ravel()))
 
 
 PAGE = Page(
@@ -58,6 +69,104 @@ def test_words_of_no_region_and_of_one_without_label_are_outside() -> None:
     assert tags() == []
     assert tags(region("a", (98, 48, 325, 82), "Maria Petrova")) == []
     assert tags(region("a", (98, 48, 325, 82), "Maria Petrova", "A LABEL THAT WAS TAKEN AWAY")) == []
+
+
+def left(*parts: list[dict[str, object]], config: str = RECTANGLES, names: dict[str, str | None] | None = None) -> list:
+    """What is learned of :data:`PAGE`: its words with their tags, those that nobody knows about left out."""
+    read = read_result([part for some in parts for part in some], parse_label_config(config))
+    tagged = tag_page(PAGE, read.regions, names or NAMES, read.skipped)
+    assert tagged.ignored == len(segment(PAGE).words) - len(tagged.tags)
+    assert all(line.text == " ".join(word.text for word in line.words) for line in tagged.page.lines)
+    return [f"{word.text} {tag}" for word, tag in zip(tagged.page.words, tagged.tags, strict=True)]
+
+
+EVERYTHING = ["Maria O", "Petrova O", "Engineer O", "Acme O", "Ltd O", "Email: O", "maria@northwind.example O"]
+
+
+def without(*words: str) -> list[str]:
+    return [word for word in EVERYTHING if word.split()[0] not in words]
+
+
+def other(kind: str, value: dict[str, object], name: str = "x", **more: object) -> list[dict[str, object]]:
+    common = {"id": name, "from_name": "label", "to_name": "image", "image_rotation": 0}
+    return [common | {"type": kind, "value": value, "original_width": WIDTH, "original_height": HEIGHT} | more]
+
+
+def test_where_nothing_is_skipped_everything_is_learned() -> None:
+    assert left() == EVERYTHING
+    assert left(region("a", (98, 48, 325, 82), "", "NAME"))[:3] == ["Maria B-NAME", "Petrova I-NAME", "Engineer O"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "hidden"),
+    [
+        # A dot says which line is meant, and not where the value ends.
+        (other("keypointlabels", {"x": 15, "y": 22, "width": 1}), ("Acme", "Ltd")),
+        (other("keypointlabels", {"x": 25, "y": 23, "width": 1}), ("Acme", "Ltd")),
+        (other("rectanglelabels", {"x": 10, "y": 23, "width": 8.5, "height": 0}), ("Acme",)),
+        (other("polygonlabels", {"points": [[9, 23], [24, 23]]}), ("Acme", "Ltd")),
+        (other("brushlabels", {"format": "rle", "rle": strokes(95, 45, 325, 85)}), ("Maria", "Petrova")),
+    ],
+)
+def test_words_below_a_region_that_cannot_be_used_are_neither_of_a_field_nor_outside(
+    parts: list[dict[str, object]], hidden: tuple[str, ...]
+) -> None:
+    assert left(parts) == without(*hidden)
+    # The pre-labels of these lines, which have no label, say nothing against it.
+    pre_labels = [region(f"p{n}", (98, y, 505, y + 34), "") for n, y in enumerate((48, 98, 148))]
+    assert left(parts, *pre_labels) == without(*hidden)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        other("brushlabels", {"format": "rle", "rle": "broken"}),
+        other("bitmasklabels", {"imageDataURL": "data:,"}),
+        other("rectanglelabels", {"x": 10, "y": 20}),
+        other("rectanglelabels", {"x": "?", "y": 20, "width": 5, "height": 5}),
+        other("rectanglelabels", {"x": 1, "y": 1, "width": 5, "height": 5}, to_name="renamed"),
+        other("keypointlabels", {"x": 15, "y": 22, "width": 1}, original_width=2 * WIDTH),
+    ],
+)
+def test_where_nobody_knows_what_a_region_covers_only_fields_are_learned(parts: list[dict[str, object]]) -> None:
+    assert left(parts) == []
+    assert left(parts, region("a", (98, 48, 325, 82), "", "NAME")) == ["Maria B-NAME", "Petrova I-NAME"]
+
+
+def test_what_is_about_something_else_hides_nothing() -> None:
+    sound = '</RectangleLabels><Audio name="sound" value="$sound"/>'
+    config = RECTANGLES.replace("</RectangleLabels>", sound)
+    relation: list[dict[str, object]] = [{"type": "relation", "from_id": "a", "to_id": "b"}]
+    choice = other("choices", {"choices": ["Invoice"]})
+    assert left(relation, choice, other("labels", {"start": 1, "labels": ["X"]}, to_name="sound"), config=config) == (
+        EVERYTHING
+    )
+
+
+def test_an_ellipse_round_a_value_is_learned_like_a_rectangle() -> None:
+    ellipse = other("ellipselabels", {"x": 21, "y": 13, "radiusX": 16, "radiusY": 6, "ellipselabels": ["NAME"]})
+    assert left(ellipse)[:3] == ["Maria B-NAME", "Petrova I-NAME", "Engineer O"]
+
+
+def test_a_region_drawn_over_the_pre_label_of_a_line_has_its_words() -> None:
+    pre_label, drawn = region("p", (98, 48, 505, 82), ""), region("a", (103, 49, 317, 79), "", "NAME")
+    assert tags(pre_label, drawn) == tags(drawn, pre_label) == ["Maria B-NAME", "Petrova I-NAME"]
+
+
+def test_words_of_a_label_that_the_project_no_longer_has_are_left_out() -> None:
+    assert left(region("a", (98, 48, 325, 82), "Maria Petrova", "GONE")) == without("Maria", "Petrova")
+
+
+def test_the_label_for_text_is_no_field() -> None:
+    names = name_fields(("NAME", "PHONE"), [Label("Text"), Label("Handwriting"), Label("NAME")])
+    assert names.fields == ("Handwriting", "NAME")
+    lines = region("a", (98, 48, 325, 82), "", "Text"), region("b", (98, 98, 240, 132), "", "Handwriting")
+    assert left(*lines, names=dict(names.known)) == [
+        *EVERYTHING[:3],
+        "Acme B-Handwriting",
+        "Ltd I-Handwriting",
+        *EVERYTHING[5:],
+    ]
 
 
 def test_a_word_belongs_to_the_region_that_covers_most_of_it() -> None:
@@ -137,6 +246,15 @@ def test_labels_stand_for_the_fields_that_pre_labels_go_to() -> None:
     assert names.of_labels == {"Имя": "NAME", "Phone": "PHONE", "Total": "Total"}
     assert names.rename == {"FAX": "PHONE"}
     assert names.fields == ("NAME", "PHONE", "Total")
+
+
+def test_what_was_measured_is_written_down_in_the_projects_names() -> None:
+    names = name_fields(("NAME", "PHONE"), [Label("Имя"), Label("TEL"), Label("Total")])
+    counts = ({"NAME": Score(1, 1, 1), "PHONE": Score(2, 2, 2), "Total": Score(3, 3, 3)},)
+    found = Evaluated(counts, (), (), {("PHONE", "none"): 2, ("NAME", "PHONE"): 1})
+    own = in_own_names(found, names.labels)
+    assert [set(one) for one in own.counts] == [{"Имя", "TEL", "Total"}]
+    assert own.confusion == {("TEL", "none"): 2, ("Имя", "TEL"): 1}
 
 
 def test_fields_with_labels_of_their_own_keep_their_names() -> None:

@@ -8,6 +8,7 @@ from ml_backend.label_studio.templates import business_cards_config
 from ml_backend.projects.custom_fields import with_label
 from ml_backend.store.options import CustomField
 from tests.ml_backend.backend import LABELS, POLYGONS, RECTANGLES
+from tests.ml_backend.label_studio.documents import config_xml
 
 
 def labels(config):
@@ -29,12 +30,21 @@ def test_adding_it_again_changes_nothing_and_other_names_replace_those_before():
     assert labels(with_label(once, CustomField("VAT_ID")))[-1].predicted_values == ()
 
 
+def test_a_label_of_another_group_is_found_there():
+    config = config_xml("two groups", ("NAME", "PHONE"))
+    assert with_label(config, CustomField("PHONE")) == config
+    after = with_label(config, CustomField("PHONE", ("Tel",)))
+    assert [each.predicted_values for each in labels(after)] == [(), ("Tel",)]
+    groups = parse_label_config(with_label(config, CustomField("VAT_ID"))).targets[0].groups
+    assert [[each.value for each in group.labels] for group in groups] == [["NAME", "VAT_ID"], ["PHONE"]]
+
+
 def test_comments_and_everything_else_stay():
     config = RECTANGLES.replace("<RectangleLabels", "<!-- ours --><Header value='a &amp; b'/><RectangleLabels")
     after = with_label(config, CustomField("VAT_ID"))
     assert "<!-- ours -->" in after
     assert "a &amp; b" in after
-    assert parse_label_config(after).targets[0].text == "text"
+    assert parse_label_config(after).targets[0].text_of(None) == "text"
 
 
 def test_names_that_mean_something_in_xml_are_safe():

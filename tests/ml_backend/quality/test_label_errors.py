@@ -74,6 +74,15 @@ def test_label_that_the_other_documents_contradict_is_found(store: Store) -> Non
     assert '"+49" is NAME' in doubt.words
 
 
+def test_doubts_are_said_in_the_projects_own_names(store: Store) -> None:
+    documents = [document(task, wrong=task == 7) for task in range(1, 41)]
+    learning = LearningStore(store.engine)
+    learning.save([(annotation(each.task_id, each.task_id), ()) for each in documents])
+    collected = Collected(tuple(documents), (), {}, FieldNames({"TEL": "PHONE", "Wer": "NAME"}, {}))
+    (doubt,) = LabelErrorSearch(learning, States()).search(3, collected, CONFIG)[0].doubts
+    assert (doubt.given, doubt.suggested) == ("Wer", "TEL")
+
+
 def test_queue_forgets_what_was_annotated_again(store: Store) -> None:
     suspects = searched(store, [document(task, wrong=task in (7, 9)) for task in range(1, 41)])
     learning = LearningStore(store.engine)

@@ -4,9 +4,15 @@ from datetime import datetime, timezone
 
 import pytest
 
-from ml_backend.quality.patterns import Reviewed, analyse, character_pairs
+from ml_backend.quality.patterns import Patterns, Reviewed, analyse, character_pairs
 from ml_backend.quality.scripts import script_of
+from ml_backend.store.annotations import LearningStore
+from ml_backend.store.events import Store
+from ml_backend.store.feedback import FeedbackStore
+from ml_backend.store.kept_labels import KeptLabels
+from ml_backend.store.options import ProjectOptions
 from ml_backend.store.records import Correction
+from tests.ml_backend.backend import RECTANGLES
 
 MONDAY = datetime(2026, 11, 23, tzinfo=timezone.utc)
 
@@ -74,3 +80,28 @@ def test_texts_typed_anew_are_no_misreadings():
     report = analyse([corrected(Correction("text", "a", None, None, "something else", "Ada"))])
     assert report.misreadings == ()
     assert report.misread_texts == 0.0
+
+
+def test_fields_that_applications_name_are_shown_by_the_projects_names(tmp_path):
+    store = Store(f"sqlite:///{tmp_path / 'store.sqlite3'}")
+    feedback = FeedbackStore(store.engine)
+    corrections = [Correction("field", "a", "PHONE", "Name"), Correction("added", "b", None, "vat_id")]
+    feedback.add(3, "c-1", [], [], corrections)
+    xml = RECTANGLES.replace('value="EMAIL"', 'value="TEL"').replace(
+        'value="NAME"', 'value="Wer" predicted_values="name"'
+    )
+    ProjectOptions(store.engine).remember_label_config(3, xml)
+    patterns = Patterns(LearningStore(store.engine), feedback, KeptLabels(store.engine))
+
+    report = patterns.analyse(3)
+    assert [(each.named, each.meant, each.count) for each in report.confusions] == [("TEL", "Wer", 1)]
+    assert [each.field for each in report.added] == ["vat_id"]
+    # Asked for by either name.
+    for name in ("TEL", "phone", "PHONE"):
+        assert patterns.analyse(3, field=name).kinds == {"field": 1}
+    feedback.add(3, "c-2", [], [], [Correction("deleted", "c"), Correction("deleted", "d", "EMAIL")])
+    assert patterns.analyse(3).kinds["deleted"] == 1, "a line without a field is not wanted, and was not said to be"
+    # Nothing is known of another project's labels.
+    feedback.add(4, "c-1", [], [], corrections)
+    assert [(each.named, each.meant) for each in patterns.analyse(4).confusions] == [("PHONE", "NAME")]
+    store.close()
