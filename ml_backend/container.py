@@ -724,6 +724,7 @@ def build_statuses(settings: Settings, store: Store, projects: Projects) -> Stat
         build_registry(settings),
         required=settings.min_training_samples,
         coverages=Coverages(store.engine),
+        heads=ProjectHeads(store.engine),
     )
 
 
@@ -830,6 +831,7 @@ def build_panel(settings: Settings, store: Store) -> Panel:
             tracking,
             _label_studio(settings, _LOOK_SECONDS),
             Coverages(store.engine),
+            ProjectHeads(store.engine),
             KeptLabels(store.engine),
         ),
         ActionRunner(ActionStore(store.engine)),

@@ -17,6 +17,7 @@ from ml_backend.learn.training_trigger import TrainingTrigger
 from ml_backend.settings import Settings
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.coverage import Coverage, Coverages
+from ml_backend.store.project_heads import ProjectHeads, StoredHead
 from ml_backend.store.records import Correction, StoredAnnotation
 from ml_backend.store.runs import Promotion, Run, RunStore
 from model.errors import ModelError
@@ -63,6 +64,7 @@ class Overview:
         registry_problem: Why versions cannot be told.
         step: What to do next.
         coverage: How far the open tasks are predicted; ``None`` where nobody has looked yet.
+        head: What the documents have shown in seconds; ``None`` where there are none.
     """
 
     label_studio: LabelStudioState
@@ -75,6 +77,7 @@ class Overview:
     registry_problem: str
     step: Words
     coverage: Coverage | None
+    head: StoredHead | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ class Queries:
         tracking: Their numbers.
         label_studio: ``None`` where none is set.
         coverages: Says how far open tasks are predicted.
+        heads: Keeps what documents have shown in seconds.
         labels: Asked for the labels of a project; none where they are not known.
     """
 
@@ -115,6 +119,7 @@ class Queries:
         tracking: Tracking,
         label_studio: LabelStudio | None,
         coverages: Coverages,
+        heads: ProjectHeads,
         labels: Callable[[int], Sequence[Label]] = lambda _project: (),
     ) -> None:
         self.settings = settings
@@ -125,6 +130,7 @@ class Queries:
         self.label_studio = label_studio
         self._due = due
         self._coverages = coverages
+        self._heads = heads
         self.labels = labels
         self._silent_since = -math.inf
 
@@ -173,9 +179,18 @@ class Queries:
         found = self.outcomes(project_id)
         documents = len(standing.digests)
         step = self._next_step(state, documents, standing.changed, challenger, run, bool(problem))
-        coverage = self._coverages.of(project_id)
         return Overview(
-            state, documents, standing.changed, champion, challenger, score(found), run, problem, step, coverage
+            state,
+            documents,
+            standing.changed,
+            champion,
+            challenger,
+            score(found),
+            run,
+            problem,
+            step,
+            self._coverages.of(project_id),
+            self._heads.head(project_id),
         )
 
     def current_run(self, project_id: int) -> Run | None:

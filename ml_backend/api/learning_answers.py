@@ -16,6 +16,7 @@ from ml_backend.learn.status import Status, TrainingState, VersionState
 from ml_backend.predict.serving_models import SHIPPED
 from ml_backend.quality.patterns import PatternReport, Period
 from ml_backend.store.coverage import Coverage
+from ml_backend.store.project_heads import StoredHead
 from ml_backend.store.records import Correction
 from ml_backend.store.runs import Promotion, Run
 from model.document.types import PageNote
@@ -36,6 +37,17 @@ def status_out(found: Status) -> out.StatusOut:
         champion=None if found.champion is None else version_out(found.champion),
         problem=found.registry_problem,
         predictions=None if found.coverage is None else _predictions(found.coverage),
+        project_head=None if found.head is None else _project_head(found.head),
+    )
+
+
+def _project_head(head: StoredHead) -> out.ProjectHeadOut:
+    return out.ProjectHeadOut(
+        documents=head.documents,
+        used=head.used,
+        f1_before=None if head.before is None else round(head.before, 4),
+        f1_after=None if head.after is None else round(head.after, 4),
+        fitted_at=head.fitted_at,
     )
 
 

@@ -372,6 +372,16 @@ class PredictionsOut(Outgoing):
     checked_at: datetime | None
 
 
+class ProjectHeadOut(Outgoing):
+    """What a project's documents have shown in seconds, on top of the version that serves."""
+
+    documents: int = Field(description="Documents that it was fitted to.")
+    used: bool = Field(description="Whether it names anything: not where it was measured to name worse.")
+    f1_before: float | None = Field(description="F1 of words on documents left out, without it; null with too few.")
+    f1_after: float | None = Field(description="The same with it.")
+    fitted_at: datetime
+
+
 class StatusOut(Outgoing):
     """How a project stands."""
 
@@ -381,6 +391,9 @@ class StatusOut(Outgoing):
     problem: str = ""
     predictions: PredictionsOut | None = Field(
         description="How far the open tasks have predictions of the version that serves; null until somebody looked."
+    )
+    project_head: ProjectHeadOut | None = Field(
+        description="What the corrected documents have shown in seconds; null where there are none."
     )
 
 

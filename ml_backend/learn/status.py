@@ -12,6 +12,7 @@ from ml_backend.predict.serving_models import SHIPPED
 from ml_backend.projects.projects import LabelStudioState, Projects
 from ml_backend.store.annotations import LearningStore
 from ml_backend.store.coverage import Coverage, Coverages
+from ml_backend.store.project_heads import ProjectHeads, StoredHead
 from ml_backend.store.runs import Promotion, Run, RunStore
 from model.errors import ModelError
 from model.registry.versions import Registry, Version
@@ -110,6 +111,7 @@ class Status:
         champion: The version that serves; ``None`` where the registry cannot be read.
         registry_problem: Why it cannot.
         coverage: How far its open tasks are predicted; ``None`` where nobody has looked yet.
+        head: What its documents have shown in seconds; ``None`` where there are none.
     """
 
     project_id: int | None
@@ -118,6 +120,7 @@ class Status:
     champion: VersionState | None
     registry_problem: str = ""
     coverage: Coverage | None = None
+    head: StoredHead | None = None
 
 
 class Statuses:
@@ -131,6 +134,7 @@ class Statuses:
         registry: Versions.
         required: Documents before the first run.
         coverages: Says how far open tasks are predicted.
+        heads: Keeps what documents have shown in seconds.
         shipped: Asked for the version that predictions of the weights that ship carry.
     """
 
@@ -144,6 +148,7 @@ class Statuses:
         *,
         required: int,
         coverages: Coverages,
+        heads: ProjectHeads,
         shipped: str = SHIPPED_NAME,
     ) -> None:
         self._projects = projects
@@ -153,6 +158,7 @@ class Statuses:
         self._registry = registry
         self._required = required
         self._coverages = coverages
+        self._heads = heads
         self._shipped = shipped
 
     def status(self, project_id: int | None) -> Status:
@@ -171,7 +177,8 @@ class Statuses:
                 problem = str(error)
         champion = next((each for each in versions if each.role == "champion"), None)
         coverage = None if project_id is None else self._coverages.of(project_id)
-        return Status(project_id, state, self.training(project_id, versions), champion, problem, coverage)
+        head = None if project_id is None else self._heads.head(project_id)
+        return Status(project_id, state, self.training(project_id, versions), champion, problem, coverage, head)
 
     def training(self, project_id: int | None, versions: Sequence[VersionState] = ()) -> TrainingState:
         """Return what there is to learn from."""
