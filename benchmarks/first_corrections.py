@@ -3,8 +3,8 @@
 ``python -m benchmarks.first_corrections FOLDER --labels STORE_NAME,STORE_ADDRESS,TEL,DATE,TIME,SUBTOTAL,TAX,TOTAL``
 
 FOLDER holds ``images/`` and ``lines.json``: file → lines with ``polygon``, ``text`` and ``field`` (null for none).
-Each seed shuffles the documents; the first ones are corrected, as a person would who gives each line its label, the last
-ones are the test. A true line takes the field of the predicted box that covers most of it, at least half of the smaller
+Each seed shuffles the documents; the first ones are corrected, as a person would who gives each line its label, the
+last ones are the test. A true line takes the field of the predicted box that covers most of it, at least half of the smaller
 of the two; F1 is counted over lines.
 """
 
@@ -113,9 +113,7 @@ def main() -> None:
             f1, ece = _scores({name: (said[name], read[name].truth) for name in said}, names)
             found[count].append((f1, ece, seconds))
             print(f"seed {seed}, {count:3d} documents: F1 {f1:.3f}, ECE {ece:.3f}, {seconds:.1f} s", flush=True)
-    print(
-        f"| documents | F1, mean of {options.seeds} | lowest | highest | ECE | seconds |\n|---:|---:|---:|---:|---:|---:|"
-    )
+    print(f"| documents | F1, mean of {options.seeds} | lowest | highest | ECE | seconds |\n|" + "---:|" * 6)
     for count, rows in found.items():
         f1s, eces, seconds_ = (np.array(column) for column in zip(*rows, strict=True))
         numbers = (f1s.mean(), f1s.min(), f1s.max(), eces.mean())
@@ -134,7 +132,7 @@ def _read(path: Path, lines: Sequence[Mapping[str, Any]], names: Mapping[str, st
             line["text"],
             page.width,
             page.height,
-        )  # fmt: skip
+        )
         for place, line in enumerate(lines)
         if line["field"] in names
     ]
