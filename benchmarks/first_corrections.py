@@ -4,8 +4,8 @@
 
 FOLDER holds ``images/`` and ``lines.json``: file → lines with ``polygon``, ``text`` and ``field`` (null for none).
 Each seed shuffles the documents; the first ones are corrected, as a person would who gives each line its label, the
-last ones are the test. A true line takes the field of the predicted box that covers most of it, at least half of the smaller
-of the two; F1 is counted over lines.
+last ones are the test. A true line takes the field of the predicted box that covers most of it, at least half of the
+smaller of the two; F1 is counted over lines.
 """
 
 from __future__ import annotations
