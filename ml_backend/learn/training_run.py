@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -60,6 +60,10 @@ _MOST_ATTEMPTS, _RETRY_AFTER = 5, timedelta(seconds=30)
 _log = get_logger(__name__)
 
 
+Served = Callable[[Extractor, ProjectFields, Sequence[Sequence[tuple[Page, Sequence[str]]]]], Namer]
+"""Makes the namer that serves: :func:`model.extraction.project_naming.served`."""
+
+
 class LostRunError(BackendError):
     """The run was given to another process: this one must stop and leave no trace."""
 
@@ -72,6 +76,7 @@ class TrainingServices:
         shipped: Folder of the weights that serve where a project has no champion.
         scratch: Folder in which each run has its own while it lasts.
         recogniser: What learning to read works with; ``None`` leaves the recogniser as it is.
+        served: Says what names a project's documents today, of a version and what is learned on top of it.
     """
 
     runs: RunStore
@@ -86,6 +91,7 @@ class TrainingServices:
     plan: FinetunePlan
     gate: GateSettings
     recogniser: RecogniserServices | None = None
+    served: Served = served
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +313,7 @@ class _Attempt:
             if task not in self._kept and task not in trained
         ]
         concepts = {name: self._concepts.get(name) or concept_of([name]) for name in names[0] if name not in old.fields}
-        return served(old, ProjectFields(tuple(names[0]), concepts, names[1]), fresh)
+        return self._services.served(old, ProjectFields(tuple(names[0]), concepts, names[1]), fresh)
 
     def _split(self, documents: Mapping[int, list[Example]]) -> Split:
         return split(documents, self._kept, np.random.default_rng(self._run.id))
