@@ -220,9 +220,9 @@ class LabelStudio:
                 stored.append(int(raw.id))
         return stored
 
-    def rescore_prediction(self, prediction_id: int, score: float) -> None:
-        """Change a prediction's score; one that is gone is no error."""
-        self._change_prediction(prediction_id, score=score)
+    def rescore_prediction(self, prediction_id: int, score: float) -> bool:
+        """Change a prediction's score; return whether it was there."""
+        return self._change_prediction(prediction_id, score=score)
 
     def replace_result(self, prediction_id: int, result: Sequence[dict[str, Any]]) -> None:
         """Change the regions of a prediction; one that is gone is no error."""
@@ -276,6 +276,14 @@ class LabelStudio:
             raw = self._sdk.ml.create(**fields) if backend_id is None else self._sdk.ml.update(backend_id, **fields)
             return records.ml_backend_of({"project": project_id} | _plain(raw))
 
+    def delete_ml_backend(self, backend_id: int) -> None:
+        """Disconnect a backend; one that is gone is no error."""
+        try:
+            with self.session.explained(say("disconnect the backend")):
+                self._sdk.ml.delete(backend_id)
+        except NotFoundError:
+            return
+
     def webhooks(self, project_id: int) -> list[Webhook]:
         """Return the webhooks of a project."""
         parse = _each(records.webhook_of)
@@ -303,14 +311,15 @@ class LabelStudio:
         with self.session.explained(say("delete the webhook")):
             self._sdk.webhooks.delete(webhook_id)
 
-    def _change_prediction(self, prediction_id: int, **values: Any) -> None:
+    def _change_prediction(self, prediction_id: int, **values: Any) -> bool:
         try:
             with self.session.explained(
                 say("change prediction {prediction_id}", prediction_id=prediction_id), reveal=False
             ):
                 self.session.request("PATCH", f"api/predictions/{prediction_id}", json=values)
         except NotFoundError:
-            return
+            return False
+        return True
 
     def _read(
         self, action: str, parse: Callable[[Any], Record], call: Callable[..., Any], *args: Any, **kwargs: Any

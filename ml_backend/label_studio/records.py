@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 
@@ -63,6 +64,7 @@ class Prediction:
         score: Low where a person is needed most; with a sampling by uncertainty the lowest comes first.
         cluster: Tasks of the cluster that was annotated least come first; ``None`` where there are no clusters.
         mislabeling: How likely the task's annotation is wrong, in ``[0, 1]``.
+        is_changed: Whether it was changed after it was made, as the order of the tasks does with scores.
     """
 
     task: int
@@ -72,6 +74,7 @@ class Prediction:
     cluster: int | None = None
     mislabeling: float | None = None
     id: int = 0
+    is_changed: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +230,7 @@ def prediction_of(raw: Mapping[str, Any], task: int = 0) -> Prediction:
         score=raw.get("score"),
         cluster=raw.get("cluster"),
         mislabeling=raw.get("mislabeling"),
+        is_changed=_seconds_between(raw.get("created_at"), raw.get("updated_at")) > 1,
     )
 
 
@@ -253,3 +257,11 @@ def webhook_of(raw: Mapping[str, Any]) -> Webhook:
         is_active=bool(raw.get("is_active")),
         project=raw.get("project"),
     )
+
+
+def _seconds_between(first: str | None, second: str | None) -> float:
+    """Return the seconds from one ISO 8601 time to another; 0 where either is missing."""
+    if not first or not second:
+        return 0.0
+    start, end = (datetime.fromisoformat(time.replace("Z", "+00:00")) for time in (first, second))
+    return (end - start).total_seconds()

@@ -46,8 +46,8 @@ class OrderBoard(TaskBoard, Protocol):
         """Return a task's predictions."""
         ...
 
-    def rescore_prediction(self, prediction_id: int, score: float) -> None:
-        """Change a prediction's score."""
+    def rescore_prediction(self, prediction_id: int, score: float) -> bool:
+        """Change a prediction's score; return whether it was there."""
         ...
 
 
@@ -153,10 +153,12 @@ class Orderer:
         moved = 0
         for place, score in changed.items():
             task = tasks[wanted[place]]
-            number = task.prediction_id or self._prediction_of(task)
-            if number is None:
-                continue
-            self._board.rescore_prediction(number, score)
+            number = task.prediction_id
+            if number is None or not self._board.rescore_prediction(number, score):
+                # Another one was made in an answer, or stayed of two.
+                number = self._prediction_of(task)
+                if number is None or not self._board.rescore_prediction(number, score):
+                    continue
             # At once, so that what was done is known should the rest fail.
             self._scores.shown(project_id, {task.task_id: (number, score)})
             moved += 1

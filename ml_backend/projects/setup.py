@@ -153,6 +153,16 @@ class _Setup:
             )
             if old is not None and old not in ours:
                 self._forget_webhooks(project_id, f"{old.url.rstrip('/')}/webhook")
+        # A request that was sent again because no answer came may have connected the backend twice.
+        extra = [
+            known.id
+            for known in self._client.ml_backends(project_id)
+            if known.url.rstrip("/") == url and known.id != connection.id
+        ]
+        for number in extra:
+            self._client.delete_ml_backend(number)
+        if extra:
+            self._changed(say("removed {count} connections to the same backend", count=len(extra)))
         # What creating answers with was written before the backend was asked: ask once more.
         state, version, error = self._state(connection.id)
         if state != "CO" or not version:
@@ -198,7 +208,9 @@ class _Setup:
                     count=len(todo),
                 )
             )
-        surplus = [item.id for items in have.values() for item in sorted(items, key=lambda item: item.id)[:-1]]
+        # One that was changed has the score that the order gave it.
+        best = {task: max(items, key=lambda item: (item.is_changed, item.id)).id for task, items in have.items()}
+        surplus = [item.id for task, items in have.items() for item in items if item.id != best[task]]
         if surplus:
             self._client.delete_predictions(surplus)
             self._changed(say("removed {count} predictions that were there twice", count=len(surplus)))

@@ -1,5 +1,6 @@
 """Running the setup again over what is there."""
 
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -55,6 +56,31 @@ def test_prediction_that_is_there_twice_is_removed(system: System, tmp_path: Pat
     again = ensure_project(system.client, plan, system.backend)
     assert again.changes == ("removed 1 predictions that were there twice",)
     assert len(system.client.predictions(project_id=report.project_id)) == 2
+
+
+def test_prediction_that_the_order_has_moved_stays_of_two(system: System, tmp_path: Path) -> None:
+    plan = ProjectPlan(new_title("Moved"), business_cards_config(), images=printed_cards(tmp_path, 1))
+    report = ensure_project(system.client, plan, system.backend)
+    (first,) = system.client.predictions(project_id=report.project_id)
+    time.sleep(1.1)
+    assert system.client.rescore_prediction(first.id, 0.125)
+    system.client.create_predictions([first])
+    ensure_project(system.client, plan, system.backend)
+    (left,) = system.client.predictions(project_id=report.project_id)
+    assert (left.id, left.score) == (first.id, 0.125)
+
+
+def test_backend_that_was_connected_twice_is_connected_once(system: System) -> None:
+    plan = ProjectPlan(new_title("Connected twice"), business_cards_config())
+    report = ensure_project(system.client, plan, system.backend)
+    (connected,) = system.client.ml_backends(report.project_id)
+    user, password = system.auth
+    system.client.save_ml_backend(
+        report.project_id, system.backend_url, title=connected.title, user=user, password=password
+    )
+    again = ensure_project(system.client, plan, system.backend)
+    assert again.changes == ("removed 1 connections to the same backend",)
+    assert system.client.ml_backends(report.project_id) == [connected]
 
 
 def test_backend_that_was_disconnected_is_connected_again_with_one_webhook(system: System) -> None:

@@ -112,9 +112,12 @@ class Board:
         return list(range(self.made - len(made) + 1, self.made + 1))
 
     def rescore_prediction(self, prediction_id, score):
-        (place,) = [at for at, item in enumerate(self.predictions) if item.id == prediction_id]
-        self.predictions[place] = replace(self.predictions[place], score=score)
-        self.rescored += 1
+        for place, item in enumerate(self.predictions):
+            if item.id == prediction_id:
+                self.predictions[place] = replace(item, score=score)
+                self.rescored += 1
+                return True
+        return False
 
     def version_counts(self, project_id):
         names = [item.model_version for item in self.predictions if item.task in self.of(project_id).tasks]
