@@ -153,7 +153,9 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
             abort(404)
         config = parse_label_config(queries.label_studio.project(project_id).label_config)
         return _picture(
-            panel.pictures.crop(found.task_id, found.task_data, config, correction.box, correction.item_index)
+            panel.pictures.crop(
+                project_id, found.task_id, found.task_data, config, correction.box, correction.item_index
+            )
         )
 
     @blueprint.get("/projects/<int:project_id>/tasks/<int:task_id>/thumbnail")
@@ -164,7 +166,7 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
         if task.project != project_id:
             abort(404)
         config = parse_label_config(queries.label_studio.project(project_id).label_config)
-        return _picture(panel.pictures.thumbnail(task_id, task.data, config))
+        return _picture(panel.pictures.thumbnail(project_id, task_id, task.data, config))
 
     @blueprint.get("/projects/<int:project_id>/recommendations")
     def recommendations(project_id: int) -> ResponseReturnValue:
@@ -215,7 +217,9 @@ def add_pages(blueprint: Blueprint, panel: Panel) -> None:
         if annotation is None:
             abort(404)
         config = parse_label_config(queries.label_studio.project(project_id).label_config)
-        return _picture(panel.pictures.crop(task_id, annotation.task_data, config, doubt.box, doubt.item_index))
+        return _picture(
+            panel.pictures.crop(project_id, task_id, annotation.task_data, config, doubt.box, doubt.item_index)
+        )
 
     @blueprint.get("/projects/<int:project_id>/versions")
     def versions(project_id: int) -> ResponseReturnValue:

@@ -35,19 +35,20 @@ class Thumbnails:
         self._images, self._imported = images, imported
         self._limits = {"max_bytes": max_bytes, "max_pixels": max_pixels}
 
-    def thumbnail(self, task_id: int, data: Mapping[str, Any], config: LabelConfig) -> bytes:
+    def thumbnail(self, project_id: int, task_id: int, data: Mapping[str, Any], config: LabelConfig) -> bytes:
         """Return a task's first image as a small JPEG.
 
         Raises:
             BackendError: If it has none, or it cannot be fetched.
             ModelError: If it is no image.
         """
-        image = self._image(task_id, data, config)
+        image = self._image(project_id, task_id, data, config)
         image.thumbnail(THUMBNAIL, Image.Resampling.LANCZOS)
         return _jpeg(image)
 
     def crop(
         self,
+        project_id: int,
         task_id: int,
         data: Mapping[str, Any],
         config: LabelConfig,
@@ -60,7 +61,7 @@ class Thumbnails:
             BackendError: If there is no image, it cannot be fetched, or the box does not lie on it.
             ModelError: If it is no image.
         """
-        image = self._image(task_id, data, config, item_index)
+        image = self._image(project_id, task_id, data, config, item_index)
         x0, y0, x1, y1 = box
         margin = MARGIN * max(8.0, y1 - y0)
         left, top = max(0, int(x0 - margin)), max(0, int(y0 - margin))
@@ -72,7 +73,12 @@ class Thumbnails:
         return _jpeg(part)
 
     def _image(
-        self, task_id: int, task: Mapping[str, Any], config: LabelConfig, item_index: int | None = None
+        self,
+        project_id: int,
+        task_id: int,
+        task: Mapping[str, Any],
+        config: LabelConfig,
+        item_index: int | None = None,
     ) -> Image.Image:
         """Return a page of a task, or its first."""
         pages = config.targets[0].pages(task)
@@ -81,7 +87,8 @@ class Thumbnails:
         url = next(iter(pages.values()), None)
         if url is None:
             raise NotFoundError(say("Task {task_id} has no such image.", task_id=task_id))
-        data = self._imported(url) if url.startswith(SCHEME) else self._images.fetch(url, task_id)
+        is_ours = url.startswith(SCHEME)
+        data = self._imported(url) if is_ours else self._images.fetch(url, task_id, project_id)
         return Image.fromarray(load_image(data, **self._limits))
 
 

@@ -178,7 +178,7 @@ class Views:
         body: out.ExtractIn | None = call.body
         image = SentImage(call.image) if body is None else _sent_image(body)
         blocks = None if body is None or body.blocks is None else blocks_of(body.blocks, "blocks")
-        data = self._services.sender.file(image)
+        data = self._services.sender.file(image, project)
         read = None if blocks is None else self._services.sender.name_blocks(project, data, blocks)
         found = self._services.extraction.extract(data, project, country=query.country, read=read)
         if query.format == "vcard":

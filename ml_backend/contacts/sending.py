@@ -200,7 +200,7 @@ class Sender:
 
     def _create(self, project_id: int, contact_id: str, image: SentImage, blocks: Sequence[TextBlock] | None) -> int:
         client, config = self._projects.reach(), self._projects.config(project_id)
-        target, data = config.targets[0], self.file(image)
+        target, data = config.targets[0], self.file(image, project_id)
         _need_one_page(blocks)
         if is_paged(data):
             if blocks is not None:
@@ -262,7 +262,7 @@ class Sender:
             _log.warning("sent_task_not_noted", task=task_id, error=str(error))
         return task_id
 
-    def file(self, image: SentImage) -> bytes:
+    def file(self, image: SentImage, project_id: int | None) -> bytes:
         """Return the file of an image that was sent in one of three ways.
 
         Raises:
@@ -273,7 +273,7 @@ class Sender:
         if image.stored:
             return self._folder.fetch(image.stored)
         if image.url:
-            return self._images.fetch(image.url)
+            return self._images.fetch(image.url, None, project_id)
         raise RequestError("There is no image.", "Send a file, or name a url or a stored document.")
 
     def name_blocks(self, project_id: int | None, data: bytes, blocks: Sequence[TextBlock]) -> Document:

@@ -19,6 +19,7 @@ from ml_backend.label_studio.addresses import USUAL_PORTS, origin_of, split_addr
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.download import Answer
 from ml_backend.label_studio.own_addresses import SERVED, OwnAddresses, ToldAddress, looks_served
+from ml_backend.label_studio.project_paths import is_others
 from ml_backend.label_studio.session import CREDENTIAL_HINT, Session
 from ml_backend.settings import Settings
 from model.errors import say
@@ -64,12 +65,13 @@ class ImageSource:
         self._max_bytes = max_bytes
         self._timeout = timeout
 
-    def fetch(self, url: str, task_id: int | None = None) -> bytes:
+    def fetch(self, url: str, task_id: int | None = None, project_id: int | None = None) -> bytes:
         """Return the bytes of an image.
 
         Args:
             url: As it stands in the task's data.
             task_id: The task, which Label Studio needs to know for addresses in cloud storage.
+            project_id: The project, whose files alone are read from Label Studio; ``None`` where it is not known.
 
         Raises:
             ImageRefusedError: If images are not read from there.
@@ -91,14 +93,18 @@ class ImageSource:
         parts = self._as_own(parts)
         if self._local_files_root is not None and self._served_path(parts).startswith("data/local-files/"):
             return self._local_file(parts, self._local_files_root)
-        return self._get(parts, deadline)
+        return self._get(parts, deadline, task_id, project_id)
 
-    def _get(self, parts: SplitResult, deadline: float) -> bytes:
+    def _get(self, parts: SplitResult, deadline: float, task_id: int | None, project_id: int | None) -> bytes:
         from_label_studio = False
         for _ in range(MAX_REDIRECTS + 1):
             own = self._is_own(parts)
             if own and not SERVED.match(self._served_path(parts)):
                 raise ImageRefusedError(say("The image's address is not one that Label Studio serves images under."))
+            if own and not from_label_studio and is_others(self._served_path(parts), parts.query, task_id, project_id):
+                raise ImageRefusedError(
+                    say("The image belongs to another project."), say("Import it into the task's own project.")
+                )
             allowed = own or self._is_allowed(parts)
             if not allowed and not from_label_studio:
                 hint = _NAME_HINT if self._own is not None and looks_served(parts) else _HOSTS_HINT

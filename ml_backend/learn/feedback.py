@@ -229,7 +229,7 @@ class FeedbackService:
             if page not in urls:
                 raise _UnusableError(f"The document has no page {page}.")
             try:
-                sizes[page] = self._size(self._file(urls[page], task_id))
+                sizes[page] = self._size(self._file(urls[page], task_id, feedback.project_id))
             except (ImageError, ImageRefusedError) as error:
                 raise _UnusableError(str(error)) from error
             except BackendError as error:
@@ -273,13 +273,15 @@ class FeedbackService:
         pages = config.for_task(data).targets[0].pages(data)
         return data, {page.item_index + 1: url for page, url in pages.items()}
 
-    def _file(self, url: str, task_id: int | None) -> bytes:
+    def _file(self, url: str, task_id: int | None, project_id: int) -> bytes:
         """Return the file of a page.
 
         Raises:
             BackendError: If it is not to be had.
         """
-        return self._folder.fetch(url) if url.startswith(SCHEME) else self._images.fetch(url, task_id)
+        if url.startswith(SCHEME):
+            return self._folder.fetch(url)
+        return self._images.fetch(url, task_id, project_id)
 
     def _size(self, image: bytes) -> tuple[int, int]:
         """Return width and height of an upright image.

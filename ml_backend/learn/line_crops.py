@@ -161,7 +161,7 @@ class LineCrops:
             data = (
                 self._imported(document.url)
                 if is_ours
-                else self._images.fetch(document.url, max(document.task_id, 0) or None)
+                else self._images.fetch(document.url, max(document.task_id, 0) or None, project_id)
             )
             if image_key(data) != document.image_key:
                 return

@@ -104,7 +104,7 @@ class ProjectPages:
                 return known.image_key, page
         # People who may edit tasks in Label Studio must not read files here: only what was kept here names them.
         is_ours = annotation.source != "label_studio" and url.startswith(SCHEME)
-        data = source.imported(url) if is_ours else self._fetch(url, annotation.task_id)
+        data = source.imported(url) if is_ours else self._fetch(url, annotation)
         page, key = source.reader.read_file(data), image_key(data)
         source.memory.remember_images(annotation.project_id, annotation.task_id, {which: TaskImage(url, key)})
         return key, page
@@ -118,10 +118,10 @@ class ProjectPages:
         if len(self._errors) >= _FEW and len(self._errors) >= _OUTAGE * self._fetched:
             raise self._errors[-1]
 
-    def _fetch(self, url: str, task_id: int) -> bytes:
+    def _fetch(self, url: str, annotation: StoredAnnotation) -> bytes:
         self._fetched += 1
         try:
-            return self._source.images.fetch(url, task_id)
+            return self._source.images.fetch(url, annotation.task_id, annotation.project_id)
         except ImageRefusedError:
             raise
         except ImageFetchError as error:

@@ -115,7 +115,11 @@ class SampleWriter:
             if not blocks:
                 continue
             imported = url.startswith(SCHEME)
-            data = self._folder.fetch(url) if imported else self._images.fetch(url, annotation.task_id)
+            data = (
+                self._folder.fetch(url)
+                if imported
+                else self._images.fetch(url, annotation.task_id, annotation.project_id)
+            )
             yield {
                 "image": self._folder.keep_image(annotation.project_id, data),
                 "blocks": blocks,

@@ -76,7 +76,7 @@ class DrawnRegions:
             if target is None or url is None or region.id not in shapes:
                 continue
             if url not in files:
-                files[url] = self._images.fetch(url, task.id or None)
+                files[url] = self._images.fetch(url, task.id or None, task.project or None)
             image = self._decode(files[url])
             outline = _scaled(region, image)
             if not _is_near(outline, image):

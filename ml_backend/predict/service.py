@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from ml_backend.errors import BackendError, FileTooLargeError, ImageFetchError, ImageRefusedError, LabelConfigError
@@ -175,7 +176,8 @@ class PredictionService:
         is_told = self._keep_off(numbers, self._budget + STORED_SECONDS)
         pace = TimeBudget(deadline, self._clock)
         places = [(task.id, self._pages(task, config)) if task is not None else (0, ()) for task in batch.tasks]
-        ahead = PagePrefetcher(self._fetchers, self._predictor.fetch, places)
+        fetch = partial(self._predictor.fetch, project_id=batch.project_id)
+        ahead = PagePrefetcher(self._fetchers, fetch, places)
         try:
             for place, task in enumerate(batch.tasks):
                 answer = self._predict_one(place, task, config, ahead, pace, serving)

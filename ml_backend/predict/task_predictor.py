@@ -53,7 +53,7 @@ class TimeUpError(BackendError):
 class ImageFetcher(Protocol):
     """Gets image files from where tasks say they are."""
 
-    def fetch(self, url: str, task_id: int | None = None) -> bytes:
+    def fetch(self, url: str, task_id: int | None = None, project_id: int | None = None) -> bytes:
         """Return the file at ``url``.
 
         Raises:
@@ -172,14 +172,14 @@ class TaskPredictor:
             )
         return urls
 
-    def fetch(self, url: str, task_id: int) -> bytes:
+    def fetch(self, url: str, task_id: int, project_id: int | None) -> bytes:
         """Return the file of a page.
 
         Raises:
             BackendError: If it cannot be fetched, or must not be.
         """
         with self._metrics.stage("fetch"):
-            return self._images.fetch(url, task_id or None)
+            return self._images.fetch(url, task_id or None, project_id or None)
 
     def predict(
         self,
@@ -218,7 +218,7 @@ class TaskPredictor:
             for done, (page, url) in enumerate(pages.items()):
                 if not fits(len(pages) - done):
                     raise TimeUpError(done, len(pages))
-                data = file_of(page, url) if file_of is not None else self.fetch(url, task.id)
+                data = file_of(page, url) if file_of is not None else self.fetch(url, task.id, project_id)
                 try:
                     for documents, (reader, _) in zip(found, asked, strict=True):
                         documents[page] = self._read(data, reader, task.id)
@@ -278,7 +278,7 @@ class TaskPredictor:
                     if not fits(fetched):
                         raise TimeUpError(len(documents), len(pages))
                     fetched += 1
-                    data = self.fetch(url, task.id)
+                    data = self.fetch(url, task.id, project_id)
                     try:
                         document = self._read(data, reader, task.id)
                     except ImageError as error:

@@ -40,7 +40,7 @@ class ImageTable:
         self.images = images
         self.asked: list[str] = []
 
-    def fetch(self, url: str, task_id: int | None = None) -> bytes:
+    def fetch(self, url: str, task_id: int | None = None, project_id: int | None = None) -> bytes:
         self.asked.append(url)
         entry = self.images.get(url)
         if entry is None:

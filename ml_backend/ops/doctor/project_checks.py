@@ -317,7 +317,7 @@ def look_at_images(link: ProjectLink) -> Iterator[Observation]:
     size, start = 0, time.monotonic()
     for task_id, url in addresses:
         try:
-            size += len(images.fetch(url, task_id))
+            size += len(images.fetch(url, task_id, link.project_id))
         except (ImageFetchError, ImageRefusedError) as error:
             said = say("Could not fetch the image of task {task}: {error}", task=task_id, error=error.message)
             yield Observation("error", said, _image_remedy(error))

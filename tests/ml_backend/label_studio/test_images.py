@@ -601,3 +601,51 @@ class raw_server:
 
     def __exit__(self, *_):
         self._listener.close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/data/upload/2/card.png",
+        "/data/upload//2/card.png",
+        "/data/%75pload/2/card.png",
+        "/storage-data/uploaded/?filepath=upload/2/card.png",
+        "/storage-data/uploaded/?filepath=%2Fupload%2F2%2Fcard.png",
+        "/tasks/8/resolve/?fileuri=czM6Ly9iL2MucG5n",
+        "/tasks/8/presign/?fileuri=czM6Ly9iL2MucG5n",
+        "/projects/2/resolve/?fileuri=czM6Ly9iL2MucG5n",
+    ],
+)
+def test_task_gets_no_file_of_another_project(server, source, address):
+    with pytest.raises(ImageRefusedError, match=r"another project|not one that Label Studio serves"):
+        source.fetch(address, 7, 1)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/data/upload/1/card.png",
+        "/storage-data/uploaded/?filepath=upload/1/card.png",
+        "/tasks/7/resolve/?fileuri=czM6Ly9iL2MucG5n",
+        "/projects/1/presign/?fileuri=czM6Ly9iL2MucG5n",
+        "/data/local-files/?d=upload/2/card.png",
+    ],
+)
+def test_task_gets_the_files_of_its_own_project(server, source, address):
+    server.routes[address.partition("?")[0]] = IMAGE
+    assert source.fetch(address, 7, 1) == PNG
+
+
+def test_another_hosts_redirect_leads_to_no_other_projects_file(server, session, other):
+    source = allowing(session, other.host)
+    other.routes["/card.png"] = redirect(f"{server.url}/data/upload/2/card.png")
+    with pytest.raises(ImageRefusedError, match="another project"):
+        source.fetch(f"{other.url}/card.png", 7, 1)
+    assert server.requests == []
+
+
+def test_label_studios_own_redirects_are_followed_wherever_they_lead(server, source):
+    server.routes["/tasks/7/resolve/"] = redirect("/data/upload/2/card.png")
+    server.routes["/data/upload/2/card.png"] = IMAGE
+    assert source.fetch("/tasks/7/resolve/?fileuri=czM6Ly9iL2MucG5n", 7, 1) == PNG

@@ -1,0 +1,36 @@
+"""Whose a path of Label Studio is: what one project's tasks may name, and what only another's may.
+
+Label Studio hands out a file to whoever may see it, and the backend's token may see every project. A task must not get
+another project's documents read by naming their paths.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, unquote
+
+_UPLOAD = re.compile(r"/*(?:data/+)?upload/+(\d+)/")
+_STORAGE_DATA = re.compile(r"storage-data/")
+_RESOLVED = re.compile(r"(tasks|projects)/(\d+)/(?:resolve|presign)/")
+
+
+def is_others(path: str, query: str, task_id: int | None, project_id: int | None) -> bool:
+    """Say whether a path belongs to another project or task than the one that names it.
+
+    Args:
+        path: Below Label Studio's prefix, as :meth:`OwnAddresses.served_path` returns it.
+        query: What stands behind the question mark.
+        task_id: The task that names it; ``None`` for none that is stored.
+        project_id: Its project; ``None`` where it is not known, and then nothing is anybody else's.
+    """
+    if project_id is None:
+        return False
+    path = unquote(path)
+    if found := _RESOLVED.match(path):
+        whose = task_id if found[1] == "tasks" else project_id
+        return int(found[2]) != whose
+    named = [path]
+    if _STORAGE_DATA.match(path):
+        named = [value for values in parse_qs(query).values() for value in values]
+    numbers = [int(found[1]) for each in named if (found := _UPLOAD.match(each))]
+    return any(number != project_id for number in numbers)
