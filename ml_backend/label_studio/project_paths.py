@@ -1,7 +1,7 @@
-"""Whose a path of Label Studio is: what one project's tasks may name, and what only another's may.
+"""Which project or task a path of Label Studio belongs to.
 
-Label Studio hands out a file to whoever may see it, and the backend's token may see every project. A task must not get
-another project's documents read by naming their paths.
+The backend's token usually has access to every project. Without this check a task could have another project's document
+read just by naming its path.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ _RESOLVED = re.compile(r"(tasks|projects)/(\d+)/(?:resolve|presign)/")
 
 
 def is_others(path: str, query: str, task_id: int | None, project_id: int | None) -> bool:
-    """Say whether a path belongs to another project or task than the one that names it.
+    """Return whether a path belongs to another project or task than the one that names it.
+
+    Local files (``data/local-files/``) belong to no project: their paths do not tell.
 
     Args:
         path: Below Label Studio's prefix, as :meth:`OwnAddresses.served_path` returns it.
@@ -31,6 +33,7 @@ def is_others(path: str, query: str, task_id: int | None, project_id: int | None
         return int(found[2]) != whose
     named = [path]
     if _STORAGE_DATA.match(path):
-        named = [value for values in parse_qs(query).values() for value in values]
+        # Label Studio decodes the value a second time.
+        named = [unquote(value) for values in parse_qs(query).values() for value in values]
     numbers = [int(found[1]) for each in named if (found := _UPLOAD.match(each))]
     return any(number != project_id for number in numbers)

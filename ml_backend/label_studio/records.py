@@ -64,7 +64,8 @@ class Prediction:
         score: Low where a person is needed most; with a sampling by uncertainty the lowest comes first.
         cluster: Tasks of the cluster that was annotated least come first; ``None`` where there are no clusters.
         mislabeling: How likely the task's annotation is wrong, in ``[0, 1]``.
-        is_changed: Whether it was changed after it was made, as the order of the tasks does with scores.
+        is_changed: Whether it was changed more than a second after it was made, as putting tasks into order does with
+            scores.
     """
 
     task: int
@@ -259,9 +260,10 @@ def webhook_of(raw: Mapping[str, Any]) -> Webhook:
     )
 
 
-def _seconds_between(first: str | None, second: str | None) -> float:
-    """Return the seconds from one ISO 8601 time to another; 0 where either is missing."""
-    if not first or not second:
+def _seconds_between(first: object, second: object) -> float:
+    """Return the seconds from one ISO 8601 time to another; 0 where either is missing or is no such time."""
+    try:
+        start, end = (datetime.fromisoformat(str(time).replace("Z", "+00:00")) for time in (first, second))
+        return (end - start).total_seconds()
+    except (TypeError, ValueError):  # TypeError: only one of them has a time zone
         return 0.0
-    start, end = (datetime.fromisoformat(time.replace("Z", "+00:00")) for time in (first, second))
-    return (end - start).total_seconds()

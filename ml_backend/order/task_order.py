@@ -155,7 +155,7 @@ class Orderer:
             task = tasks[wanted[place]]
             number = task.prediction_id
             if number is None or not self._board.rescore_prediction(number, score):
-                # Another one was made in an answer, or stayed of two.
+                # Not known yet, or deleted as one of two: the task may have another.
                 number = self._prediction_of(task)
                 if number is None or not self._board.rescore_prediction(number, score):
                     continue

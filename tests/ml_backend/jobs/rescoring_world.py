@@ -35,6 +35,13 @@ URL = "http://127.0.0.1:9090"
 OLD, NEW = "cards-12345678.aaaaaa", "p3-v1-00000001.aaaaaa"
 
 
+class Predictions(list):
+    """All predictions in Label Studio; called as the client's method is, those of a task."""
+
+    def __call__(self, *, task_id):
+        return [item for item in self if item.task == task_id]
+
+
 class Board:
     """One project of Label Studio's in memory: tasks, the annotated ones, predictions.
 
@@ -45,7 +52,7 @@ class Board:
         self.number, self.other = number, None
         self.tasks = {}
         self.add(first, count)
-        self.annotated, self.predictions = set(), []
+        self.annotated, self.predictions = set(), Predictions()
         self.model_version, self.sampling = version, "Sequential sampling"
         self.fails_after = None
         self.config = RECTANGLES
@@ -124,7 +131,7 @@ class Board:
         return {name: names.count(name) for name in set(names)}
 
     def delete_version(self, project_id, version):
-        self.predictions = [item for item in self.predictions if item.model_version != version]
+        self.predictions = Predictions(item for item in self.predictions if item.model_version != version)
 
 
 class KindReader:

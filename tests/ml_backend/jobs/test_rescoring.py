@@ -1,6 +1,7 @@
 """After a promotion every open task gets the new version's prediction, once, and then the project is switched over."""
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from ml_backend.errors import ImageFetchError
@@ -111,6 +112,19 @@ def test_tasks_are_in_the_strategys_order_before_the_project_is_switched_over(ma
     order = world.scores.order(3)
     assert (order.tasks, order.strategy, order.moved) == (30, "diverse_uncertainty", world.board.rescored)
     assert world.board.scores_at_switch == world.board.scores(NEW)
+
+
+def test_a_prediction_that_is_gone_leaves_its_place_to_the_one_that_stayed(make):
+    world = make(20)
+    world.rescore()
+    last = max(world.scores.scores(3).values(), key=lambda task: task.place)
+    (gone,) = world.board.predictions(task_id=last.task_id)
+    world.board.predictions.remove(gone)
+    world.board.predictions.append(replace(gone, id=900, score=0.0))
+    world.scores.shown(3, {last.task_id: (gone.id, 0.0)})
+    assert world.rescorer.orderer.order(3).moved == 1
+    assert world.scores.scores(3)[last.task_id].prediction_id == 900
+    assert world.board.order(NEW)[-1] == last.task_id
 
 
 def test_putting_tasks_into_order_again_changes_nothing(make):
