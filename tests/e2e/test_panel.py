@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
@@ -36,7 +37,8 @@ class Person:
         self.window.get(self.home + page)
 
     def text(self) -> str:
-        return self.window.find_element(By.TAG_NAME, "main").text
+        # In one step, because pages look again by themselves.
+        return str(self.window.execute_script("return document.querySelector('main')?.innerText ?? ''"))
 
     def press(self, name: str, *, number: int = 0) -> str:
         """Press a button, wait for what comes of it, and return it."""
@@ -59,7 +61,8 @@ class Person:
 
     def until(self, done: object, seconds: float = WAIT_SECONDS) -> None:
         assert callable(done)
-        WebDriverWait(self.window, seconds).until(lambda _: done())
+        wait = WebDriverWait(self.window, seconds, ignored_exceptions=(StaleElementReferenceException,))
+        wait.until(lambda _: done())
 
 
 @pytest.fixture(scope="module")
