@@ -84,7 +84,7 @@ class Decoder:
         """
         true = list(truth)
         for candidate in self._cut(page, probabilities, None):
-            right = any(_shared(candidate, span) >= _SHARED for span in true)
+            right = any(is_right(candidate, span) for span in true)
             yield Proposal(candidate.field, candidate.probability, candidate.outcome, right)
 
     def _cut(self, page: Page, probabilities: NDArray[np.float64], committee: Committee | None) -> Iterator[Candidate]:
@@ -101,12 +101,12 @@ class Decoder:
             yield Candidate(field, start, stop, mean, judge.outcome(start, stop))
 
 
-def _shared(candidate: Candidate, span: tuple[str, int, int]) -> float:
-    field, start, stop = span
-    if field != candidate.field:
-        return 0.0
+def is_right(candidate: Candidate, value: tuple[str, int, int]) -> bool:
+    """Tell whether a candidate is a true value, given as field, first word and word after the last, up to its edges."""
+    field, start, stop = value
     common = min(stop, candidate.stop) - max(start, candidate.start)
-    return max(0, common) / (max(stop, candidate.stop) - min(start, candidate.start))
+    whole = max(stop, candidate.stop) - min(start, candidate.start)
+    return field == candidate.field and common >= _SHARED * whole
 
 
 class _Judge:

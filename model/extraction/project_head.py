@@ -7,8 +7,8 @@ document contradicts, and the fewer there are the less (a Gaussian prior around 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +25,16 @@ FloatArray = NDArray[np.float64]
 
 #: Tag of a word of which nobody said what it is.
 IGNORED = "?"
-#: From so many documents on it can be checked, by leaving some out, whether a head helps.
-LEAST_CHECKED = 3
+#: From so many documents on it can be checked, by leaving some out, whether a head helps; where the network knows all
+#: fields, it takes as many as make up the second number to be better than it is (`benchmarks/RESULTS.md`).
+_LEAST_CHECKED, FEW = 3, 10
 
 _MOST_ITERATIONS, _TOLERANCE = 60, 1e-5
 # Log odds of the network are believed up to this: it is surer of itself than it is right on documents of other kinds.
 _CLIP = 6.0
 # How firmly weights are held at zero (the inverse of a Gaussian prior's variance); and those of the numbers and the
-# constant so many times more, divided by the number of documents. Chosen on half of 150 receipts.
-_HELD, _FIRM = 2.0, 10.0
+# constant so many times more, divided by the number of documents. Chosen on half of 150 receipts and half of 102 cards.
+_HELD, _FIRM = 4.0, 30.0
 # Pages are worded alike that share so many lines of so many letters, and such a share of the shorter page's lines.
 _LEAST_SHARED, _LEAST_LETTERS, _ALIKE = 3, 4, 0.3
 
@@ -47,12 +48,16 @@ class View:
         features: Shape ``(words, features)``.
         prior: Shape ``(words, fields)``: log odds of each field against none.
         dense: Shape ``(words, numbers)``: what the network thinks, for what it is worth.
+        begin, inside: Shape ``(words, fields)`` each: the network's probabilities that a value of the field begins with
+            the word, or goes on with it; 0 for fields that it does not know.
     """
 
     page: Page
     features: csr_matrix
     prior: FloatArray
     dense: FloatArray
+    begin: FloatArray
+    inside: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,11 @@ class ProjectFields:
     concepts: Mapping[str, Concept]
     rename: Mapping[str, str]
 
+    @property
+    def least_checked(self) -> int:
+        """From how many documents on it can be checked, by leaving some out, whether a head helps."""
+        return _LEAST_CHECKED if self.concepts else FEW
+
     def view(self, page: Page, probabilities: FloatArray, tags: Sequence[str]) -> View:
         """Return what is known of a page.
 
@@ -78,22 +88,21 @@ class ProjectFields:
             tags: The tag of each column.
         """
         page = page.upright()
-        mass = np.zeros((len(page.words), len(self.fields)))
+        begin, inside = (np.zeros((len(page.words), len(self.fields))) for _ in range(2))
         columns = {field: index for index, field in enumerate(self.fields)}
-        known = set()
         for column, tag in enumerate(tags):
             field = field_of(tag)
             field = field if field in columns else self.rename.get(field or "", "")
             if field in columns and field not in self.concepts:
-                mass[:, columns[field]] += probabilities[:, column]
-                known.add(field)
+                (begin if tag.startswith("B-") else inside)[:, columns[field]] += probabilities[:, column]
+        mass = begin + inside
         rest = np.maximum(1.0 - mass.sum(axis=1, keepdims=True), 1e-6)
         prior = np.clip(np.log(np.maximum(mass, 1e-6) / rest), -_CLIP, _CLIP)
         prior += vetoes(page, self.fields)
         if self.concepts:
             prior[:, [columns[name] for name in self.concepts]] = field_evidence(page, self.concepts)
         dense = np.log(np.maximum(probabilities, 1e-4)) / 4.0
-        return View(page, word_features(page), prior, dense)
+        return View(page, word_features(page), prior, dense, begin, inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +113,18 @@ class ProjectHead:
         fields: Names, in the order of the columns after "none".
         columns: Features that have weights.
         weights: Shape ``(len(columns) + numbers, fields + 1)``, see :func:`fit`.
-        anchors: Where there are too few documents to check the weights: the lines of print of each, and it speaks only
-            on pages that share enough of them. Empty where it speaks on all.
+        anchors: Lines of print of pages: the head speaks only on pages that share enough of them with one. Empty where
+            it speaks on all.
     """
 
     fields: tuple[str, ...]
     columns: NDArray[np.int64]
     weights: FloatArray
     anchors: tuple[frozenset[str], ...] = ()
+
+    def anchored(self, pages: Iterable[Page]) -> ProjectHead:
+        """Return the head that speaks only on pages worded like one of these."""
+        return replace(self, anchors=tuple(_lines(page) for page in pages))
 
     def speaks_on(self, page: Page) -> bool:
         """Tell whether it has anything to say on a page."""
@@ -165,8 +178,7 @@ def fit(fields: Sequence[str], views: Sequence[View], tags: Sequence[Sequence[st
     found = minimize(
         loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _MOST_ITERATIONS, "ftol": _TOLERANCE}
     ).x
-    anchors = tuple(map(_lines, (view.page for view in views))) if len(views) < LEAST_CHECKED else ()
-    return ProjectHead(tuple(fields), columns, found.reshape(-1, classes), anchors)
+    return ProjectHead(tuple(fields), columns, found.reshape(-1, classes))
 
 
 def softmax(scores: FloatArray) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -16,16 +16,20 @@ from model.document.bio import spans, tags_of
 from model.document.types import Page
 from model.errors import WeightsError
 from model.extraction.committee import Committee, Proposal
-from model.extraction.decoding import Decoder
+from model.extraction.decoding import Candidate, Decoder, is_right
 from model.extraction.doubts import doubts_of
 from model.extraction.extraction import Extraction, entities_of, expected_corrections
-from model.extraction.project_head import LEAST_CHECKED, ProjectFields, ProjectHead, View, fit, zero
+from model.extraction.project_head import FEW, IGNORED, ProjectFields, ProjectHead, View, fit, zero
 
 FloatArray = NDArray[np.float64]
 
 #: Documents are divided into so many parts to check a head, each named by a head that never saw it; few ones are left
 #: out one by one.
 _FOLDS, _ONE_BY_ONE = 5, 8
+#: A head is used that saves more mistakes than chance would by so many standard deviations (a paired test over pages).
+_LEAST_GAIN = 1.0
+#: How much of the network's probability of a field outweighs the rule by which its values begin.
+_RULE = 0.05
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class ProjectNaming:
         upright = page.upright()
         speaks = self.head is not None and self.head.speaks_on(upright)
         head = self.head if self.head is not None and speaks else zero(self.fields.fields)
-        probabilities = tag_probabilities(head.probabilities(view), page)
+        probabilities = tag_probabilities(head.probabilities(view), view)
         own = tags_of(self.fields.fields)
         judge = self.committee if speaks else committee
         entities = entities_of(page, Decoder(own, judge).decide(upright, probabilities))
@@ -148,14 +152,16 @@ class Checked:
     """How well values were named on documents that the head had not seen.
 
     Attributes:
-        before: F1 of words without the head, in ``[0, 1]``.
+        before: F1 of values without the head, in ``[0, 1]``.
         after: F1 with it.
         documents: How many there were.
+        gain: Mistakes that the head saved (below 0: made), over the spread that this sum has by chance.
     """
 
     before: float
     after: float
     documents: int
+    gain: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +171,7 @@ class Learned:
     Attributes:
         head: Fitted to all of them.
         committee: The confidence of its values.
-        checked: ``None`` where there were too few documents to check it.
+        checked: ``None`` where there were too few documents to tell.
     """
 
     head: ProjectHead
@@ -187,14 +193,17 @@ class Learned:
 
     @property
     def helps(self) -> bool:
-        """Whether the head is to be used: where it could be checked, only if it named better."""
-        return self.checked is None or self.checked.after > self.checked.before
+        """Whether the head is to be used: where it could be checked, only if it named better than by chance."""
+        return self.checked is None or (self.checked.after > self.checked.before and self.checked.gain > _LEAST_GAIN)
 
 
 def learn(
     fields: ProjectFields, documents: Sequence[Sequence[tuple[View, Sequence[str]]]], network: Committee
 ) -> Learned:
     """Fit a head to a project's documents, and check it by leaving out some of them in turn.
+
+    A head of few documents that does not show to be better speaks on pages worded like one of these alone. Whether the
+    network's opinion of patterns still helps once there is a head is found out in the same way.
 
     Args:
         fields: The project's.
@@ -204,39 +213,61 @@ def learn(
     names = fields.fields
     pages = [page for document in documents for page in document]
     head = fit(names, [view for view, _ in pages], [tags for _, tags in pages])
-    if len(documents) < LEAST_CHECKED:
-        return Learned(head, Committee({}), None)
-    before, after = _Counts(), _Counts()
-    proposals: list[Proposal] = []
-    plain, own = Decoder(tags_of(names), network), Decoder(tags_of(names), Committee({}))
+    by_template = Learned(head.anchored(view.page for view, _ in pages), network, None)
+    if len(documents) < fields.least_checked:
+        return by_template
+    judges = (network, Committee({})) if network.opinions else (network,)
+    before, after = _Counts(), [_Counts() for _ in judges]
+    proposals: list[list[Proposal]] = [[] for _ in judges]
+    decoders = [Decoder(tags_of(names), judge) for judge in judges]
     folds = len(documents) if len(documents) <= _ONE_BY_ONE else _FOLDS
     for fold in range(folds):
         seen = [page for number, document in enumerate(documents) if number % folds != fold for page in document]
         kept = [page for number, document in enumerate(documents) if number % folds == fold for page in document]
-        part = replace(fit(names, [view for view, _ in seen], [tags for _, tags in seen]), anchors=())
+        part = fit(names, [view for view, _ in seen], [tags for _, tags in seen])
         for view, tags in kept:
             truth = spans(tags, view.page.line_spans())
-            for counts, decoder, each in ((before, plain, zero(names)), (after, own, part)):
-                found = tag_probabilities(each.probabilities(view), view.page)
-                counts.add([(c.field, c.start, c.stop) for c, _ in decoder.decide(view.page, found)], truth)
-                if decoder is own:
-                    proposals += decoder.proposals(view.page, found, truth)
-    checked = Checked(before.f1, after.f1, len(documents))
-    return Learned(head, Committee({}).adapted(proposals), checked)
+            said = {index for index, tag in enumerate(tags) if tag != IGNORED}
+            known, found = (tag_probabilities(each.probabilities(view), view) for each in (zero(names), part))
+            before.add(decoders[0].decide(view.page, known), truth, said)
+            for counts, decoder, each in zip(after, decoders, proposals, strict=True):
+                counts.add(decoder.decide(view.page, found), truth, said)
+                each += decoder.proposals(view.page, found, truth)
+    best = max(range(len(judges)), key=lambda number: after[number].f1)
+    saved = np.array(before.mistakes) - np.array(after[best].mistakes)
+    gain = float(saved.sum() / max(1.0, np.sqrt((saved**2).sum())))
+    checked = Checked(before.f1, after[best].f1, len(documents), gain)
+    learned = Learned(head, judges[best].adapted(proposals[best]), checked)
+    return by_template if not learned.helps and gain >= 0 and len(documents) < FEW else learned
 
 
 class _Counts:
-    """Counts words that were named rightly, wrongly, and not at all: whole values are too few to tell a difference."""
+    """Counts values that were named rightly, wrongly, and not at all; a value is right if few of its words are not."""
 
     def __init__(self) -> None:
         self._right = self._named = self._true = 0
+        #: Of each page: values that were named wrongly, or not at all.
+        self.mistakes: list[int] = []
 
-    def add(self, named: Iterable[tuple[str, int, int]], truth: Iterable[tuple[str, int, int]]) -> None:
-        """Count one page, of which fields and ranges of words are given."""
-        found, true = _words(named), _words(truth)
-        self._right += len(found & true)
-        self._named += len(found)
-        self._true += len(true)
+    def add(
+        self,
+        named: Iterable[tuple[Candidate, float]],
+        truth: Sequence[tuple[str, int, int]],
+        said: Collection[int],
+    ) -> None:
+        """Count one page.
+
+        Args:
+            named: What was decided.
+            truth: Fields and ranges of words.
+            said: The words of which it is known what they are.
+        """
+        values = [each for each, _ in named if any(word in said for word in range(each.start, each.stop))]
+        right = sum(any(is_right(each, span) for span in truth) for each in values)
+        self.mistakes.append(len(values) + len(truth) - 2 * right)
+        self._right += right
+        self._named += len(values)
+        self._true += len(truth)
 
     @property
     def f1(self) -> float:
@@ -244,24 +275,22 @@ class _Counts:
         return 2 * self._right / (self._named + self._true) if self._named + self._true else 1.0
 
 
-def _words(values: Iterable[tuple[str, int, int]]) -> set[tuple[str, int]]:
-    return {(name, word) for name, start, stop in values for word in range(start, stop)}
-
-
-def tag_probabilities(fields: FloatArray, page: Page) -> FloatArray:
+def tag_probabilities(fields: FloatArray, view: View) -> FloatArray:
     """Return the probability of each BIO tag for each word.
 
-    A word goes on with the value before it, in its line, as surely as the word before is of its field.
+    Where the network finds a field, it says whether a value begins with the word. Elsewhere a word goes on with the
+    value before it, in its line, as surely as the word before is of its field.
 
     Args:
         fields: Shape ``(words, fields + 1)``; none comes first.
-        page: Segmented words.
+        view: What is known of the page.
     """
     before = np.roll(fields[:, 1:], 1, axis=0)
-    starts = [start for start, stop in page.line_spans() if stop > start]
+    starts = [start for start, stop in view.page.line_spans() if stop > start]
     before[starts] = 0.0
+    begins = (view.begin + _RULE * (1.0 - before)) / (view.begin + view.inside + _RULE)
     found = np.empty((len(fields), 2 * fields.shape[1] - 1))
     found[:, 0] = fields[:, 0]
-    found[:, 1::2] = fields[:, 1:] * (1.0 - before)
-    found[:, 2::2] = fields[:, 1:] * before
+    found[:, 1::2] = fields[:, 1:] * begins
+    found[:, 2::2] = fields[:, 1:] * (1.0 - begins)
     return found

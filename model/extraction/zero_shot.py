@@ -27,7 +27,7 @@ _REACH = 5
 _NEVER: dict[str, frozenset[ValueType]] = {
     **dict.fromkeys(
         ("PHONE", "FAX"),
-        frozenset({ValueType.DATE, ValueType.TIME, ValueType.AMOUNT, ValueType.PERCENTAGE, ValueType.COUNT}),
+        frozenset({ValueType.DATE, ValueType.TIME, ValueType.AMOUNT, ValueType.PERCENTAGE}),
     ),
     **dict.fromkeys(
         ("NAME", "POSITION", "COMPANY", "EMAIL", "WEBSITE"),
@@ -80,6 +80,9 @@ def vetoes(page: Page, fields: Sequence[str]) -> NDArray[np.float64]:
     """
     added = np.zeros((len(page.words), len(fields)))
     for word, kinds in enumerate(types_of(page)):
+        if ValueType.PHONE in kinds:
+            # A part of a number may look like an amount or a date as well.
+            continue
         for column, field in enumerate(fields):
             if kinds & _NEVER.get(field, frozenset()):
                 added[word, column] = VETO
