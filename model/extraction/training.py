@@ -120,7 +120,14 @@ class PageDataset(Dataset[dict[str, NDArray[np.int64] | NDArray[np.float32]]]):
         windows = self._encoder.encode(example.page)
         if not windows:
             raise ValueError(f"example {index} has no words; leave empty pages out")
-        window = windows[index % len(windows)]
+        return self._item(index, example, windows[index % len(windows)])
+
+    def windows(self, index: int) -> list[dict[str, NDArray[np.int64] | NDArray[np.float32]]]:
+        """Return all windows of an example; none for a page without words."""
+        example = self._make(index)
+        return [self._item(index, example, window) for window in self._encoder.encode(example.page)]
+
+    def _item(self, index: int, example: Example, window: Window) -> dict[str, NDArray[np.int64] | NDArray[np.float32]]:
         targets = np.array([self._ids[tag] for tag in example.tags], dtype=np.int64)
         labels = np.where(window.words == NO_WORD, IGNORED, targets[window.words])
         features: dict[str, NDArray[np.int64] | NDArray[np.float32]] = {

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from model.document.types import Page
+from model.extraction.amounts import amount_roles
 from model.extraction.inputs import word_shape
 from model.extraction.surroundings import NOTHING, Surroundings
 from model.extraction.value_types import types_of
@@ -33,7 +34,9 @@ def word_features(page: Page) -> csr_matrix:
     around = Surroundings(page)
     words = page.words
     plain = [_plain(word.text) for word in words]
-    kinds = [sorted(kind.value for kind in each) for each in types_of(page)]
+    types = types_of(page)
+    kinds = [sorted(kind.value for kind in each) for each in types]
+    roles = [sorted(role.value for role in each) for each in amount_roles(page, types)]
     heights = np.array([word.box.height for word in words]) if words else np.zeros(0)
     usual = float(np.median(heights)) if len(heights) else 1.0
     lines, spans = around.lines, page.line_spans()
@@ -68,6 +71,7 @@ def word_features(page: Page) -> csr_matrix:
             names += [f"lt={kind}" for kind in kinds[before[0]]]
         if after != NOTHING:
             names += [f"rt={kind}" for kind in kinds[after]]
+        names += [f"amount={role}" for role in roles[index]]
         weighted = [(name, 1.0) for name in names]
         weighted += [(f"g={gram}", 0.5) for gram in _trigrams(plain[index])]
         weighted += [(f"kg={gram}", 0.5) for gram in _trigrams(_letters(key)[-12:])]
