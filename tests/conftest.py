@@ -56,6 +56,14 @@ LONGEST = (
     "tests/model/registry/test_shared_registry.py",
     "tests/ml_backend/api/test_protocol.py",
 )
+#: How far tests stand back for the end-to-end ones and their servers: as far as the trainer does.
+NICENESS = 10
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Beside other processes of tests, let all but the end-to-end ones stand back: these take longest."""
+    if "PYTEST_XDIST_WORKER" in os.environ and not item.nodeid.startswith("tests/e2e/"):
+        os.nice(max(0, NICENESS - os.nice(0)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
