@@ -10,6 +10,9 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help run env test check docs format weights lock clean
 
+# Modules are compiled once, and not by each of the processes that tests and `make run` start.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV ?= .venv
 # Compiled when first imported: of the many modules installed, few are.
 PIP_FLAGS ?= --disable-pip-version-check --no-input --progress-bar on --no-compile
@@ -57,12 +60,14 @@ env:
 	@if [ -z "$(PYTHON)" ]; then echo "No Python 3.10 to 3.13 found: install one, or name it with make env PYTHON=/path/to/python3" >&2; exit 1; fi
 	@$(PYTHON) -m ml_backend.launch.env_file
 
-# Two processes: the end-to-end tests mostly wait, and the others compute meanwhile. Empty: one after the other.
-TEST_PROCESSES ?= -n 2 --no-loadscope-reorder
+# A process more than two cores: the end-to-end tests mostly wait, and the others compute meanwhile. They go in the order
+# of tests/conftest.py. Empty: one after the other.
+TEST_PROCESSES ?= -n 3 --no-loadscope-reorder
 
 test: $(DEV_STAMP)
 	@$(PY) -m ml_backend.launch.environment
-	@left_out=$$(sh tests/prepare.sh) && $(PY) -m pytest $(TEST_PROCESSES) $$left_out $(PYTEST_ARGS)
+	@left_out=$$(sh tests/prepare.sh) && memory=$$(sh tests/memory.sh) && trap 'rm -rf "$$memory"' EXIT INT TERM && \
+		$(PY) -m pytest $(TEST_PROCESSES) $$left_out $${memory:+--basetemp=$$memory/all} $(PYTEST_ARGS)
 
 check: $(DEV_STAMP)
 	$(VENV)/bin/ruff check .

@@ -1,6 +1,7 @@
 """What tests of several packages share: settings without an environment, printed cards, real models, a real Redis."""
 
 import io
+import os
 import shutil
 import socket
 import subprocess
@@ -9,6 +10,13 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+# Before torch and NumPy are imported. Processes of tests share the cores: threads of one that wait for each other, as
+# theirs do, hold up the others. Processes that tests start inherit it, so that they take turns with the tests too; what
+# they compute is the same.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import numpy as np
 import psycopg
@@ -25,8 +33,44 @@ from model.extraction.extractor import Extractor
 from model.ocr import OcrEngine, build_engine
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
 from tests.postgres import empty, find_postgres, postgres, run_sql
+from tests.templates import copy_databases, make_databases
 
 FIELDS = ("NAME", "POSITION", "COMPANY", "PHONE", "FAX", "EMAIL", "WEBSITE", "ADDRESS")
+
+
+#: What takes longest goes first, so that no process is left alone with it in the end; the longest first.
+LONGEST = (
+    "tests/e2e/",
+    "tests/model/ocr/test_directions.py",
+    "tests/model/ocr/test_engines.py",
+    "tests/ml_backend/learn/test_training_run.py",
+    "tests/deploy/test_image_commands.py",
+    "tests/ml_backend/ops/backup/test_drills.py",
+    "tests/ml_backend/learn/test_killed_runs.py",
+    "tests/model/ocr/test_building.py",
+    "tests/ml_backend/api/test_fuzz.py",
+    "tests/model/ocr/test_tiles.py",
+    "tests/ml_backend/store/test_events.py",
+    "tests/ml_backend/api/test_slow_clients.py",
+    "tests/ml_backend/ops/test_retention.py",
+    "tests/model/registry/test_shared_registry.py",
+    "tests/ml_backend/api/test_protocol.py",
+)
+#: How far tests stand back for the end-to-end ones and their servers: as far as the trainer does.
+NICENESS = 10
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Beside other processes of tests, let all but the end-to-end ones stand back: these take longest."""
+    if "PYTEST_XDIST_WORKER" in os.environ and not item.nodeid.startswith("tests/e2e/"):
+        os.nice(max(0, NICENESS - os.nice(0)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def turn(item: pytest.Item) -> int:
+        return next((n for n, place in enumerate(LONGEST) if item.nodeid.startswith(place)), len(LONGEST))
+
+    items.sort(key=turn)
 
 
 class _ByFixtures(LoadScopeScheduling):
@@ -42,6 +86,23 @@ class _ByFixtures(LoadScopeScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return _ByFixtures(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _databases_are_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """New databases are copies of templates, which all processes of the tests share."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        copy_databases(patch, folder / "templates")
+        yield
+
+
+@pytest.fixture
+def databases_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of how a database is made."""
+    make_databases(monkeypatch)
 
 
 @pytest.fixture

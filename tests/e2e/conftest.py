@@ -25,8 +25,15 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 1500
 COMMAND = (sys.executable, "-m", "ml_backend", "run")
 USER, PASSWORD = "label-studio", "a password of the test"
-#: Few documents are enough for a run, and for the gate.
-QUICK_LEARNING = {"MIN_TRAINING_SAMPLES": 30, "GATE_MIN_DOCUMENTS": 4, "RECOGNISER_BUDGET_SECONDS": 20}
+#: Few documents are enough for a run, and for the gate. The recogniser has time to see all lines as often as it may,
+#: even where other tests take turns with it, and may lose a little more on rendered lines: chance is to decide nothing.
+QUICK_LEARNING = {
+    "MIN_TRAINING_SAMPLES": 30,
+    "GATE_MIN_DOCUMENTS": 4,
+    "TRAINING_BUDGET_SECONDS": 20,
+    "RECOGNISER_BUDGET_SECONDS": 60,
+    "RECOGNISER_FORGETTING_MARGIN": 0.003,
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,14 @@ from typing import TypeVar
 from ml_backend.errors import BackendError
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.records import Prediction
+from ml_backend.label_studio.templates import business_cards_config
 from ml_backend.predict.serving_models import number_of
 from ml_backend.projects.setup import BackendAddress, ProjectPlan, ensure_project
 from ml_backend.store.events import Store
 from ml_backend.store.runs import Run, RunStore
 from tests.e2e.annotator import corrected, entity_f1
 from tests.e2e.badges import LABEL_CONFIG, SIGN, Badge, draw_badges
+from tests.e2e.cards import draw_cards
 from tests.e2e.projects import new_title
 
 Found = TypeVar("Found")
@@ -58,21 +60,25 @@ def play(
     annotated: int,
     patience: float,
     sign: bool = False,
+    cards: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Played:
     """Label ``annotated`` of ``badges`` badges, and wait for what the system makes of it.
 
-    With ``sign``, a sign that the recogniser does not know stands on each badge (:data:`tests.e2e.badges.SIGN`).
+    With ``sign``, a sign that the recogniser does not know stands on each badge (:data:`tests.e2e.badges.SIGN`); with
+    ``cards`` they are business cards with that sign, whose fields are named rightly from the start.
 
     Raises:
         TimeoutError: If that takes longer than ``patience`` seconds.
     """
-    drawn = {badge.path.name: badge for badge in draw_badges(folder, badges, sign=sign)}
-    project_id = client.create_project(new_title("Badges"), LABEL_CONFIG).id
+    made_up = draw_cards(folder, badges) if cards else draw_badges(folder, badges, sign=sign)
+    drawn = {badge.path.name: badge for badge in made_up}
+    project_id = client.create_project(new_title("Badges"), business_cards_config() if cards else LABEL_CONFIG).id
     plan = ProjectPlan("", "", project_id=project_id, images=tuple(badge.path for badge in drawn.values()))
     report = ensure_project(client, plan, backend)
     tasks = {task.id: _badge(drawn, task.data["image"]) for task in client.tasks(project_id)}
-    pre_labels = {item.task: item for item in client.predictions(project_id=project_id)}
+    # Those for which there was no time at once are pre-labelled by a job.
+    pre_labels = _wait(lambda: _all_pre_labelled(client, project_id, tasks), time.monotonic() + patience, "pre-labels")
     untouched = sorted(tasks)[annotated:]
     before = _f1(pre_labels, tasks, untouched)
     say(f"{report.predicted} badges are pre-labelled; entity F1 on the {len(untouched)} untouched ones: {before:.3f}")
@@ -121,6 +127,11 @@ def _badge(drawn: dict[str, Badge], address: str) -> Badge:
     return next(badge for name, badge in drawn.items() if address.endswith(name))
 
 
+def _all_pre_labelled(client: LabelStudio, project_id: int, tasks: Collection[int]) -> dict[int, Prediction] | None:
+    made = {item.task: item for item in client.predictions(project_id=project_id)}
+    return made if made.keys() >= set(tasks) else None
+
+
 def _f1(made: dict[int, Prediction], tasks: dict[int, Badge], chosen: list[int]) -> float:
     return entity_f1((made[task].result if task in made else (), tasks[task]) for task in chosen)
 
@@ -137,7 +148,7 @@ def _new_version(client: LabelStudio, project_id: int, run: Run) -> str | None:
     return version if number_of(version) == run.version else None
 
 
-def _wait(look: Callable[[], Run | str | None], deadline: float, what: str):
+def _wait(look: Callable[[], Found | None], deadline: float, what: str) -> Found:
     while True:
         # What is looked into may be down for a moment: some who play this kill it.
         with suppress(BackendError):

@@ -1,7 +1,6 @@
 """The panel over a real store, without a Label Studio, and a visitor."""
 
 import re
-import shutil
 
 import pytest
 from flask import Flask
@@ -40,19 +39,8 @@ class Visitor:
         return self.http.post(found[1], data=fields | more), found[1], fields
 
 
-@pytest.fixture(scope="session")
-def empty_mlflow(tmp_path_factory):
-    """MLflow's database before anything was registered; making one takes seconds."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    file = folder / "mlflow.sqlite3"
-    Tracking(f"sqlite:///{file}", folder / "models").client()
-    return file
-
-
 @pytest.fixture
-def registry(settings, empty_mlflow):
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
-    shutil.copy(empty_mlflow, settings.run_dir / "mlflow.sqlite3")
+def registry(settings):
     return Registry(Tracking(settings.tracking_uri, settings.models_dir))
 
 

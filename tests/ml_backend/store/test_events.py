@@ -173,6 +173,7 @@ def _open_and_write(url: str, number: int) -> None:
     Store(url).add_event({"process": number}, action="TASKS_CREATED")
 
 
+@pytest.mark.usefixtures("databases_are_made")
 def test_processes_that_start_at_once_migrate_once(new_url: str) -> None:
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_open_and_write, args=(new_url, number)) for number in range(3)]
@@ -184,11 +185,13 @@ def test_processes_that_start_at_once_migrate_once(new_url: str) -> None:
     assert len(Store(new_url).pending_events()) == 3
 
 
+@pytest.mark.usefixtures("databases_are_made")
 def test_the_migrations_build_what_the_tables_say(new_url: str) -> None:
     with open_engine(new_url).connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
+@pytest.mark.usefixtures("databases_are_made")
 def test_sqlite_keeps_what_it_has_confirmed(tmp_path: Path) -> None:
     with open_engine(f"sqlite:///{tmp_path / 'store.sqlite3'}").connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
@@ -205,6 +208,7 @@ def test_sqlite_keeps_what_it_has_confirmed(tmp_path: Path) -> None:
         "sqlite:////proc/nowhere/store.sqlite3",
     ],
 )
+@pytest.mark.usefixtures("databases_are_made")
 def test_a_store_that_cannot_be_opened_says_so(url: str) -> None:
     with pytest.raises(StoreError, match=r"DATABASE_URL|RUN_DIR"):
         Store(url)

@@ -171,6 +171,7 @@ def test_a_run_keeps_parameters_curves_and_files(tracking, project, tmp_path):
     assert [each.path for each in client.list_artifacts(run.id)] == ["decision.txt"]
 
 
+@pytest.mark.usefixtures("databases_are_made")
 def test_processes_that_open_the_database_at_once_make_it_once(tmp_path):
     uri = f"sqlite:///{tmp_path / 'mlflow.sqlite3'}"
     problems = []
@@ -189,6 +190,7 @@ def test_processes_that_open_the_database_at_once_make_it_once(tmp_path):
     assert problems == []
 
 
+@pytest.mark.usefixtures("databases_are_made")
 def test_a_folder_that_cannot_be_written_says_so(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TrackingError, match="MLflow cannot be opened"):
