@@ -1,8 +1,7 @@
 """Reads the crops of a page on several threads, each line alone on one of them.
 
-A line is small: a second thread of its own gains it little, and a batch of lines gains one thread less than a tenth.
-Several lines at once on one thread each take about half of the time on two cores, and a line is read the same whatever
-stands beside it.
+A line is too little work to be shared among threads, and on one thread a batch of lines gains little or nothing. So
+lines are read one by one, several at a time, and a line is read the same whatever stands beside it.
 """
 
 from __future__ import annotations
