@@ -31,6 +31,9 @@ LEAST_FOR_SMALL = 0.8
 CLEAR_PRINT = 14.0
 """Where outlines are lower than this, as the detector sees them, lines beside them may be missing: it looks again."""
 
+FEW_LINES = 3
+"""A page on which fewer lines are found is looked at as large as possible: a figure alone takes an exact outline."""
+
 LEAST_STEP = 1.3
 """A further look is so many times as large as the one before, or larger."""
 
@@ -167,9 +170,10 @@ def _looked_at_whole(detect: Detect, image: RgbImage, once: float) -> tuple[list
     while True:
         found = _look(detect, image, whole, scale)
         lowest = _lowest([_height(outline) * scale for outline in found])
-        if scale >= once or lowest >= CLEAR_PRINT:
+        if scale >= once or (lowest >= CLEAR_PRINT and len(found) >= FEW_LINES):
             return found, scale
-        scale = min(once, scale * max(LEAST_STEP, GOOD_PRINT / lowest)) if lowest else once
+        few = len(found) < FEW_LINES or not lowest
+        scale = once if few else min(once, scale * max(LEAST_STEP, GOOD_PRINT / lowest))
 
 
 def _closer_scale(width: int, height: int, once: float, heights: Sequence[float]) -> float:

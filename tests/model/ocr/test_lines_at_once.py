@@ -77,7 +77,7 @@ def test_lines_of_one_page_are_read_while_those_of_another_are_looked_for():
             if self.pages == 2:
                 looked_for.set()
                 assert read.wait(WAIT), "no line was read beside"
-            return [Box(20, 20, 200, 60).polygon()]
+            return [Box(20, top, 200, top + 40).polygon() for top in (20, 100, 180)]
 
     def recognise(crop):
         # The first page's line waits for the second page's detector, which waits for that line.
@@ -92,4 +92,4 @@ def test_lines_of_one_page_are_read_while_those_of_another_are_looked_for():
         caller.start()
     for caller in callers:
         caller.join(2 * WAIT)
-    assert [line.text for page in pages for line in page.lines] == ["line", "line"]
+    assert [line.text for page in pages for line in page.lines] == ["line"] * 6
