@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import threading
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,8 @@ from ml_backend.store.task_scores import TaskScore, TaskScores
 LATEST = 1000
 #: Annotated documents below which nothing is said to be unlike them.
 _FEWEST_KNOWN = 10
+#: Projects of which is kept what was learned, those asked for last.
+_KEPT_PROJECTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,25 @@ class Candidates:
     history: History
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a history is learned from: another one of these gives another history."""
+
+    documents: int
+    annotations: tuple[tuple[int, str], ...]
+    scored: datetime | None
+    labels: tuple[Label, ...]
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is kept of a project: the labels of its annotations, and its history with what that was learned from."""
+
+    labels: Mapping[tuple[int, str], frozenset[str]] = field(default_factory=dict)
+    known: _Known | None = None
+    history: History | None = None
+
+
 class CandidateSource:
     """Brings together what the store knows; threads may share it.
 
@@ -107,6 +130,8 @@ class CandidateSource:
         self._scores = scores
         self._learning = learning
         self._labels = labels
+        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        self._lock = threading.Lock()
 
     def names(self, project_id: int, fields: Iterable[str]) -> dict[str, str]:
         """Return what a project calls the model's fields; a field that it has no label for is missing.
@@ -117,10 +142,42 @@ class CandidateSource:
         wanted = sorted(fields)
         return match_labels(wanted, labels) if labels else {field: field for field in wanted}
 
-    def history(self, project_id: int) -> History:
-        """Learn from the latest annotated documents."""
-        documents = len(choose(self._learning.heads(project_id)))
+    def usual(self, project_id: int) -> UsualFields:
+        """Return how often the latest annotated documents have each label; only those that are new are looked at."""
         heads = self._annotated(project_id)
+        seen = self._of(project_id).labels
+        keys = {head.id: (head.id, head.digest) for head in heads}
+        labels = {key: seen[key] for key in keys.values() if key in seen}
+        for annotation in self._learning.annotations(number for number, key in keys.items() if key not in labels):
+            labels[keys[annotation.id]] = frozenset(labels_in(annotation.result))
+        self._of(project_id).labels = labels
+        return UsualFields.of(labels.values())
+
+    def history(self, project_id: int) -> History:
+        """Learn from the latest annotated documents; what was learned is kept until they or their scores change."""
+        chosen = choose(self._learning.heads(project_id))
+        heads = _latest(chosen)
+        tasks = [head.task_id for head in heads]
+        known = _Known(
+            len(chosen),
+            tuple((head.id, head.digest) for head in heads),
+            self._scores.newest(project_id, tasks),
+            tuple(self._labels(project_id)),
+        )
+        kept = self._of(project_id)
+        if kept.history is None or kept.known != known:
+            kept.history, kept.known = self._learned(project_id, len(chosen), heads), known
+        return kept.history
+
+    def _of(self, project_id: int) -> _Kept:
+        with self._lock:
+            kept = self._kept.setdefault(project_id, _Kept())
+            self._kept.move_to_end(project_id)
+            while len(self._kept) > _KEPT_PROJECTS:
+                self._kept.popitem(last=False)
+            return kept
+
+    def _learned(self, project_id: int, documents: int, heads: Sequence[AnnotationHead]) -> History:
         scores = self._scores.scores(project_id, [head.task_id for head in heads])
         fields, met = [], []
         for annotation in self._learning.annotations(head.id for head in heads):
@@ -162,8 +219,11 @@ class CandidateSource:
         return [task for task in latest if task not in known and task in there]
 
     def _annotated(self, project_id: int) -> list[AnnotationHead]:
-        chosen = sorted(choose(self._learning.heads(project_id)).values(), key=lambda head: head.updated_at)
-        return chosen[-LATEST:]
+        return _latest(choose(self._learning.heads(project_id)))
+
+
+def _latest(chosen: Mapping[int, AnnotationHead]) -> list[AnnotationHead]:
+    return sorted(chosen.values(), key=lambda head: head.updated_at)[-LATEST:]
 
 
 def cost_signals(signals: Signals, usual: UsualFields, names: Mapping[str, str]) -> cost.Signals:

@@ -104,7 +104,7 @@ class Recommender:
         Raises:
             StoreError: If the store cannot be read.
         """
-        usual = self._source.history(project_id).usual
+        usual = self._source.usual(project_id)
         fields = signals.fields | {name for one, other, _ in signals.rivals for name in (one, other) if name}
         facts = replace(facts_of(signals, self._source.names(project_id, fields)), usual=usual)
         return should_send_for_annotation(facts, self.thresholds(project_id))

@@ -199,12 +199,14 @@ class TaskScores:
                 values = {"embedding": _packed(embedding), "embedding_version": version}
                 connection.execute(update(TaskScoreRow).where(same).values(**values))
 
-    def newest(self, project_id: int) -> datetime | None:
-        """Return when a task was last scored."""
+    def newest(self, project_id: int, task_ids: Iterable[int] | None = None) -> datetime | None:
+        """Return when one of some tasks, or of all, was last scored."""
+        latest = [func.max(TaskScoreRow.scored_at)]
+        # Where all are meant, one row comes of it, which has no order.
+        parts = [part.order_by(None) for part in self._parts(latest, project_id, task_ids)]
         with reading(self._engine) as connection:
-            return connection.scalar(
-                select(func.max(TaskScoreRow.scored_at)).where(TaskScoreRow.project_id == project_id)
-            )
+            moments = [connection.scalar(part) for part in parts]
+        return max((moment for moment in moments if moment is not None), default=None)
 
     def shown(self, project_id: int, scores: Mapping[int, tuple[int, float | None]]) -> None:
         """Note, by task, the number and the score of the prediction that Label Studio orders by."""

@@ -21,10 +21,6 @@ from model.ocr.unknown_scripts import LONG, heights_long, marked, unread_lines
 from model.ocr.words import place_words, split_line
 from model.recognition.scripts import is_latin, settled
 
-BATCH_SIZE = 1
-"""Crops that the recogniser takes at a time. A batch is padded to its widest crop; alone, a crop reads better (CER 3.07
-against 3.16 % on receipts), in three quarters of the time, and the same whatever stands beside it on the page."""
-
 CROP_SHAPE = (3, 48, 160)
 """Channels, height and least width to which a crop is scaled and padded. The libraries' own least width of 320 takes
 twice the time for a short line and reads it no better."""
@@ -115,7 +111,7 @@ class Detector(Protocol):
 
 
 class Recogniser(Protocol):
-    """Reads crops of one line each."""
+    """Reads crops of one line each; threads may share it."""
 
     def recognise(self, crops: Sequence[RgbImage]) -> list[Recognised]:
         """Return one result a crop, in the same order."""
@@ -125,30 +121,30 @@ class Recogniser(Protocol):
 class TwoStageEngine:
     """An engine made of a detector and a recogniser.
 
-    Both libraries keep state between a call's steps, so that one instance must not be entered by two threads; the
-    engine holds one lock.
+    The libraries' detectors keep state between a call's steps, so that lines are found on one image at a time, under a
+    lock; the lines of other images are read beside it.
     """
 
     def __init__(self, version: str, detector: Detector, recogniser: Recogniser) -> None:
         self.version = version
         self._detector = detector
         self._recogniser = recogniser
-        self._lock = threading.Lock()
+        self._detecting = threading.Lock()
 
     def share_detector(self, other: TwoStageEngine) -> None:
-        """Take another engine's detector in place of an equal one of its own, and turns with that engine.
+        """Take another engine's detector in place of an equal one of its own, and take turns with it.
 
         Engines that differ in their recogniser alone so hold one detector in memory. Only before the first reading.
         """
-        self._detector, self._lock = other._detector, other._lock
+        self._detector, self._detecting = other._detector, other._detecting
 
     def read(self, image: RgbImage) -> Page:
         """Find and read all lines of a page; see :class:`OcrEngine`."""
         height, width = image.shape[:2]
         if is_blank(image):
             return Page(width, height, ())
-        with self._lock, _as_engine_errors():
-            outlines, notes = find_lines(self._detector.detect, image)
+        with _as_engine_errors():
+            outlines, notes = find_lines(self._detect, image)
             chosen, turn = read_lines(self._recogniser.recognise, image, outlines)
         latin = is_latin(each.result.text for each in chosen)
         found = [_line(each.outline, each.crop, each.result, latin) for each in chosen]
@@ -164,7 +160,7 @@ class TwoStageEngine:
         """Read some lines of a page again; see :class:`OcrEngine`."""
         if not indexes:
             return page
-        with self._lock, _as_engine_errors():
+        with _as_engine_errors():
             crops = [crop(image, page.lines[index].polygon) for index in indexes]
             results = self._recogniser.recognise(crops)
         again = set(indexes)
@@ -180,7 +176,7 @@ class TwoStageEngine:
         """Turn the crop of a line so that its text stands upright; see :class:`OcrEngine`."""
         if is_blank(crop):
             return crop
-        with self._lock, _as_engine_errors():
+        with _as_engine_errors():
             return upright(self._recogniser.recognise, crop)
 
     def recognise(self, crops: Sequence[RgbImage]) -> list[Reading]:
@@ -188,13 +184,17 @@ class TwoStageEngine:
         readings = [Reading("", 0.0)] * len(crops)
         printed = [index for index, image in enumerate(crops) if not is_blank(image)]
         if printed:
-            with self._lock, _as_engine_errors():
+            with _as_engine_errors():
                 results = self._recogniser.recognise([crops[index] for index in printed])
             for index, result in zip(printed, results, strict=True):
                 spans = split_line(settled(result.text), result.centres, crops[index])
                 text = " ".join(span.text for span in spans)
                 readings[index] = Reading(text, result.score, result.margin) if text else readings[index]
         return readings
+
+    def _detect(self, image: RgbImage) -> list[Polygon]:
+        with self._detecting:
+            return self._detector.detect(image)
 
 
 def _line(outline: Polygon, crop: RgbImage, result: Recognised, latin: bool) -> Line | None:

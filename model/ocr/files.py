@@ -23,7 +23,7 @@ from model.recognition.shipped import head_for
 WHEEL_DETECTOR = "PP-OCRv6_det_small.onnx"
 WHEEL_RECOGNISER = "PP-OCRv6_rec_small.onnx"
 
-READING = "r2"
+READING = "r3"
 """Changed whenever the same models read pages otherwise: what was read before is then read again."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ Probabilities = NDArray[np.floating[Any]]
 
 
 class Margins:
-    """Stands before a library's CTC decoder and notes the margin of each line that it decodes.
+    """Stands before a library's CTC decoder and notes the margin of each line that it decodes, for each thread apart.
 
     Args:
         decode: The decoder.
@@ -23,7 +24,7 @@ class Margins:
 
     def __init__(self, decode: Callable[..., Any] | None, of: Callable[[Any], Probabilities]) -> None:
         self._decode, self._of = decode, of
-        self._noted: list[float] = []
+        self._noted = threading.local()
 
     @classmethod
     def before(cls, owner: object, name: str, of: Callable[[Any], Probabilities]) -> Margins:
@@ -46,7 +47,8 @@ class Margins:
         rows = np.asarray(self._of(given))
         if rows.ndim == 3:
             # Kept with every line of every page: four digits are enough.
-            self._noted += [round(path_margin(line), 4) for line in rows]
+            noted = [round(path_margin(line), 4) for line in rows]
+            self._noted.lines = [*getattr(self._noted, "lines", ()), *noted]
         return self._decode(given, *arguments, **named)
 
     def __getattr__(self, name: str) -> Any:
@@ -54,6 +56,7 @@ class Margins:
         return getattr(self._decode, name)
 
     def taken(self, lines: int) -> list[float | None]:
-        """Return the margins of the latest lines, and forget them; None each where not so many were decoded."""
-        noted, self._noted = self._noted, []
+        """Return the margins of this thread's latest lines, and forget them; None each if it decoded not so many."""
+        noted: list[float] = getattr(self._noted, "lines", [])
+        self._noted.lines = []
         return list(noted) if len(noted) == lines else [None] * lines

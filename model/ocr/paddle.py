@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,10 +15,12 @@ from model.document.images import RgbImage
 from model.document.types import Polygon
 from model.errors import EngineError
 from model.ocr.characters import character_centres
-from model.ocr.engine import BATCH_SIZE, CROP_SHAPE, TwoStageEngine
+from model.ocr.engine import CROP_SHAPE, TwoStageEngine
 from model.ocr.files import HeadChoice, ModelFiles, engine_version, find_models, with_head
+from model.ocr.lines_at_once import LinesAtOnce
 from model.ocr.margins import Margins
 from model.ocr.recognised import Recognised
+from model.ocr.sessions import open_session
 from model.recognition.graft import DESCRIPTION_FILE, write_description
 
 DETECTOR_NAME = "PP-OCRv6_small_det"
@@ -35,9 +38,7 @@ def build_paddle(models_dir: Path | None, threads: int, head: HeadChoice) -> Two
     logging.getLogger("paddlex").setLevel(logging.ERROR)
     # Pages and lines come in every size, and the arena keeps what each size once needed.
     runtime: dict[str, Any] = {"log_severity_level": 3, "enable_cpu_mem_arena": False}
-    if threads:
-        runtime["intra_op_num_threads"] = threads
-    common = {"engine": "onnxruntime", "engine_config": runtime, "device": "cpu"}
+    common = {"engine": "onnxruntime", "device": "cpu"}
     models = find_models(models_dir)
     try:
         # ONNX Runtime and paddlex read their files while they are built; the folder is not needed afterwards.
@@ -55,17 +56,29 @@ def build_paddle(models_dir: Path | None, threads: int, head: HeadChoice) -> Two
                     _describe_recogniser,
                 )
             detector = paddleocr.TextDetection(
-                model_name=detector_model.name, model_dir=detector_model.folder, **DETECTION, **common
+                model_name=detector_model.name,
+                model_dir=detector_model.folder,
+                engine_config=runtime | ({"intra_op_num_threads": threads} if threads else {}),
+                **DETECTION,
+                **common,
             )
+            if detector_model.folder is not None:
+                # The library's settings have no name for what this session does otherwise.
+                onnx = Path(detector_model.folder) / "inference.onnx"
+                detector.paddlex_predictor.runner.session = open_session(onnx, threads, arena=False)
             recogniser = paddleocr.TextRecognition(
-                model_name=recogniser_model.name, model_dir=recogniser_model.folder, **common
+                model_name=recogniser_model.name,
+                model_dir=recogniser_model.folder,
+                engine_config=runtime | {"intra_op_num_threads": 1},
+                **common,
             )
     except EngineError:
         raise
     except Exception as error:
         raise EngineError(f"PaddleOCR cannot be started: {error}") from error
     version = engine_version("paddleocr", digest)
-    return TwoStageEngine(version, _Detector(detector), _Recogniser(recogniser))
+    lines = LinesAtOnce(_LineReader(recogniser.paddlex_predictor).read, threads)
+    return TwoStageEngine(version, _Detector(detector), lines)
 
 
 class _Model(NamedTuple):
@@ -84,27 +97,20 @@ class _Detector:
         return [tuple((float(x), float(y)) for x, y in quad) for quad in result["dt_polys"]]
 
 
-class _Recogniser:
-    def __init__(self, recognition: Any) -> None:
-        self._recognition = recognition
-        predictor = getattr(recognition, "paddlex_predictor", None)
+class _LineReader:
+    """Reads one line at a time; nothing of a line is kept, so that several threads may use it."""
+
+    def __init__(self, predictor: Any) -> None:
+        self._predictor = predictor
         self._margins = Margins.before(predictor, "post_op", lambda given: given[0])
 
-    def recognise(self, crops: Sequence[RgbImage]) -> list[Recognised]:
-        # A batch is padded to its widest crop, so crops of like shape go together. The library also relies on this
-        # order: it tells the length of a line in a batch by its rank.
-        order = sorted(range(len(crops)), key=lambda index: crops[index].shape[1] / crops[index].shape[0])
-        results = list(
-            self._recognition.predict(
-                [_bgr(crops[index]) for index in order], batch_size=BATCH_SIZE, return_word_box=True
-            )
-        )
-        found: dict[int, Recognised] = {}
-        for index, result, margin in zip(order, results, self._margins.taken(len(results)), strict=True):
-            text, (length, groups, columns, _) = result["rec_text"]
-            centres = character_centres(groups, columns, length)
-            found[index] = Recognised(text, float(result["rec_score"]), centres, margin)
-        return [found[index] for index in range(len(crops))]
+    def read(self, crop: RgbImage) -> Recognised:
+        # Without the loop around it, which keeps state in the predictor.
+        line = SimpleNamespace(instances=[_bgr(crop)], input_paths=[None], page_indexes=[None])
+        result = self._predictor.process(line, return_word_box=True)
+        ((text, (length, groups, columns, _)),), (score,) = result["rec_text"], result["rec_score"]
+        (margin,) = self._margins.taken(1)
+        return Recognised(text, float(score), character_centres(groups, columns, length), margin)
 
 
 def _bgr(image: RgbImage) -> RgbImage:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ from model.document.images import RgbImage
 from model.document.types import Polygon
 from model.errors import EngineError
 from model.ocr.characters import character_centres
-from model.ocr.engine import BATCH_SIZE, CROP_SHAPE, TwoStageEngine
+from model.ocr.engine import CROP_SHAPE, TwoStageEngine
 from model.ocr.files import HeadChoice, engine_version, find_models, with_head
+from model.ocr.lines_at_once import LinesAtOnce
 from model.ocr.margins import Margins
 from model.ocr.recognised import Recognised
 from model.ocr.scale import LONG_SIDE
@@ -30,7 +30,7 @@ def build_rapid(models_dir: Path | None, threads: int, head: HeadChoice) -> TwoS
         # The page comes scaled, and stays as it is.
         "Det.limit_type": "max",
         "Det.limit_side_len": 2 * LONG_SIDE,
-        "Rec.rec_batch_num": BATCH_SIZE,
+        "Rec.rec_batch_num": 1,
         "Rec.rec_img_shape": list(CROP_SHAPE),
     }
     if threads:
@@ -56,13 +56,16 @@ def build_rapid(models_dir: Path | None, threads: int, head: HeadChoice) -> TwoS
             # It opens its models at the first image, so this is where a broken one shows.
             sample = np.full((64, 320, 3), 255, np.uint8)
             reader(sample, use_det=True, use_rec=False)
+            # Taken over by each model as it is opened.
+            reader.cfg.EngineConfig.onnxruntime.intra_op_num_threads = 1
             reader(sample, use_det=False, use_rec=True)
     except EngineError:
         raise
     except Exception as error:
         raise EngineError(f"RapidOCR cannot be started: {error}") from error
     version = engine_version("rapidocr", digest)
-    return TwoStageEngine(version, _Detector(reader.text_det), _Recogniser(reader.text_rec))
+    lines = LinesAtOnce(_LineReader(reader.text_rec).read, threads)
+    return TwoStageEngine(version, _Detector(reader.text_det), lines)
 
 
 class _Detector:
@@ -74,23 +77,22 @@ class _Detector:
         return [tuple((float(x), float(y)) for x, y in quad) for quad in (() if result.boxes is None else result.boxes)]
 
 
-class _Recogniser:
+class _LineReader:
+    """Reads one line at a time; nothing of a line is kept, so that several threads may use it."""
+
     def __init__(self, recogniser: Any) -> None:
+        from rapidocr.ch_ppocr_rec import TextRecInput
+
+        self._input = TextRecInput
         self._recogniser = recogniser
         self._margins = Margins.before(recogniser, "postprocess_op", lambda given: given)
 
-    def recognise(self, crops: Sequence[RgbImage]) -> list[Recognised]:
-        from rapidocr.ch_ppocr_rec import TextRecInput
-
-        found = []
-        # One at a time, as the library would take them: which margin is whose is certain.
-        for crop in crops:
-            result = self._recogniser(TextRecInput(img=[_bgr(crop)], return_word_box=True))
-            (text,), (score,), (places,) = result.txts, result.scores, result.word_results
-            centres = character_centres(places.words, places.word_cols, places.line_txt_len)
-            (margin,) = self._margins.taken(1)
-            found.append(Recognised(text, float(score), centres, margin))
-        return found
+    def read(self, crop: RgbImage) -> Recognised:
+        result = self._recogniser(self._input(img=[_bgr(crop)], return_word_box=True))
+        (text,), (score,), (places,) = result.txts, result.scores, result.word_results
+        centres = character_centres(places.words, places.word_cols, places.line_txt_len)
+        (margin,) = self._margins.taken(1)
+        return Recognised(text, float(score), centres, margin)
 
 
 def _bgr(image: RgbImage) -> RgbImage:

@@ -1,8 +1,9 @@
-"""Finds the lines of a page of any size: at one look, and where print would be too small for that, in tiles.
+"""Finds the lines of a page of any size: at a small look, at larger ones where print is small, in the end in tiles.
 
-The detector looks at a limited number of pixels. A page that is larger is reduced; one that is long and narrow, or set
-in small print, would so lose its lines. It is looked at again in tiles that overlap, at a scale at which its print is
-large enough: the cost grows with the page's area, no faster.
+What a look costs grows with its pixels, and most pages show all of their print in a small one. The detector looks at a
+limited number of pixels. A page that is larger is reduced; one that is long and narrow, or set in small print, would so
+lose its lines. It is looked at again in tiles that overlap, at a scale at which its print is large enough: the cost
+grows with the page's area, no faster.
 """
 
 from __future__ import annotations
@@ -19,6 +20,22 @@ from numpy.typing import NDArray
 from model.document.images import RgbImage
 from model.document.types import PageNote, Polygon
 from model.ocr.scale import LONG_SIDE, SHORT_SIDE, back_to_page, resized, scale_at_once
+
+FIRST_SIDE, FIRST_SCALE = 576, 0.55
+"""Pixels of the longer side of a page at the first look, and the least scale of that look: small print is lost in a
+reduction by more."""
+
+LEAST_FOR_SMALL = 0.8
+"""Pages that the largest look at a whole page reduces below this are not looked at small."""
+
+CLEAR_PRINT = 14.0
+"""Where outlines are lower than this, as the detector sees them, lines beside them may be missing: it looks again."""
+
+FEW_LINES = 3
+"""A page on which fewer lines are found is looked at as large as possible: a figure alone takes an exact outline."""
+
+LEAST_STEP = 1.3
+"""A further look is so many times as large as the one before, or larger."""
 
 OVERLAP = 192
 """Pixels, as the detector sees them, that neighbouring tiles share: more than the height of a line of small print."""
@@ -76,8 +93,8 @@ def find_lines(detect: Detect, image: RgbImage) -> tuple[list[Polygon], tuple[Pa
     """
     height, width = image.shape[:2]
     once = scale_at_once(width, height)
-    found = _look(detect, image, Tile(0, 0, width, height), once)
-    closer = _closer_scale(width, height, once, found)
+    found, seen = _looked_at_whole(detect, image, once)
+    closer = _closer_scale(width, height, once, [_height(outline) * seen for outline in found])
     if closer <= once:
         return found, ()
     scale = closer
@@ -134,21 +151,63 @@ def joined(looks: Sequence[tuple[Tile, Sequence[Polygon]]]) -> list[Polygon]:
     return [_united([outlines[index][1] for index in group]) for group in groups.values()]
 
 
-def _closer_scale(width: int, height: int, once: float, found: Sequence[Polygon]) -> float:
-    """Return the scale at which a page's print is large enough; what it was looked at where that was."""
+def _looked_at_whole(detect: Detect, image: RgbImage, once: float) -> tuple[list[Polygon], float]:
+    """Look at a whole page, small first and larger for as long as its print is small.
+
+    Args:
+        detect: See :func:`find_lines`.
+        image: The page.
+        once: The largest scale at which all of it is looked at.
+
+    Returns:
+        The outlines of the last look, and its scale.
+    """
+    height, width = image.shape[:2]
+    whole = Tile(0, 0, width, height)
+    # On a page that is reduced further, print beside a heading may be too low to be found: nothing would show it.
+    small = once >= LEAST_FOR_SMALL and once >= _scale_of_shape(width, height, once)
+    scale = min(once, max(FIRST_SCALE, FIRST_SIDE / max(width, height))) if small else once
+    while True:
+        found = _look(detect, image, whole, scale)
+        lowest = _lowest([_height(outline) * scale for outline in found])
+        if scale >= once or (lowest >= CLEAR_PRINT and len(found) >= FEW_LINES):
+            return found, scale
+        few = len(found) < FEW_LINES or not lowest
+        scale = once if few else min(once, scale * max(LEAST_STEP, GOOD_PRINT / lowest))
+
+
+def _closer_scale(width: int, height: int, once: float, heights: Sequence[float]) -> float:
+    """Return the scale at which a page's print is large enough; what it was looked at where that was.
+
+    Args:
+        width: The page's, in pixels.
+        height: The page's.
+        once: The largest scale at which all of it is looked at.
+        heights: Of the outlines found, in pixels as the detector saw them.
+    """
     if once >= 1.0:
         return once
+    lowest = _lowest(heights)
+    by_shape = _scale_of_shape(width, height, once)
+    if lowest >= SMALL_PRINT:
+        return by_shape
+    return max(by_shape, min(1.0, once * GOOD_PRINT / lowest) if lowest else 1.0)
+
+
+def _scale_of_shape(width: int, height: int, once: float) -> float:
+    """Return the scale that a page takes that is too narrow or too large to be looked at once; otherwise ``once``."""
     scales = [once]
     narrow = min(1.0, SHORT_SIDE / min(width, height))
     if once < ENOUGH * narrow:
         scales.append(narrow)
     if once < LEAST_SCALE:
         scales.append(LEAST_SCALE)
-    heights = sorted(_height(outline) * once for outline in found)
-    lowest = heights[int(SMALL_SHARE * len(heights))] if heights else 0.0
-    if lowest < SMALL_PRINT:
-        scales.append(min(1.0, once * GOOD_PRINT / lowest) if lowest else 1.0)
     return max(scales)
+
+
+def _lowest(heights: Sequence[float]) -> float:
+    """Return the height below which the share of small lines is that counts; 0 where there are none."""
+    return sorted(heights)[int(SMALL_SHARE * len(heights))] if heights else 0.0
 
 
 def _look(detect: Detect, image: RgbImage, tile: Tile, scale: float) -> list[Polygon]:

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -164,3 +164,43 @@ def test_signals_that_were_kept_before_there_were_margins_are_read() -> None:
     for name in ("line_margins", "previous", "votes"):
         del old[name]
     assert Signals.from_json(old) == FINE
+
+
+def test_what_is_usual_is_counted_from_new_and_changed_annotations_alone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(store)
+    looked_at: list[int] = []
+    annotations = world.learning.annotations
+
+    def watched(ids: Iterable[int]) -> Iterator[StoredAnnotation]:
+        numbers = list(ids)
+        looked_at.extend(numbers)
+        return annotations(numbers)
+
+    monkeypatch.setattr(world.learning, "annotations", watched)
+    for task in range(1, 5):
+        world.annotate(task, "NAME")
+    assert world.source.usual(3) == UsualFields({"NAME": 5 / 6}, 4)
+    world.annotate(2, "NAME", "PHONE")
+    world.annotate(5, "PHONE")
+    looked_at.clear()
+    assert world.source.usual(3) == world.source.history(3).usual == UsualFields({"NAME": 5 / 7, "PHONE": 3 / 7}, 5)
+    assert looked_at[:2] == [2, 5]
+    looked_at.clear()
+    assert world.source.usual(3).documents == world.source.history(3).documents == 5
+    assert looked_at == []
+
+
+def test_history_is_learned_again_when_an_annotation_or_the_score_of_an_annotated_task_changes(store: Store) -> None:
+    world = World(store)
+    world.score(1)
+    world.annotate(1, "NAME", cost=3)
+    first = world.source.history(3)
+    assert [each.cost for each in first.met] == [3]
+    world.score(9)
+    assert world.source.history(3) is first
+    world.annotate(1, "NAME", "PHONE", cost=4)
+    assert [each.cost for each in world.source.history(3).met] == [4]
+    world.scores.remember(3, [Scored(1, "v2", 0.5, FINE, None)])
+    assert world.source.history(3).met == ()

@@ -62,7 +62,7 @@ def test_each_recogniser_reads_in_its_own_engine_with_the_detector_of_all(engine
     assert [page.lines[0].text for page in (read(shipped), read(own))] == ["shipped", "own"]
     assert shipped.version != own.version
     assert own._engine._detector is shipped._engine._detector
-    assert own._engine._lock is shipped._engine._lock
+    assert own._engine._detecting is shipped._engine._detecting
 
 
 def test_the_same_head_in_another_folder_is_not_loaded_twice(engines: Engines, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from model.document.types import Box, PageNote
 from model.ocr import tiles
 from model.ocr.scale import LONG_SIDE, scale_at_once
-from model.ocr.tiles import OVERLAP, Tile, find_lines, joined, tiles_of
+from model.ocr.tiles import FIRST_SCALE, FIRST_SIDE, OVERLAP, Tile, find_lines, joined, tiles_of
 from tests.model.ocr.printing import Print
 
 
@@ -74,13 +74,37 @@ def test_the_cost_of_a_long_page_grows_with_its_length_and_no_faster():
 @pytest.mark.parametrize(
     ("width", "height"), [(1050, 600), (463, 1013), (3000, 4000), (600, 1900), (60, 400), (1, 700)]
 )
-def test_usual_pages_are_looked_at_once(width, height):
+def test_usual_pages_are_looked_at_as_a_whole_twice_at_most(width, height):
     bars = [
         (width // 10, y, width * 9 // 10, y + height // 40) for y in range(height // 10, height * 9 // 10, height // 20)
     ]
     detector = BoxDetector()
     find_lines(detector, ruled(width, height, bars))
-    assert detector.looks == 1
+    assert detector.looks <= 2
+
+
+@pytest.mark.parametrize(("width", "height"), [(1050, 600), (600, 350), (350, 600), (1800, 1080)])
+def test_a_page_of_large_print_is_looked_at_small_and_one_of_small_print_again(width, height):
+    rows = range(height // 10, height * 9 // 10, height // 10)
+    large = [(width // 10, y, width * 9 // 10, y + height // 15) for y in rows]
+    small = [(width // 10, y, width * 9 // 10, y + height // 60) for y in rows]
+    looks = []
+    for bars in (large, small):
+        detector = BoxDetector(least=3)
+        found, notes = find_lines(detector, ruled(width, height, bars))
+        assert same(found, bars, within=3)
+        assert notes == ()
+        looks.append((detector.looks, detector.pixels))
+    assert looks[0][0] == 1
+    assert looks[0][1] <= max(FIRST_SIDE + 16, FIRST_SCALE * max(width, height) + 16) ** 2
+    assert looks[1][0] == 2
+
+
+def test_a_page_on_which_a_small_look_finds_nothing_is_looked_at_as_large_as_possible():
+    bars = [(100, 100 + 20 * n, 900, 106 + 20 * n) for n in range(20)]
+    detector = BoxDetector(least=5)
+    assert same(find_lines(detector, ruled(1050, 600, bars))[0], bars)
+    assert detector.looks == 2
 
 
 def test_lines_that_cross_the_seams_are_whole():
