@@ -22,8 +22,12 @@ from ml_backend.container import build_panel
 from ml_backend.errors import RequestError
 from ml_backend.observability.logs import get_logger
 from ml_backend.settings import LOOPBACK_HOSTS, Settings
+from ml_backend.store.patience import wait_together
 
 REQUEST_ID_HEADER = "X-Request-ID"
+
+#: For so long a request waits for the store's lock, all its reads and writes together.
+STORE_PATIENCE_SECONDS = 10.0
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET = frozenset({"protocol.health", "protocol.show_metrics"})
@@ -51,6 +55,7 @@ def create_app(settings: Settings, services: Services) -> Flask:
         sent = request.headers.get(REQUEST_ID_HEADER, "")
         g.request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
         g.start = time.perf_counter()
+        wait_together(STORE_PATIENCE_SECONDS)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request=g.request_id)
 
@@ -80,6 +85,7 @@ def create_app(settings: Settings, services: Services) -> Flask:
     @app.teardown_request
     def forget(_error: BaseException | None) -> None:
         # What the thread does next belongs to no request.
+        wait_together(None)
         structlog.contextvars.clear_contextvars()
 
     register_error_handlers(app)
