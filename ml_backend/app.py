@@ -22,12 +22,9 @@ from ml_backend.container import build_panel
 from ml_backend.errors import RequestError
 from ml_backend.observability.logs import get_logger
 from ml_backend.settings import LOOPBACK_HOSTS, Settings
-from ml_backend.store.patience import wait_together
+from ml_backend.store.patience import STORE_PATIENCE_SECONDS, wait_together
 
 REQUEST_ID_HEADER = "X-Request-ID"
-
-#: For so long a request waits for the store's lock, all its reads and writes together.
-STORE_PATIENCE_SECONDS = 10.0
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET = frozenset({"protocol.health", "protocol.show_metrics"})

@@ -14,7 +14,6 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from datetime import timedelta
 
 from flask import Flask, Request, Response, g, session
 from flask.typing import ResponseReturnValue
@@ -24,14 +23,12 @@ from flask_wtf.csrf import validate_csrf
 from wtforms.validators import ValidationError
 
 from ml_backend.errors import BackendError
-from ml_backend.store.panel_logouts import PanelLogouts
+from ml_backend.store.panel_logouts import COOKIE_LASTS, PanelLogouts
 from model.errors import say
 
 View = Callable[[], ResponseReturnValue]
 Limit = Callable[[View], View]
 
-#: How long a login holds without a visit.
-LOGIN_HOURS = 12
 #: Wrong tokens from one address within a minute, before no token is accepted from there for the rest of it.
 MOST_TRIES = 20
 #: A Redis that is down must not delay a login: the process counts by itself then.
@@ -65,7 +62,7 @@ def prepare(app: Flask, token: str, *, secure: bool) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=secure,
-        PERMANENT_SESSION_LIFETIME=timedelta(hours=LOGIN_HOURS),
+        PERMANENT_SESSION_LIFETIME=COOKIE_LASTS,
         # A form is good for as long as the session that it was shown in.
         WTF_CSRF_TIME_LIMIT=None,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from werkzeug.exceptions import HTTPException
 from ml_backend.admin.language import LANGUAGE_COOKIE, LANGUAGES, Translator, translator_of
 from ml_backend.admin.pages import add_pages
 from ml_backend.admin.panel import Panel
-from ml_backend.admin.session import LOGIN_HOURS, Limit, PanelSession, check_form, inside, limit_tries, prepare, seal
+from ml_backend.admin.session import Limit, PanelSession, check_form, inside, limit_tries, prepare, seal
 from ml_backend.api.limits import MAX_FORM_BYTES
 from ml_backend.errors import BackendError
 from ml_backend.i18n import say
@@ -59,7 +58,7 @@ def add_panel(app: Flask, panel: Panel | None, *, token: str, secure: bool, redi
         return
     prepare(app, token, secure=secure)
     limited = limit_tries(app, redis_url)
-    visitor = PanelSession(token, PanelLogouts(panel.engine, timedelta(hours=LOGIN_HOURS)))
+    visitor = PanelSession(token, PanelLogouts(panel.engine))
     app.register_blueprint(create_blueprint(panel, visitor, limited, secure=secure))
 
 

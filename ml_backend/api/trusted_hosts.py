@@ -46,14 +46,20 @@ class TrustedHosts:
         Raises:
             RequestError: If the name is unknown and the route demands nothing that a browser would not send by itself.
         """
-        host = request.headers.get("Host")
-        # Every browser sends one.
-        if host is None or self.trusts(host) or self._demands_credentials(request.endpoint or ""):
-            return
-        raise RequestError(
-            "The backend does not answer under this host name.",
-            "Add the name to TRUSTED_HOSTS, or call the backend by the name in BACKEND_URL.",
-        )
+        if not self._demands_credentials(request.endpoint or ""):
+            self.check_name(request.headers.get("Host"))
+
+    def check_name(self, host: str | None) -> None:
+        """Check a ``Host`` header; every browser sends one.
+
+        Raises:
+            RequestError: If it names another host.
+        """
+        if host is not None and not self.trusts(host):
+            raise RequestError(
+                "The backend does not answer under this host name.",
+                "Add the name to TRUSTED_HOSTS, or call the backend by the name in BACKEND_URL.",
+            )
 
     def trusts(self, host: str) -> bool:
         """Return whether a ``Host`` header names this backend: an IP address, a name without a dot, or a known one."""

@@ -30,7 +30,7 @@ MAX_REPEATED = 10_000
 #: What is read within a request, since Label Studio sends the configuration with each: images, controls, counted for
 #: each image that they are for, levels of nested tags, and characters.
 MOST_IMAGES = 1_000
-MOST_CONTROLS = 20_000
+MOST_CONTROLS = 100_000
 MOST_LEVELS = 200
 MOST_CHARACTERS = 4_000_000
 _MOST_DIGITS = 5

@@ -88,10 +88,10 @@ class SampleImages:
             raise SampleError(f"the image {address} could not be fetched: {error}{hint}") from error
 
     def _bytes(self, path: Path) -> bytes:
-        if path.exists() and not path.is_file():
-            # Whoever opens a pipe waits for somebody to write to it.
-            raise SampleError(f"the image {path.name} is no file")
         try:
+            if path.exists() and not path.is_file():
+                # Whoever opens a pipe waits for somebody to write to it.
+                raise SampleError(f"the image {path.name} is no file")
             with path.open("rb") as file:
                 # One byte past the limit is enough to be refused.
                 return file.read(self._max_bytes + 1)

@@ -11,6 +11,9 @@ from sqlalchemy import Connection, Engine, delete, select
 from ml_backend.store.engine import reading, store_time, upsert, writing
 from ml_backend.store.tables import PanelLogoutRow
 
+#: How long a cookie of the panel is good for without a visit.
+COOKIE_LASTS = timedelta(hours=12)
+
 
 class PanelLogouts:
     """Keeps which sessions were ended, for as long as their cookies could be used; processes may share it.
@@ -23,7 +26,9 @@ class PanelLogouts:
         clock: Gives the time, in UTC, by the store.
     """
 
-    def __init__(self, engine: Engine, kept: timedelta, clock: Callable[[Connection], datetime] = store_time) -> None:
+    def __init__(
+        self, engine: Engine, kept: timedelta = COOKIE_LASTS, clock: Callable[[Connection], datetime] = store_time
+    ) -> None:
         self._engine = engine
         self._kept = kept
         self._clock = clock

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 #: For so long waits what has no budget, each time: jobs, commands, actions of the panel.
 BUSY_SECONDS = 30.0
+#: For so long a request waits, all its reads and writes together.
+STORE_PATIENCE_SECONDS = 10.0
 
 
 @dataclass(slots=True)

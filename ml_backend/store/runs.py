@@ -291,8 +291,8 @@ class RunStore:
         Raises:
             StoreError: If it cannot.
         """
-        with writing(self._engine):
-            pass
+        with writing(self._engine) as connection:
+            connection.execute(select(PromotionRow.id).limit(1))
 
     def add_promotion(
         self, project_id: int, version: int | None, previous: int | None, by: str, reason: str

@@ -362,7 +362,7 @@ def test_the_labels_of_a_control_are_read_once_however_many_images_it_is_for(mon
     "xml",
     [
         shared(label_config.MOST_IMAGES + 1, 1),
-        shared(label_config.MOST_IMAGES, 1, controls=20),
+        shared(label_config.MOST_IMAGES, 1, controls=100),
         "<View>" * 300 + IMAGE + "</View>" * 300,
         f"<View><!--{'x' * label_config.MOST_CHARACTERS}-->{IMAGE}</View>",
     ],
