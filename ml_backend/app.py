@@ -8,6 +8,7 @@ import uuid
 
 import structlog
 from flask import Flask, Response, g, request
+from flask.typing import ResponseReturnValue
 
 from ml_backend.admin.views import add_panel
 from ml_backend.api import learning
@@ -16,9 +17,12 @@ from ml_backend.api.failures import register_error_handlers
 from ml_backend.api.limits import MAX_REQUEST_BYTES
 from ml_backend.api.protocol import create_blueprint
 from ml_backend.api.services import Services
+from ml_backend.api.trusted_hosts import TrustedHosts
 from ml_backend.container import build_panel
+from ml_backend.errors import RequestError
 from ml_backend.observability.logs import get_logger
 from ml_backend.settings import LOOPBACK_HOSTS, Settings
+from ml_backend.store.patience import STORE_PATIENCE_SECONDS, wait_together
 
 REQUEST_ID_HEADER = "X-Request-ID"
 
@@ -39,6 +43,7 @@ def create_app(settings: Settings, services: Services) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
     credentials = Credentials.of(settings)
+    trusted_hosts = TrustedHosts(settings)
     if settings.host not in LOOPBACK_HOSTS and not credentials.webhook_secret:
         _log.warning("webhook_open_to_all", hint="Label Studio's webhooks carry no password: set WEBHOOK_SECRET.")
 
@@ -47,8 +52,19 @@ def create_app(settings: Settings, services: Services) -> Flask:
         sent = request.headers.get(REQUEST_ID_HEADER, "")
         g.request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
         g.start = time.perf_counter()
+        wait_together(STORE_PATIENCE_SECONDS)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request=g.request_id)
+
+    @app.before_request
+    def check_host() -> ResponseReturnValue | None:
+        try:
+            trusted_hosts.check(request)
+        except RequestError as error:
+            # Answered here: the panel's own pages of errors are not for other sites.
+            _log.warning("host_refused", endpoint=request.endpoint or "unknown")
+            return {"error": error.message, "hint": error.hint}, error.status
+        return None
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -66,6 +82,7 @@ def create_app(settings: Settings, services: Services) -> Flask:
     @app.teardown_request
     def forget(_error: BaseException | None) -> None:
         # What the thread does next belongs to no request.
+        wait_together(None)
         structlog.contextvars.clear_contextvars()
 
     register_error_handlers(app)

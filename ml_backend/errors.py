@@ -38,6 +38,8 @@
     ├── TooManyPagesError                predict
     ├── ProjectMissingError              projects
     ├── StoreError                       store
+    │   ├── StoreBusyError               store
+    │   └── ValueTooLargeError           store
     └── WorkerNotReadyError              tasks
 
 Beside each error that is not defined here stands its room: a folder or module of ``ml_backend``. What a library raises
@@ -59,9 +61,11 @@ class BackendError(Exception):
         message: What went wrong, one sentence.
         hint: What to do about it; empty where the message says it already.
         status: The HTTP status that the backend answers with.
+        retry_after: Seconds after which the same may work; 0 where that is not known.
     """
 
     status: int = 500
+    retry_after: int = 0
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

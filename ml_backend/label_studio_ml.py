@@ -14,6 +14,7 @@ answers an invalid request with a traceback.
 from __future__ import annotations
 
 import base64
+import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -26,10 +27,13 @@ from ml_backend.api.auth import Credentials
 from ml_backend.api.events import write_down
 from ml_backend.api.schemas import parse_batch, parse_event, project_number
 from ml_backend.api.services import Services
+from ml_backend.api.trusted_hosts import TrustedHosts
 from ml_backend.container import build_services
+from ml_backend.errors import RequestError
 from ml_backend.observability.logs import configure_logging, get_logger
 from ml_backend.ops.using import use_data
 from ml_backend.settings import Settings
+from ml_backend.store.patience import STORE_PATIENCE_SECONDS, wait_together
 from model.document.decode_budget import set_process_budget
 
 if TYPE_CHECKING:
@@ -125,22 +129,30 @@ def build_app(settings: Settings) -> Flask:
     app: Flask = init_app(
         DocumentModel, basic_auth_user=credentials.user or None, basic_auth_pass=credentials.password or None
     )
-    app.wsgi_app = _with_webhook_secret(app.wsgi_app, credentials)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = _guarded(app.wsgi_app, credentials, TrustedHosts(settings))  # type: ignore[method-assign, assignment]
     _log.info("backend_ready", server="label-studio-ml", model_version=_ready().predictions.model_version())
     return app
 
 
-def _with_webhook_secret(serve: WSGIApplication, credentials: Credentials) -> WSGIApplication:
+def _guarded(serve: WSGIApplication, credentials: Credentials, hosts: TrustedHosts) -> WSGIApplication:
     """Admit webhooks by their secret header, which is all that they carry, and by nothing less.
 
     That server demands Basic auth of every request or of none: a webhook with the secret is handed on with it, one
-    without either is refused.
+    without either is refused. So is what demands no credentials and is for another host's name.
     """
     login = base64.b64encode(f"{credentials.user}:{credentials.password}".encode()).decode()
 
     def admit(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
-        if request.path.rstrip("/") == "/webhook":
+        wait_together(STORE_PATIENCE_SECONDS)
+        is_webhook = request.path.rstrip("/") == "/webhook"
+        if not (credentials.webhook_secret if is_webhook else credentials.user):
+            try:
+                hosts.check_name(request.headers.get("Host"))
+            except RequestError as error:
+                start_response("400 BAD REQUEST", [("Content-Type", "application/json")])
+                return [json.dumps({"error": error.message, "hint": error.hint}).encode()]
+        if is_webhook:
             if not credentials.admit_webhook(request):
                 start_response("401 UNAUTHORIZED", [("Content-Type", "application/json")])
                 return [b'{"error": "The event carries no valid X-Webhook-Secret header."}']

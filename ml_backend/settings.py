@@ -25,6 +25,7 @@ SHORTEST_TOKEN = 16
 #: Held-out documents below which a gate would decide by chance.
 LEAST_HELD_OUT = 2
 _DRIVERLESS = re.compile(r"^postgres(ql)?://")
+_HOST_NAME = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _WORK = frozenset({"sync", "scoring"})
 
 
@@ -181,6 +182,12 @@ class Settings(BaseSettings):
         default="",
         description="Hosts (`host` or `host:port`, separated by commas) that images are fetched from, besides "
         "Label Studio's own.",
+    )
+    trusted_hosts: str = Field(
+        default="",
+        description="Names, separated by commas, under which the panel, and what needs no credentials, is reached "
+        "besides IP addresses, names without a dot, those ending in `.internal`, `.local` or `.svc`, and that in "
+        "`BACKEND_URL`. `.example.com` means all names that end so.",
     )
     local_files_root: Path | None = Field(
         default=None,
@@ -366,6 +373,18 @@ class Settings(BaseSettings):
     def label_studio_public_urls(self) -> tuple[str, ...]:
         """Other addresses of Label Studio, as they were given."""
         return tuple(address for address in _parts(self.label_studio_public_url) if not address.startswith("/"))
+
+    @field_validator("trusted_hosts")
+    @classmethod
+    def _refuse_no_host_names(cls, value: str) -> str:
+        if not all(_HOST_NAME.fullmatch(name) for name in _parts(value)):
+            raise ValueError("give host names without a scheme, a port or a path, such as backend.example.com")
+        return value
+
+    @cached_property
+    def trusted_host_names(self) -> tuple[str, ...]:
+        """Names under which the backend is reached, in lower case; one that begins with a dot stands for all below."""
+        return _parts(self.trusted_hosts)
 
     @field_validator("worker_queues")
     @classmethod

@@ -1,6 +1,7 @@
 """Access to the panel, and which requests come from it: login with the token, session cookie, forms, headers.
 
-The session cookie is signed with a key made of the token: with another token everybody is logged out. Flask-WTF makes
+The session cookie is signed with a key made of the token: with another token everybody is logged out. Its id is noted
+in the store when its visitor logs out, so that a copy of the cookie is good for nothing from then on. Flask-WTF makes
 and checks the forms' tokens, Flask-Limiter counts wrong tokens.
 
 Flask-Login is not used: it loads users by their numbers, and here there are none. Its manager, a user class and a
@@ -11,10 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import secrets
 from collections.abc import Callable
-from datetime import timedelta
 
-from flask import Flask, Request, Response, session
+from flask import Flask, Request, Response, g, session
 from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -22,13 +23,12 @@ from flask_wtf.csrf import validate_csrf
 from wtforms.validators import ValidationError
 
 from ml_backend.errors import BackendError
+from ml_backend.store.panel_logouts import COOKIE_LASTS, PanelLogouts
 from model.errors import say
 
 View = Callable[[], ResponseReturnValue]
 Limit = Callable[[View], View]
 
-#: How long a login holds without a visit.
-LOGIN_HOURS = 12
 #: Wrong tokens from one address within a minute, before no token is accepted from there for the rest of it.
 MOST_TRIES = 20
 #: A Redis that is down must not delay a login: the process counts by itself then.
@@ -62,7 +62,7 @@ def prepare(app: Flask, token: str, *, secure: bool) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=secure,
-        PERMANENT_SESSION_LIFETIME=timedelta(hours=LOGIN_HOURS),
+        PERMANENT_SESSION_LIFETIME=COOKIE_LASTS,
         # A form is good for as long as the session that it was shown in.
         WTF_CSRF_TIME_LIMIT=None,
     )
@@ -92,10 +92,12 @@ class PanelSession:
 
     Args:
         token: The token; never empty.
+        logouts: Keeps which sessions were ended.
     """
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, logouts: PanelLogouts) -> None:
         self._token = token
+        self._logouts = logouts
 
     def enter(self, sent: str) -> bool:
         """Log the visitor in, if the token is right."""
@@ -103,13 +105,43 @@ class PanelSession:
             return False
         session.clear()
         session.permanent = True
-        session["in"] = True
+        session["in"] = secrets.token_urlsafe(24)
+        g.panel_visitor_in = True
         return True
+
+    def leave(self) -> None:
+        """Log the visitor out, also wherever else the cookie may be.
+
+        Raises:
+            StoreError: If that cannot be noted; the visitor stays logged in then.
+        """
+        if session_id := _session_id():
+            self._logouts.add(session_id)
+        session.clear()
+        g.panel_visitor_in = False
 
     @property
     def is_in(self) -> bool:
-        """Whether the visitor is logged in."""
-        return session.get("in") is True
+        """Whether the visitor is logged in.
+
+        Raises:
+            StoreError: If the store cannot tell.
+        """
+        if "panel_visitor_in" not in g:
+            session_id = _session_id()
+            g.panel_visitor_in = bool(session_id) and not self._logouts.has(session_id)
+        return self.was_in
+
+    @property
+    def was_in(self) -> bool:
+        """Whether :attr:`is_in` has found so for this request; pages of errors ask nobody."""
+        return bool(g.get("panel_visitor_in", False))
+
+
+def _session_id() -> str:
+    """Return the id of the visitor's session; nothing where there is none, or one from before sessions had ids."""
+    found = session.get("in")
+    return found if isinstance(found, str) else ""
 
 
 def check_form(request: Request) -> None:

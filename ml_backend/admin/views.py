@@ -16,7 +16,6 @@ from flask import (
     redirect,
     render_template,
     request,
-    session,
     url_for,
 )
 from flask.typing import ResponseReturnValue
@@ -31,6 +30,7 @@ from ml_backend.api.limits import MAX_FORM_BYTES
 from ml_backend.errors import BackendError
 from ml_backend.i18n import say
 from ml_backend.observability.logs import get_logger
+from ml_backend.store.panel_logouts import PanelLogouts
 from model.errors import ImageBusyError, ModelError
 
 THEMES = ("auto", "light", "dark")
@@ -58,7 +58,8 @@ def add_panel(app: Flask, panel: Panel | None, *, token: str, secure: bool, redi
         return
     prepare(app, token, secure=secure)
     limited = limit_tries(app, redis_url)
-    app.register_blueprint(create_blueprint(panel, PanelSession(token), limited, secure=secure))
+    visitor = PanelSession(token, PanelLogouts(panel.engine))
+    app.register_blueprint(create_blueprint(panel, visitor, limited, secure=secure))
 
 
 def create_blueprint(panel: Panel, visitor: PanelSession, limited: Limit, *, secure: bool) -> Blueprint:
@@ -108,7 +109,7 @@ def create_blueprint(panel: Panel, visitor: PanelSession, limited: Limit, *, sec
             "languages": LANGUAGES,
             "themes": THEMES,
             "theme": theme if theme in THEMES else "auto",
-            "is_in": visitor.is_in,
+            "is_in": visitor.was_in,
             "form_secret": generate_csrf,
             "new_key": lambda: secrets.token_urlsafe(24),
             "here": request.full_path.rstrip("?"),
@@ -131,7 +132,7 @@ def create_blueprint(panel: Panel, visitor: PanelSession, limited: Limit, *, sec
 
     @blueprint.post("/logout")
     def log_out() -> ResponseReturnValue:
-        session.clear()
+        visitor.leave()
         return redirect(url_for("panel.login"), 303)
 
     @blueprint.post("/language")
@@ -159,8 +160,11 @@ def create_blueprint(panel: Panel, visitor: PanelSession, limited: Limit, *, sec
     @blueprint.errorhandler(BackendError)
     def expected(error: BackendError) -> ResponseReturnValue:
         if error.status >= 500:
-            _log.error("panel_page_failed", error=str(error), exc_info=error)
-        return _failure(error.status, error.message, error.hint)
+            _log.error("panel_page_failed", error=str(error), exc_info=None if error.retry_after else error)
+        answer = make_response(_failure(error.status, error.message, error.hint))
+        if error.retry_after:
+            answer.headers["Retry-After"] = str(error.retry_after)
+        return answer
 
     @blueprint.errorhandler(ModelError)
     def failed(error: ModelError) -> ResponseReturnValue:

@@ -37,8 +37,10 @@ def register_error_handlers(app: Flask) -> None:
     @app.errorhandler(BackendError)
     def expected(error: BackendError) -> ResponseReturnValue:
         if error.status >= 500:
-            _log.error("request_failed", error=str(error), exc_info=error)
+            # Where all wait for one lock, tracebacks would take longer than the wait, and tell nothing.
+            _log.error("request_failed", error=str(error), exc_info=None if error.retry_after else error)
         headers = {"WWW-Authenticate": error.scheme} if isinstance(error, CredentialsError) else {}
+        headers |= {"Retry-After": str(error.retry_after)} if error.retry_after else {}
         return {"error": error.message, "hint": error.hint or _BY_STATUS.get(error.status, _LOG)}, error.status, headers
 
     @app.errorhandler(ModelError)

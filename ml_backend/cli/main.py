@@ -24,6 +24,7 @@ from ml_backend.cli.document_files import find_images, name_left_out
 from ml_backend.errors import BackendError
 from ml_backend.label_studio.fields import match_names
 from ml_backend.observability.logs import configure_logging
+from ml_backend.ops.private_files import keep_files_private
 from ml_backend.settings import Settings
 from ml_backend.store.atomic_write import replacing
 from model.document.decode_budget import set_process_budget
@@ -46,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0, or 1 if something failed, or 2 if the arguments or settings cannot be used.
     """
     arguments = _parser().parse_args(argv)
+    keep_files_private()
     try:
         settings = Settings()
     except ValidationError as error:

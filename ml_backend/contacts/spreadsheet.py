@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 
 from ml_backend.contacts.contact import Contact
@@ -28,9 +29,10 @@ COLUMNS = (
 )
 #: Several values of a column stand in one cell with this between.
 SEPARATOR = "; "
-# A cell that begins like that is a formula to a spreadsheet (OWASP, "CSV injection"). Numbers to dial begin with "+"
-# and stay as they are: read as a formula they are themselves.
-_FORMULA = ("=", "@", "-", "\t", "\r")
+# A cell that begins like that, maybe behind spaces, is a formula to a spreadsheet (OWASP, "CSV injection").
+_FORMULA = ("=", "@", "-", "+", "\t", "\r", "\n", "＝", "＠", "－", "＋")
+# Numbers to dial begin with "+" and stay as they are: digits alone run nothing.
+_TO_DIAL = re.compile(r"\+[0-9][0-9 \u00a0()./-]*")
 
 
 def to_csv(contacts: Iterable[Contact]) -> str:
@@ -49,7 +51,7 @@ def _row(contact: Contact) -> list[str]:
 
     def numbers(kind: str) -> str:
         chosen = [each for each in contact.phones if each.value.kind == kind]
-        return _joined(each.value.e164 or _safe(each.text) for each in chosen)
+        return _joined(_safe(each.value.e164 or each.text) for each in chosen)
 
     return [
         *(_safe(part) for part in name),
@@ -58,8 +60,8 @@ def _row(contact: Contact) -> list[str]:
         numbers("mobile"),
         numbers("work"),
         numbers("fax"),
-        _joined(each.value.address or _safe(each.text) for each in contact.emails),
-        _joined(each.value.url or _safe(each.text) for each in contact.websites),
+        _joined(_safe(each.value.address or each.text) for each in contact.emails),
+        _joined(_safe(each.value.url or each.text) for each in contact.websites),
         _joined(_safe(each.value) for each in contact.addresses),
         _joined(_safe(f"{each.field}: {each.value}") for each in contact.others),
         f"{contact.confidence:.3f}",
@@ -71,4 +73,6 @@ def _joined(values: Iterable[str]) -> str:
 
 
 def _safe(value: str) -> str:
-    return f"'{value}" if value.startswith(_FORMULA) else value
+    if _TO_DIAL.fullmatch(value):
+        return value
+    return f"'{value}" if value.startswith(_FORMULA) or value.lstrip().startswith(_FORMULA) else value

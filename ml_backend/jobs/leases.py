@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from functools import partial
 
-from redis.exceptions import RedisError
+from redis.exceptions import LockError, RedisError
+from redis.lock import Lock
 from rq.exceptions import NoSuchJobError
 from rq.job import JobStatus
 
 from ml_backend.jobs.queue import JobQueue, unreachable
 from ml_backend.jobs.registered import RegisteredJob
+from ml_backend.observability.logs import get_logger
 
 #: A part whose worker has given no sign of life for so long is given to another. Longer than one task may take.
 LEASE_SECONDS = 60
@@ -27,6 +29,8 @@ _KEPT_SECONDS = 7 * 24 * 3600
 SHORT = 10
 #: A job whose worker has just taken it need not have its lease yet.
 _TAKEN_SECONDS = 10
+
+_log = get_logger(__name__)
 
 _WAITING = (JobStatus.QUEUED, JobStatus.SCHEDULED, JobStatus.DEFERRED, JobStatus.CREATED)
 
@@ -74,15 +78,17 @@ class Chunks:
         Yields:
             A function to call after each task, which extends the lease; ``None`` if another worker holds it.
         """
-        key = f"rescoring:lease:{project_id}:{chunk}"
+        # With a token of this worker's: one that has been away for long neither extends nor ends another's lease.
+        lease = Lock(self._redis, f"rescoring:lease:{project_id}:{chunk}", timeout=LEASE_SECONDS, thread_local=False)
         try:
-            if not self._redis.set(key, 1, nx=True, ex=LEASE_SECONDS):
+            if not lease.acquire(blocking=False):
                 yield None
                 return
             try:
-                yield partial(self._redis.expire, key, LEASE_SECONDS)
+                yield partial(_extend, lease, project_id, chunk)
             finally:
-                self._redis.delete(key)
+                with suppress(LockError):
+                    lease.release()
         except RedisError as error:
             raise unreachable(error) from error
 
@@ -175,6 +181,16 @@ class Chunks:
         # Begun by a worker that was killed, or failed for good: its id is needed again.
         job.delete()
         return False
+
+
+def _extend(lease: Lock, project_id: int, chunk: str) -> bool:
+    """Extend a lease; return whether it is still this worker's."""
+    try:
+        lease.reacquire()
+    except LockError:
+        _log.warning("lease_lost", project=project_id, part=chunk)
+        return False
+    return True
 
 
 def _key(project_id: int, version: str) -> str:

@@ -149,7 +149,7 @@ class Ticker:
         for state in self._projects():
             # The first look after a start asks for what was missed while nothing ran.
             since = state.synced_at
-            if state.sync_asked or since is None or since < self._begun or now - since >= self._sync_every:
+            if state.sync_asked or since is None or since < self._begun or _is_past(since, now, self._sync_every):
                 due.add(state.id)
         for project_id in sorted(due):
             self._queue.enqueue_sync(project_id)
@@ -157,7 +157,7 @@ class Ticker:
     @staticmethod
     def _is_over(waiting: Waiting, now: datetime) -> bool:
         """Tell whether a burst of events is over, or has lasted long enough."""
-        return now - waiting.newest >= QUIET or now - waiting.oldest >= PATIENCE
+        return _is_past(waiting.newest, now, QUIET) or _is_past(waiting.oldest, now, PATIENCE)
 
     def _look_for_stale_runs(self) -> None:
         for run in self._runs.stale_runs():
@@ -186,7 +186,7 @@ class Ticker:
             if state.predict_at is not None and state.predict_at > now and not wanted:
                 continue
             looked = self._looked.get(state.id)
-            again = looked is None or (now - looked).total_seconds() >= RESCORE_SECONDS
+            again = looked is None or _is_past(looked, now, timedelta(seconds=RESCORE_SECONDS))
             # Events may wait long for their sync, and bring one look all the same once their burst is over.
             quiet_since = None if told is None else told.newest + QUIET
             news = promoted or (quiet_since is not None and quiet_since <= now and (looked or now) < quiet_since)
@@ -201,7 +201,7 @@ class Ticker:
 
     def _look_for_projects(self) -> None:
         now = self._clock()
-        if self._serving is not None and now - self._found >= FIND_EVERY:
+        if self._serving is not None and _is_past(self._found, now, FIND_EVERY):
             self._queue.enqueue_finding()
             self._found = now
 
@@ -209,13 +209,13 @@ class Ticker:
         now = self._clock()
         for project_id in self._to_order():
             asked = self._ordered.get(project_id)
-            if asked is None or (now - asked).total_seconds() >= RESCORE_SECONDS:
+            if asked is None or _is_past(asked, now, timedelta(seconds=RESCORE_SECONDS)):
                 self._queue.enqueue_ordering(project_id)
                 self._ordered[project_id] = now
 
     def _look_for_tidying(self) -> None:
         now = self._clock()
-        if now - self._tidied >= TIDY_EVERY:
+        if _is_past(self._tidied, now, TIDY_EVERY):
             self._queue.enqueue_tidying()
             self._tidied = now
 
@@ -229,3 +229,8 @@ class Ticker:
             except Exception:  # noqa: BLE001 - a ticker that ends unseen would stop the loop for good
                 _log.exception("tick_failed_unexpectedly")
             _log.debug("ticked", seconds=round(time.monotonic() - start, 3))
+
+
+def _is_past(since: datetime, now: datetime, span: timedelta) -> bool:
+    """Tell whether so much time has passed; also where a moment lies so far ahead: the clock was set back."""
+    return abs(now - since) >= span

@@ -10,8 +10,11 @@ import functools
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +50,7 @@ def get(url: str, *, headers: Mapping[str, str], deadline: float, max_bytes: int
     Args:
         url: An ``http`` or ``https`` address that has been checked.
         headers: To send.
-        deadline: When all must be over, on :func:`time.monotonic`'s clock. Looking up the host's name is not counted.
+        deadline: When all must be over, on :func:`time.monotonic`'s clock.
         max_bytes: The largest body that is accepted.
         allow_private: Whether the host may be on a private network, or this machine itself.
 
@@ -127,7 +130,7 @@ class _Backend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = _look_up(host, port, self._deadline)
         except (socket.gaierror, UnicodeError) as error:
             raise httpcore.ConnectError(f"unknown host: {host}") from error
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -173,6 +176,29 @@ class _Stream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
+
+
+def _look_up(host: str, port: int, deadline: float) -> list[Any]:
+    """Return what a host's name stands for, as :func:`socket.getaddrinfo` does, which has no limit of its own.
+
+    Raises:
+        OSError: If the name is unknown.
+        UnicodeError: If it is none.
+        _TooSlowError: If that takes too long; the thread that asked is left behind.
+    """
+    answer: Future[list[Any]] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except Exception as error:  # noqa: BLE001 - it is raised where somebody waits
+            answer.set_exception(error)
+
+    threading.Thread(target=ask, name="look-up", daemon=True).start()
+    try:
+        return answer.result(_left(deadline))
+    except FutureTimeoutError as error:
+        raise _TooSlowError from error
 
 
 def _left(deadline: float) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 from xml.etree.ElementTree import Element, ParseError
 
@@ -26,6 +27,12 @@ PreLabels = Literal["all", "values"]
 INDEX_FLAG = "{{idx}}"
 #: No list is followed further; a task has fewer pages in any case.
 MAX_REPEATED = 10_000
+#: What is read within a request, since Label Studio sends the configuration with each: images, controls, counted for
+#: each image that they are for, levels of nested tags, and characters.
+MOST_IMAGES = 1_000
+MOST_CONTROLS = 100_000
+MOST_LEVELS = 200
+MOST_CHARACTERS = 4_000_000
 _MOST_DIGITS = 5
 _PART = re.compile(r"([^.\[\]]+)|\[(\d{1,5})\]")
 
@@ -412,6 +419,8 @@ def _parse(xml: str) -> _Parsed:
     Raises:
         LabelConfigError: See :func:`parse_label_config`.
     """
+    if len(xml) > MOST_CHARACTERS:
+        raise _too_large()
     try:
         root: Element = fromstring(xml, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError) as error:
@@ -426,6 +435,8 @@ def _parse(xml: str) -> _Parsed:
     for tag in tags:
         for name in dict.fromkeys(_names(tag.element.get("toName"))) if tag.name else ():
             controls.setdefault(name, []).append(tag)
+    if len(images) > MOST_IMAGES or sum(len(controls.get(image.name, ())) for image in images) > MOST_CONTROLS:
+        raise _too_large()
     found = tuple((image, _target(image, controls.get(image.name, ()))) for image in images)
     if not any(target is not None for _, target in found):
         raise LabelConfigError(
@@ -434,14 +445,37 @@ def _parse(xml: str) -> _Parsed:
     return _Parsed(found, controls, frozenset(_objects(tags)))
 
 
-@dataclass(frozen=True, slots=True)
+def _too_large() -> LabelConfigError:
+    return LabelConfigError(
+        say("The labelling configuration is too large to be read within a request."),
+        say(
+            "Use at most {images:,} <Image> tags, {controls:,} controls for them all, and {levels} levels of tags.",
+            images=MOST_IMAGES,
+            controls=MOST_CONTROLS,
+            levels=MOST_LEVELS,
+        ),
+    )
+
+
+@dataclass(frozen=True)
 class _Tag:
-    """A tag and the tags that it stands in, the root first."""
+    """A tag and the tags that it stands in, the root first.
+
+    What a control says is read once, however many images it is for.
+    """
 
     element: Element
     around: tuple[Element, ...]
 
-    @property
+    @cached_property
+    def labels(self) -> tuple[Label, ...]:
+        return _labels(self.element)
+
+    @cached_property
+    def text(self) -> TextControl:
+        return _text_control(self)
+
+    @cached_property
     def kind(self) -> str:
         return str(self.element.tag).lower()
 
@@ -458,6 +492,8 @@ def _tags(element: Element, around: tuple[Element, ...]) -> Iterator[_Tag]:
     pending = [_Tag(element, around)]
     while pending:
         tag = pending.pop()
+        if len(tag.around) > MOST_LEVELS:
+            raise _too_large()
         yield tag
         pending += [_Tag(child, (*tag.around, tag.element)) for child in reversed(tag.element)]
 
@@ -472,11 +508,9 @@ def _target(image: _Tag, own: Sequence[_Tag]) -> Target | None:
     repeaters = image.repeaters
     if len(repeaters) > 1:
         return None
-    texts = tuple(
-        _text_control(tag) for tag in own if tag.kind == "textarea" and _is_true(tag.element.get("perRegion"))
-    )
+    texts = tuple(tag.text for tag in own if tag.kind == "textarea" and _is_true(tag.element.get("perRegion")))
     groups = [
-        Group(kind, tag.name, tag.name, outline, _labels(tag.element), _labels_key(tag.element))
+        Group(kind, tag.name, tag.name, outline, tag.labels, _labels_key(tag.element))
         for kind, outline in _DRAWING_LABELS
         for tag in own
         if tag.kind == kind
@@ -486,8 +520,7 @@ def _target(image: _Tag, own: Sequence[_Tag]) -> Target | None:
         shape, outline = shapes[0]
         apart = [tag for tag in own if tag.kind == "labels"]
         groups += [
-            Group("labels", shape.name, tag.name, outline, _labels(tag.element), _labels_key(tag.element))
-            for tag in apart
+            Group("labels", shape.name, tag.name, outline, tag.labels, _labels_key(tag.element)) for tag in apart
         ]
         if not apart and (texts or groups):
             groups.append(Group("labels", shape.name, None, outline))

@@ -82,9 +82,11 @@ class Versions:
 
         Raises:
             ModelError: If there is no such version, its files are damaged, or the registry cannot be written.
-            StoreError: If the history cannot be written; the version serves all the same.
+            StoreError: If the history cannot be written. That is tried before anything is moved; where it fails later
+                all the same, the version serves, and the history is completed next time.
         """
         self.complete_history(project_id)
+        self._runs.check_writable()
         previous = self._registry.promote(project_id, number)
         if previous != number:
             self._runs.add_promotion(project_id, number, previous, by, reason)

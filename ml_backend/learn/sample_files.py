@@ -19,6 +19,7 @@ its content. A sample is an object:
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -39,6 +40,8 @@ IMAGES = "images"
 SCHEME = "imported:"
 #: No coordinate is beyond this, so that products of two stay finite.
 _LARGEST = 1e9
+#: Numbers beyond this fit no database.
+_LARGEST_ID = 2**63 - 1
 
 
 class SampleError(BackendError):
@@ -99,15 +102,20 @@ class Sample(BaseModel):
     blocks: tuple[Block, ...]
     annotated_at: datetime | None = None
     contact_id: str | int | None = None
-    task_id: int | None = None
-    project_id: int | None = None
-    item_index: int | None = Field(default=None, ge=0)
+    task_id: int | None = Field(default=None, ge=-_LARGEST_ID, le=_LARGEST_ID)
+    project_id: int | None = Field(default=None, ge=-_LARGEST_ID, le=_LARGEST_ID)
+    item_index: int | None = Field(default=None, ge=0, le=_LARGEST_ID)
 
     @field_validator("annotated_at")
     @classmethod
     def _in_utc(cls, value: datetime | None) -> datetime | None:
         """Take a time without a zone for UTC."""
-        return value.replace(tzinfo=timezone.utc) if value is not None and value.tzinfo is None else value
+        if value is None:
+            return None
+        try:
+            return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+        except OverflowError as error:
+            raise ValueError("the time lies beyond the calendar in UTC") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,31 +135,40 @@ def read_samples(path: Path) -> Iterator[tuple[int, Sample | BadLine]]:
         SampleError: If the file cannot be read.
     """
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            start = file.read(1)
+        if not path.is_file() and path.exists():
+            # Whoever opens a pipe waits for somebody to write to it.
+            raise SampleError(f"{path} cannot be read: it is no file.")
+        with path.open("rb") as file:
+            start = file.read(len(BOM_UTF8) + 1).removeprefix(BOM_UTF8)[:1]
             file.seek(0)
             entries: Iterable[tuple[int, Any]]
-            if start == "[":
-                entries = enumerate(json.load(file), 1)
+            if start == b"[":
+                entries = enumerate(json.loads(file.read()), 1)
             else:
                 entries = ((number, line) for number, line in enumerate(file, 1) if line.strip())
             for number, entry in entries:
                 yield number, _parse(number, entry)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no JSON in UTF-8"
         raise SampleError(f"{path} cannot be read: {reason}.") from error
 
 
 def _parse(number: int, entry: object) -> Sample | BadLine:
     try:
-        return Sample.model_validate(json.loads(entry) if isinstance(entry, str) else entry)
+        return Sample.model_validate(json.loads(entry.decode("utf-8-sig")) if isinstance(entry, bytes) else entry)
     except json.JSONDecodeError as error:
         return BadLine(number, f"it is not JSON (column {error.colno})")
+    except UnicodeDecodeError:
+        return BadLine(number, "it is not UTF-8")
     except ValidationError as error:
         # The library's own message quotes the values, and with them the document.
         first = error.errors(include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the line"
         return BadLine(number, f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}")
+    except RecursionError:
+        return BadLine(number, "it is nested too deeply")
+    except (ValueError, OverflowError):
+        return BadLine(number, "it holds a number that is too large")
 
 
 class SampleFolder:
@@ -178,7 +195,9 @@ class SampleFolder:
         try:
             with replacing(self.file(project_id)) as file:
                 for sample in samples:
-                    file.write((json.dumps(sample, ensure_ascii=False, allow_nan=False) + "\n").encode())
+                    file.write(
+                        (json.dumps(sample, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "replace")
+                    )
                     count += 1
         except OSError as error:
             raise _not_written(self.file(project_id), error) from error

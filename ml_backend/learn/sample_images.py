@@ -89,6 +89,9 @@ class SampleImages:
 
     def _bytes(self, path: Path) -> bytes:
         try:
+            if path.exists() and not path.is_file():
+                # Whoever opens a pipe waits for somebody to write to it.
+                raise SampleError(f"the image {path.name} is no file")
             with path.open("rb") as file:
                 # One byte past the limit is enough to be refused.
                 return file.read(self._max_bytes + 1)

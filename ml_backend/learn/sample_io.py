@@ -196,13 +196,16 @@ class SampleReader:
             elif entry[0].project_id == project_id and entry[0].task_id in annotated and (entry[0].task_id or 0) > 0:
                 tally.present += len(entry)
             else:
+                where = f"line {numbers[0]}" if len(numbers) == 1 else f"lines {numbers[0]} to {numbers[-1]}"
                 try:
                     annotation = self._annotation(entry, images, project_id, target)
                     self._learning.add_external(*look_at(annotation, config))
                     tally.done += len(entry)
                 except (SampleError, ImageError) as error:
-                    where = f"line {numbers[0]}" if len(numbers) == 1 else f"lines {numbers[0]} to {numbers[-1]}"
                     tally.problems.append(f"{where}: {error}")
+                except (ValueError, OverflowError, RecursionError) as error:
+                    # What a file holds is anybody's; the lines behind are not to blame.
+                    tally.problems.append(f"{where}: it holds a value that cannot be used ({type(error).__name__})")
             for _ in numbers:
                 on_progress()
         return tally

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +25,12 @@ from ml_backend.label_studio.fields import FieldNames
 from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
 from ml_backend.learn.dataset import Collected
 from ml_backend.learn.evaluation import NOTHING, Evaluated, evaluate, in_own_names, note, note_recogniser
-from ml_backend.learn.heartbeat import beating
 from ml_backend.learn.promotion import REASON_TAG, Versions
 from ml_backend.learn.recogniser_training import LearnedHead, LineCollector, RecogniserServices, train_recogniser
 from ml_backend.learn.training_trigger import TrainingTrigger
 from ml_backend.observability.logs import get_logger
 from ml_backend.predict.project_naming import project_fields
+from ml_backend.store.heartbeat import beating
 from ml_backend.store.runs import Decision as Outcome
 from ml_backend.store.runs import Run, RunStore
 from model.document.types import Page
@@ -54,6 +55,8 @@ from model.registry.versions import Registry, Version
 _VALID_SHARE = 0.15
 #: Least seconds between two reports of a step.
 _REPORT_SECONDS = 1.0
+#: Seconds between two signs of life of a run.
+_BEAT_SECONDS = 5.0
 #: For so often a run that failed is tried again, after so long the first time and four times as long each next time.
 _MOST_ATTEMPTS, _RETRY_AFTER = 5, timedelta(seconds=30)
 
@@ -139,7 +142,7 @@ def train(services: TrainingServices, run_id: int, *, only_recogniser: bool = Fa
     folder = services.scratch / str(run_id)
     outcome = "failed"
     try:
-        with bound_contextvars(run=run_id), beating(services.runs, run_id):
+        with bound_contextvars(run=run_id), beating(partial(services.runs.beat, run_id), _BEAT_SECONDS):
             _clean(services, run)
             outcome = _Attempt(services, run, folder, only_recogniser).outcome()
     except LostRunError:

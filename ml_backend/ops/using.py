@@ -10,6 +10,7 @@ from ml_backend.ops.backup.contents import BackupError
 from ml_backend.ops.backup.restoring import finish_restore
 from ml_backend.ops.backup.swapping import read_journal
 from ml_backend.ops.data_lock import InUseError, alone, shared
+from ml_backend.ops.private_files import keep_files_private
 from ml_backend.settings import Settings
 
 #: So long a role waits for others that begin at the same time and finish a restore.
@@ -52,9 +53,10 @@ def using_data(settings: Settings, role: str) -> Iterator[None]:
 
 
 def use_data(settings: Settings, role: str) -> None:
-    """Use the data until this process ends; see :func:`using_data`.
+    """Use the data until this process ends, and keep what it writes from other users; see :func:`using_data`.
 
     Raises:
         BackendError: See :func:`using_data`.
     """
+    keep_files_private()
     _for_good.enter_context(using_data(settings, role))

@@ -18,7 +18,8 @@ from ml_backend.label_studio.fields import match_labels, plain_text_label
 from ml_backend.label_studio.label_config import Group, LabelConfig, Target
 from ml_backend.label_studio.records import Task
 from ml_backend.label_studio.regions import Region, from_result, sizes_of
-from ml_backend.predict.task_predictor import ImageFetcher, JsonObject, Reader
+from ml_backend.observability.logs import get_logger
+from ml_backend.predict.task_predictor import ImageFetcher, JsonObject, Reader, TimeUpError
 from model.document.images import RgbImage, crop
 from model.document.types import Box, Document, Line, Polygon
 from model.ocr import OcrEngine, Reading
@@ -27,6 +28,8 @@ from model.ocr import OcrEngine, Reading
 _MARGIN = 0.25
 _LABELLING = frozenset({"rectanglelabels", "polygonlabels"})
 _DRAWING = _LABELLING | {"rectangle", "polygon"}
+
+_log = get_logger(__name__)
 
 
 class DrawnRegions:
@@ -46,13 +49,21 @@ class DrawnRegions:
         self._images = images
 
     def predict(
-        self, task: Task, config: LabelConfig, drawn: Sequence[Mapping[str, Any]], reader: Reader, version: str
+        self,
+        task: Task,
+        config: LabelConfig,
+        drawn: Sequence[Mapping[str, Any]],
+        reader: Reader,
+        version: str,
+        *,
+        fits: Callable[[int], bool] = lambda _regions: True,
     ) -> JsonObject:
         """Return a prediction that holds the drawn regions, each with its text and, if it is known, its label.
 
         What a person has said already stays: the label, and a text that was typed. Label Studio does not send the text
         with the outline, so it is looked up in the drafts and annotations of the task; what stands there may also be
-        what was read before, at another place, and is read again then.
+        what was read before, at another place, and is read again then. Regions for which there is no time are left
+        out: they stay on the page as they were drawn.
 
         Args:
             task: The task that was drawn on.
@@ -60,8 +71,10 @@ class DrawnRegions:
             drawn: The parts of the new regions, as Label Studio sends them.
             reader: Reads the whole page, for the fields.
             version: The model version that the answer carries.
+            fits: Asked before each region whether there is time for one.
 
         Raises:
+            TimeUpError: If there is no time for any.
             BackendError: If the image cannot be fetched, or must not be.
             ModelError: If it cannot be used, or an engine fails.
         """
@@ -69,23 +82,47 @@ class DrawnRegions:
         results: list[JsonObject] = []
         scores: list[float] = []
         shapes = _shapes(drawn)
-        files: dict[str, bytes] = {}
-        for region in from_result(drawn, own):
-            target = own.target(region.image)
-            url = target.pages(task.data).get(region.page) if target else None
-            if target is None or url is None or region.id not in shapes:
-                continue
-            if url not in files:
-                files[url] = self._images.fetch(url, task.id or None, task.project or None)
-            image = self._decode(files[url])
-            outline = _scaled(region, image)
-            if not _is_near(outline, image):
-                continue
-            reading = self._typed(task, own, region, image, reader) or _read(self._engine_of(reader), image, outline)
-            label = region.label or _label(reader.predict(files[url]), outline, target)
-            results += _parts(shapes[region.id], target, label, reading)
-            scores.append(reading.score)
+        regions = self._by_page(task, own, [region for region in from_result(drawn, own) if region.id in shapes])
+        asked = sum(map(len, regions.values()))
+        done = 0
+        for url, on_page in regions.items():
+            if not fits(1):
+                break
+            data = self._images.fetch(url, task.id or None, task.project or None)
+            image = self._decode(data)
+            document: Document | None = None
+            for region, target in on_page:
+                # For the first one, fetching has begun already.
+                if region is not on_page[0][0] and not fits(1):
+                    break
+                done += 1
+                outline = _scaled(region, image)
+                if not _is_near(outline, image):
+                    continue
+                reading = self._typed(task, own, region, image, reader)
+                reading = reading or _read(self._engine_of(reader), image, outline)
+                label = region.label
+                if not label:
+                    document = document or reader.predict(data)
+                    label = _label(document, outline, target)
+                results += _parts(shapes[region.id], target, label, reading)
+                scores.append(reading.score)
+        if done < asked:
+            _log.warning("drawn_regions_left_out", task=task.id, drawn=asked, read=done)
+            if not done:
+                raise TimeUpError(0, len(regions))
         return {"result": results, "score": min(scores, default=0.0), "model_version": version}
+
+    @staticmethod
+    def _by_page(task: Task, config: LabelConfig, regions: Sequence[Region]) -> dict[str, list[tuple[Region, Target]]]:
+        """Return the regions of each image file with what draws them, so that a file is fetched and decoded once."""
+        found: dict[str, list[tuple[Region, Target]]] = {}
+        for region in regions:
+            target = config.target(region.image)
+            url = target.pages(task.data).get(region.page) if target else None
+            if target is not None and url is not None:
+                found.setdefault(url, []).append((region, target))
+        return found
 
     def _typed(
         self, task: Task, config: LabelConfig, region: Region, image: RgbImage, reader: Reader

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from contextvars import copy_context
+from functools import partial
 from itertools import islice
 
 from ml_backend.label_studio.label_config import PageId
+from ml_backend.predict.host_slots import HostSlots
 
 #: Pages of one batch that are fetched, or wait in memory, while the models work on another.
 FETCH_AHEAD = 4
@@ -27,7 +29,7 @@ class PagePrefetcher:
 
     def __init__(
         self,
-        pool: Executor,
+        pool: HostSlots,
         fetch: Callable[[str, int], bytes],
         tasks: Sequence[tuple[int, Sequence[PageAddress]]],
     ) -> None:
@@ -72,7 +74,9 @@ class PagePrefetcher:
         wanted = (entry for entry in self._rest if entry[0] >= self._place)
         for place, page, url, number in islice(wanted, count):
             # With a copy of the context: lines of these threads belong to the request too.
-            self._waiting.append(((place, page), self._pool.submit(copy_context().run, self._fetch, url, number)))
+            self._waiting.append(
+                ((place, page), self._pool.submit(url, partial(copy_context().run, self._fetch, url, number)))
+            )
 
 
 class TimeBudget:

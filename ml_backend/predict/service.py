@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +14,9 @@ from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
 from ml_backend.label_studio.records import Task
 from ml_backend.observability.logs import get_logger
 from ml_backend.observability.metrics import Metrics
+from ml_backend.predict.host_slots import HostSlots
 from ml_backend.predict.interactive import DrawnRegions
-from ml_backend.predict.prefetch import FETCH_AHEAD, PageAddress, PagePrefetcher, TimeBudget
+from ml_backend.predict.prefetch import PageAddress, PagePrefetcher, TimeBudget
 from ml_backend.predict.serving_models import ServingModels
 from ml_backend.predict.task_predictor import (
     JsonObject,
@@ -138,7 +138,7 @@ class PredictionService:
         self._budget = budget_seconds
         self._clock = clock
         # Shared by all batches, so that many requests do not open connections without bound.
-        self._fetchers = ThreadPoolExecutor(2 * FETCH_AHEAD, thread_name_prefix="fetch")
+        self._fetchers = HostSlots()
         metrics.models_serving(models.versions)
 
     def model_version(self, project_id: int | None = None) -> str:
@@ -156,7 +156,7 @@ class PredictionService:
     def close(self) -> None:
         """Stop fetching ahead, and looking for new versions."""
         self._models.close()
-        self._fetchers.shutdown(wait=False, cancel_futures=True)
+        self._fetchers.close()
 
     def predict(self, batch: Batch) -> tuple[list[Answer], str]:
         """Return one prediction, or one empty list, for each task of the batch, in order, and their version."""
@@ -170,7 +170,8 @@ class PredictionService:
                 self._metrics.task_empty("label_config")
             return [[] for _ in batch.tasks], serving.version
         if batch.drawn is not None and len(batch.tasks) == 1:
-            return [self._predict_drawn(batch.tasks[0], config, batch.drawn, serving)], serving.version
+            pace = TimeBudget(deadline, self._clock)
+            return [self._predict_drawn(batch.tasks[0], config, batch.drawn, serving, pace)], serving.version
         answers, left = [], []
         numbers = [task.id for task in batch.tasks if task is not None and task.id > 0]
         is_told = self._keep_off(numbers, self._budget + STORED_SECONDS)
@@ -227,13 +228,20 @@ class PredictionService:
             pace.pause()
 
     def _predict_drawn(
-        self, task: Task | None, config: LabelConfig, drawn: Sequence[Mapping[str, Any]], serving: ServingModels[Reader]
+        self,
+        task: Task | None,
+        config: LabelConfig,
+        drawn: Sequence[Mapping[str, Any]],
+        serving: ServingModels[Reader],
+        pace: TimeBudget,
     ) -> Answer:
         if task is None:
             return self._empty(task, "task")
         # One answer is shown at once: where both predict, the champion's.
         reader, version = serving.of_task(task.id)[0]
-        return self._guarded(task, lambda: self._drawn_regions.predict(task, config, drawn, reader, version))
+        return self._guarded(
+            task, lambda: self._drawn_regions.predict(task, config, drawn, reader, version, fits=pace.fits)
+        )
 
     def _guarded(self, task: Task, work: Callable[[], Answer]) -> Answer:
         """Do the work for one task; whatever goes wrong is this task's affair alone."""

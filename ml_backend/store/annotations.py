@@ -97,6 +97,17 @@ class LearningStore:
         more: dict[str, Any] = {"compared_at": now, "sync_asked": False} if compared else {}
         self._change_project(project_id, synced_at=now, cursor=cursor, **more)
 
+    def forget_unseen(self, project_id: int) -> bool:
+        """Forget a project of which no annotation was ever seen and no version pinned; return whether it is unknown."""
+        unseen = ProjectRow.id == project_id, ProjectRow.cursor.is_(None), ProjectRow.pinned_version.is_(None)
+        seen = select(AnnotationRow.id).where(AnnotationRow.project_id == project_id).limit(1)
+        with writing(self._engine) as connection:
+            lock_for_writing(connection, project_id)
+            if connection.scalar(seen) is not None:
+                return False
+            connection.execute(delete(ProjectRow).where(*unseen))
+            return connection.scalar(select(ProjectRow.id).where(ProjectRow.id == project_id)) is None
+
     def pin(self, project_id: int, version: int | None) -> None:
         """Have a project stay with a version, or, with ``None``, follow the champion again."""
         self._change_project(project_id, pinned_version=version)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,21 +14,20 @@ from typing import BinaryIO
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Give a file to write to, which takes the place of ``path`` when the block ends without an error.
 
+    It has the rights of any new file: those that the process's umask leaves.
+
     Raises:
         OSError: If the folder cannot be made or written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    draft = Path(name)
+    draft = path.parent / f".{path.name[:200]}.{uuid.uuid4().hex}"
+    # Not tempfile, whose files have rights of their own, and not os.umask, which would hold for all threads.
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        # The draft is private to its owner; the result gets the rights of any new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        draft.chmod(0o666 & ~umask)
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)

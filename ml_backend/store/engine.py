@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,19 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ml_backend.errors import BackendError
 from ml_backend.observability.logs import get_logger
+from ml_backend.store.patience import BUSY_SECONDS, use_up, waiting
 from ml_backend.store.postgres import open_postgres, storable
 from model.errors import say
 
-BUSY_SECONDS = 30.0
-
 # Any number will do, as long as nothing else in the same PostgreSQL database uses it.
 _MIGRATION_LOCK = 7_233_906_401
+# PostgreSQL's code for a lock that was not had within "lock_timeout".
+_LOCK_NOT_AVAILABLE = "55P03"
 
 _log = get_logger(__name__)
 
@@ -36,6 +38,24 @@ class StoreError(BackendError):
     """The store cannot be opened, read or written."""
 
     status = 503
+
+
+class StoreBusyError(StoreError):
+    """Somebody else holds the store's lock for longer than is waited; nothing was changed."""
+
+    retry_after = 5
+
+    def __init__(self) -> None:
+        super().__init__(say("The store is locked by another process."), say("Try again in a moment."))
+
+
+class ValueTooLargeError(StoreError):
+    """A value that no column takes, such as a number above 2**63; nothing was changed."""
+
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__(say("A value is larger than the store can hold."), say("Check the numbers in the request."))
 
 
 def open_engine(url: str) -> Engine:
@@ -96,7 +116,9 @@ def _prepare_sqlite(engine: Engine) -> None:
         # A transaction that reads first and then writes cannot wait for another writer: SQLite refuses it at once.
         # Writers therefore take the lock at their beginning, and wait for it there.
         writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        with waiting() as seconds:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={round(1000 * seconds)}").close()
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def tell_failures(engine: Engine, told: Callable[[str], None]) -> None:
@@ -116,12 +138,16 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """Give a connection to read with.
 
     Raises:
+        StoreBusyError: If it is locked for longer than is waited (:mod:`ml_backend.store.patience`).
+        ValueTooLargeError: If a value is larger than a column takes.
         StoreError: If the store cannot be read.
     """
     try:
         with engine.connect() as connection:
             yield connection
-    except SQLAlchemyError as error:
+    except (OverflowError, SQLAlchemyError) as error:
+        if known := _known_error(error):
+            raise known from error
         _log.error("store_not_read", error=type(error).__name__, cause=type(error.__cause__).__name__)
         raise StoreError(say("The store cannot be read."), say("See the log, and check DATABASE_URL.")) from error
 
@@ -131,34 +157,65 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """Give a connection whose changes are kept, all or none, when the block ends.
 
     Raises:
+        StoreBusyError: If it is locked for longer than is waited (:mod:`ml_backend.store.patience`).
+        ValueTooLargeError: If a value is larger than a column takes.
         StoreError: If the store cannot be written.
     """
     try:
         with _turn(engine), engine.execution_options(writes=True).begin() as connection:
             yield connection
-    except SQLAlchemyError as error:
+    except (OverflowError, SQLAlchemyError) as error:
         raise write_error(error) from error
 
 
-def _turn(engine: Engine) -> AbstractContextManager[object]:
-    """Return what makes the writers of this process take turns at an SQLite file.
+@contextmanager
+def _turn(engine: Engine) -> Iterator[None]:
+    """Make the writers of this process take turns at an SQLite file.
 
     SQLite lets writers that wait sleep longer and longer, and new ones go first: in a burst some wait for
     seconds. Threads that wait for one another wake at once.
+
+    Raises:
+        StoreBusyError: If the turn does not come in time.
     """
     if engine.dialect.name != "sqlite":
-        return nullcontext()
+        yield
+        return
     with _turns_lock:
-        return _turns.setdefault(engine, threading.Lock())
+        turn = _turns.setdefault(engine, threading.Lock())
+    with waiting() as seconds:
+        if not turn.acquire(timeout=seconds):
+            _log.error("store_busy", error="TurnTimeout")
+            raise StoreBusyError()
+    try:
+        yield
+    finally:
+        turn.release()
 
 
-def write_error(error: SQLAlchemyError) -> StoreError:
+def write_error(error: Exception) -> StoreError:
     """Return what to say of a failed change, and log its kind."""
+    if known := _known_error(error):
+        return known
     # The driver's own message may quote the values, and with them the document.
     _log.error("store_not_written", error=type(error).__name__, cause=type(error.__cause__).__name__)
     return StoreError(
         say("The store cannot be written."), say("Check free space, and the rights on RUN_DIR or DATABASE_URL.")
     )
+
+
+def _known_error(error: Exception) -> StoreError | None:
+    """Return the error for what is not the store's fault: a lock that others hold, a value that no column takes."""
+    cause = getattr(error, "orig", None)
+    if isinstance(error, DataError | OverflowError) or isinstance(cause, OverflowError):
+        _log.error("value_out_of_range", error=type(error).__name__, cause=type(cause).__name__)
+        return ValueTooLargeError()
+    locked = getattr(cause, "sqlstate", None) == _LOCK_NOT_AVAILABLE or "database is locked" in str(cause)
+    if locked or isinstance(error, PoolTimeoutError):
+        use_up()
+        _log.error("store_busy", error=type(error).__name__)
+        return StoreBusyError()
+    return None
 
 
 def upsert(connection: Connection, table: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:

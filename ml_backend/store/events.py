@@ -112,9 +112,11 @@ class Store:
         An event equal to one of the last seconds is kept too, with ``duplicate_of`` set.
 
         Raises:
+            StoreBusyError: If the store is locked, and too many events wait for it already or this one has for long.
             StoreError: If it cannot be written.
         """
-        canonical = json.dumps(payload, sort_keys=True, separators=(",", ":")).encode()
+        # With the project: what is noted of two need not name them.
+        canonical = json.dumps([project_id, payload], sort_keys=True, separators=(",", ":")).encode()
         digest = hashlib.sha256(canonical).hexdigest()
         values: dict[str, Any] = {
             "received_at": received_at or datetime.now(timezone.utc),
@@ -138,6 +140,7 @@ class Store:
                 same = {
                     "digest": values["payload_hash"],
                     "since": values["received_at"] - DUPLICATE_WINDOW,
+                    "until": values["received_at"] + DUPLICATE_WINDOW,
                 }
                 row = values | {"duplicate_of": connection.scalar(_ORIGINAL, same)}
                 number = connection.scalars(_INSERT, row).one()
@@ -163,7 +166,8 @@ class Store:
             before = connection.scalar(latest)
         if not known:
             return "unknown"
-        if before is not None and moment - before < HINT_WINDOW:
+        # One from the future is from before the clock was set back.
+        if before is not None and timedelta(0) <= moment - before < HINT_WINDOW:
             return "too soon"
         self.add_event({"action": TRAINING_HINT}, action=TRAINING_HINT, project_id=project_id, received_at=moment)
         return "noted"
@@ -263,6 +267,8 @@ _ORIGINAL = select(func.min(EventRow.id)).where(
     EventRow.payload_hash == bindparam("digest"),
     EventRow.duplicate_of.is_(None),
     EventRow.received_at > bindparam("since"),
+    # What seems to come from the future is from before the clock was set back.
+    EventRow.received_at < bindparam("until"),
 )
 _INSERT = insert(EventRow).returning(EventRow.id)
 _EVENT_COLUMNS = tuple(column for column in EventRow.__table__.columns if column.name != "payload_hash")

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 
 from ml_backend.errors import BackendError
 from ml_backend.i18n import Words, from_plain, said_by, say, to_plain
 from ml_backend.observability.logs import get_logger
 from ml_backend.store.engine import lock_for_writing, reading, store_time, writing
+from ml_backend.store.heartbeat import beating
 from ml_backend.store.tables import PanelActionRow
 from model.errors import ModelError
 
@@ -24,8 +26,14 @@ _log = get_logger(__name__)
 
 ActionState = Literal["running", "done", "failed"]
 
-#: An action that runs longer has died with its process.
-LOST_AFTER = timedelta(hours=1)
+#: Seconds between two signs of life of a running action.
+BEAT_SECONDS = 15.0
+#: An action that has given no sign of life for so long has died with its process.
+LOST_AFTER = timedelta(seconds=60)
+#: So long an action may wait for the process that goes on with it.
+HANDED_OVER = timedelta(hours=1)
+
+INTERRUPTED = say("It was interrupted: the process that did it has ended. Press the button again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +62,12 @@ class ActionStore:
 
     Args:
         engine: The open database.
+        clock: Gives the time, in UTC, by the store.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[Connection], datetime] = store_time) -> None:
         self._engine = engine
+        self._clock = clock
 
     def begin(self, key: str, project_id: int, name: str) -> bool:
         """Note that an action begins.
@@ -71,18 +81,32 @@ class ActionStore:
         )
         with writing(self._engine) as connection:
             lock_for_writing(connection, project_id)
-            now = store_time(connection)
-            running = running.where(PanelActionRow.started_at > now - LOST_AFTER)
+            now = self._clock(connection)
+            running = running.where(PanelActionRow.alive_at > now - LOST_AFTER)
             if connection.scalar(same) is not None or connection.scalar(running.limit(1)) is not None:
                 return False
             values = {"key": key, "project_id": project_id, "name": name, "state": "running", "started_at": now}
-            connection.execute(insert(PanelActionRow).values(values | {"outcome": []}))
+            connection.execute(insert(PanelActionRow).values(values | {"alive_at": now, "outcome": []}))
         return True
+
+    def beat(self, key: str) -> None:
+        """Note that an action is alive."""
+        self._note_alive(key, timedelta(0))
+
+    def hand_over(self, key: str) -> None:
+        """Note that another process goes on with an action: until that one beats, an hour may pass."""
+        self._note_alive(key, HANDED_OVER)
+
+    def _note_alive(self, key: str, ahead: timedelta) -> None:
+        row = update(PanelActionRow).where(PanelActionRow.key == key, PanelActionRow.state == "running")
+        with writing(self._engine) as connection:
+            connection.execute(row.values(alive_at=self._clock(connection) + ahead))
 
     def end(self, key: str, state: Literal["done", "failed"], outcome: Sequence[Words]) -> None:
         """Note what came of an action."""
-        values = {"state": state, "finished_at": datetime.now(timezone.utc), "outcome": [to_plain(w) for w in outcome]}
         with writing(self._engine) as connection:
+            finished = {"state": state, "finished_at": self._clock(connection)}
+            values = finished | {"outcome": [to_plain(words) for words in outcome]}
             connection.execute(update(PanelActionRow).where(PanelActionRow.key == key).values(values))
 
     def action(self, key: str) -> Action | None:
@@ -98,14 +122,15 @@ class ActionStore:
         chosen = select(*PanelActionRow.__table__.columns).where(condition)  # type: ignore[arg-type]
         with reading(self._engine) as connection:
             rows = connection.execute(chosen.order_by(PanelActionRow.started_at.desc()).limit(limit)).mappings().all()
-        return [_action(dict(row)) for row in rows]
+            now = self._clock(connection)
+        return [_action(dict(row), now) for row in rows]
 
 
-def _action(row: dict[str, Any]) -> Action:
-    action = Action(**row | {"outcome": tuple(from_plain(item) for item in row["outcome"])})
-    if action.state == "running" and datetime.now(timezone.utc) - action.started_at > LOST_AFTER:
-        return Action(action.key, action.project_id, action.name, "failed", action.started_at, None, ())
-    return action
+def _action(row: dict[str, Any], now: datetime) -> Action:
+    alive_at = row.pop("alive_at")
+    if row["state"] == "running" and (alive_at is None or now - alive_at >= LOST_AFTER):
+        return Action(**row | {"state": "failed", "outcome": (INTERRUPTED,)})
+    return Action(**row | {"outcome": tuple(from_plain(item) for item in row["outcome"])})
 
 
 Work = Callable[[], "Sequence[Words] | None"]
@@ -113,10 +138,13 @@ Work = Callable[[], "Sequence[Words] | None"]
 
 
 def finish(store: ActionStore, key: str, name: str, project_id: int, work: Work) -> None:
-    """Do an action's work, and keep what came of it; errors are an outcome too."""
+    """Do an action's work, and keep what came of it; errors are an outcome too. Meanwhile it gives signs of life."""
     try:
-        outcome = work()
-        if outcome is not None:
+        with beating(partial(store.beat, key), BEAT_SECONDS):
+            outcome = work()
+        if outcome is None:
+            store.hand_over(key)
+        else:
             store.end(key, "done", tuple(outcome))
             _log.info("panel_action_done", action=name, project=project_id)
     except BackendError as error:

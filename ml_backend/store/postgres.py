@@ -6,14 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+from ml_backend.store.patience import BUSY_SECONDS, waiting
 
 #: A server or a network that is gone is noticed after so many seconds, on both sides.
 _CONNECT_SECONDS = 5
 _DEAD_SECONDS = 30
 #: So long a transaction waits for another's lock, and so long one may stand idle before the server ends it: what a
 #: machine held that lost its power must not keep the others waiting for hours.
-_LOCK_SECONDS = 30
+_LOCK_SECONDS = round(BUSY_SECONDS)
 _IDLE_SECONDS = 60
 
 #: libpq's options: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
@@ -60,6 +62,14 @@ def open_postgres(url: URL) -> Engine:
             for name, value in _SESSION.items():
                 cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
         connection.commit()
+
+    @event.listens_for(engine, "begin")
+    def bound(connection: Connection) -> None:
+        with waiting() as seconds:
+            # Of a request that waits no longer than that for all of its writes.
+            if seconds < _LOCK_SECONDS and connection.get_execution_options().get("writes", False):
+                # 0 would mean for ever.
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, round(1000 * seconds))}")
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
     def clean(_c: object, _cursor: object, statement: str, parameters: Any, _context: object, many: bool) -> Any:

@@ -285,6 +285,15 @@ class RunStore:
             }
             return _add_due(connection, values)
 
+    def check_writable(self) -> None:
+        """Make sure that the store can be written now, before something else is changed that it has to keep.
+
+        Raises:
+            StoreError: If it cannot.
+        """
+        with writing(self._engine) as connection:
+            connection.execute(select(PromotionRow.id).limit(1))
+
     def add_promotion(
         self, project_id: int, version: int | None, previous: int | None, by: str, reason: str
     ) -> Promotion:

@@ -297,9 +297,19 @@ class PanelActionRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    alive_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     outcome: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
 
     __table_args__ = (Index("panel_actions_by_project", "project_id", "started_at"),)
+
+
+class PanelLogoutRow(Base):
+    """A session of the panel that its visitor has ended; ``session`` is the SHA-256 of its id."""
+
+    __tablename__ = "panel_logouts"
+
+    session: Mapped[str] = mapped_column(String(64), primary_key=True)
+    ended_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class ContactRow(Base):

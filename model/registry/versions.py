@@ -281,11 +281,11 @@ class Registry:
 
 
 def digest_of(folder: Path) -> str:
-    """Return the SHA-256 of the files of a folder, with their names, as 64 hexadecimal digits."""
+    """Return the SHA-256 of the files of a folder and all below it, with their paths, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         content = path.read_bytes()
-        digest.update(f"{path.name} {len(content)}\n".encode())
+        digest.update(f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode())
         digest.update(content)
     return digest.hexdigest()
 

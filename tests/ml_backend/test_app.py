@@ -41,7 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         "LOG_FORMAT": "json",
     }
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen(COMMAND, env=environment, stderr=log, stdout=log)
+        process = subprocess.Popen(COMMAND, env=environment, stderr=log, stdout=log, umask=0o022)
     url = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + 150
@@ -63,6 +63,13 @@ def _is_up(url: str) -> bool:
         return requests.get(f"{url}/health", auth=AUTH, timeout=1).status_code == 200
     except requests.RequestException:
         return False
+
+
+def test_no_other_user_can_open_what_the_server_writes(server):
+    _, folder = server
+    written = list((folder / "run").rglob("*"))
+    assert (folder / "run" / "store.sqlite3") in written
+    assert [path for path in [folder / "run", *written] if path.stat().st_mode & 0o077] == []
 
 
 def test_the_first_health_within_label_studios_second_means_that_models_are_warm(server):

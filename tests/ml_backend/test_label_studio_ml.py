@@ -131,6 +131,14 @@ def test_webhooks_need_their_secret_and_the_rest_basic_auth(serve, backend):
     assert client.post("/webhook", json=annotation_event("START_TRAINING"), auth=BASIC).status_code == 201
 
 
+def test_without_credentials_no_other_sites_name_is_answered(serve):
+    other = {"Host": "evil.example:9090"}
+    answer = serve().post("/predict", json=batch([]), headers=other)
+    assert (answer.status_code, "TRUSTED_HOSTS" in answer.json["hint"]) == (400, True)
+    login = {"basic_auth_user": BASIC[0], "basic_auth_password": BASIC[1]}
+    assert serve(**login).post("/predict", json=batch([]), headers=other, auth=BASIC).status_code == 200
+
+
 def test_the_regions_just_drawn_reach_the_service(adapter, backend, monkeypatch):
     seen = []
     monkeypatch.setattr(backend.services.predictions, "predict", lambda one: (seen.append(one) or [[]], "text.1"))

@@ -1,4 +1,5 @@
 import threading
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -7,7 +8,7 @@ from ml_backend.errors import LabelStudioError
 from ml_backend.i18n import say
 from ml_backend.quality.label_search import LabelSearch
 from ml_backend.store.engine import open_engine
-from ml_backend.store.panel_actions import ActionStore
+from ml_backend.store.panel_actions import HANDED_OVER, LOST_AFTER, ActionStore
 
 
 @pytest.fixture
@@ -95,3 +96,62 @@ def test_a_search_that_fails_says_why_where_somebody_waits(store):
         "failed",
         "Label Studio does not answer.",
     )
+
+
+class Clock:
+    def __init__(self):
+        self.now = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+    def __call__(self, _connection):
+        return self.now
+
+
+@pytest.fixture
+def timed(store):
+    clock = Clock()
+    return ActionStore(store._engine, clock), clock
+
+
+def test_an_action_whose_process_was_killed_gives_its_button_back_after_a_minute(timed):
+    actions, clock = timed
+    assert actions.begin("first", 7, "sync")
+    clock.now += LOST_AFTER - timedelta(seconds=1)
+    assert not actions.begin("second", 7, "sync")
+    assert actions.action("first").state == "running"
+    clock.now += timedelta(seconds=1)
+    interrupted = actions.action("first")
+    assert (interrupted.state, str(interrupted.outcome[0])[:18]) == ("failed", "It was interrupted")
+    assert actions.begin("second", 7, "sync")
+
+
+def test_an_action_that_gives_signs_of_life_may_take_hours(timed):
+    actions, clock = timed
+    assert actions.begin("first", 7, "sync")
+    for _ in range(300):
+        clock.now += LOST_AFTER - timedelta(seconds=15)
+        actions.beat("first")
+    assert not actions.begin("second", 7, "sync")
+    assert actions.action("first").state == "running"
+    actions.end("first", "done", [])
+    actions.beat("first")
+    assert actions.action("first").state == "done"
+
+
+def test_what_waits_for_another_process_is_not_lost_and_from_its_first_sign_of_life_on_is_like_any_other(timed):
+    actions, clock = timed
+    assert actions.begin("first", 7, "label_errors")
+    finish(actions, "first", "label_errors", 7, lambda: None)
+    clock.now += HANDED_OVER
+    assert not actions.begin("second", 7, "label_errors")
+    actions.beat("first")
+    clock.now += LOST_AFTER
+    assert actions.begin("second", 7, "label_errors")
+
+
+def test_while_its_work_goes_on_an_action_beats(store, monkeypatch):
+    monkeypatch.setattr("ml_backend.store.panel_actions.BEAT_SECONDS", 0.01)
+    beaten = threading.Event()
+    monkeypatch.setattr(store, "beat", lambda key: beaten.set())
+    store.begin("key", 7, "sync")
+    finish(store, "key", "sync", 7, lambda: [say("Done.")] if beaten.wait(30) else 1 / 0)
+    assert store.action("key").state == "done"

@@ -9,9 +9,11 @@ from ml_backend.i18n import keep, say
 from ml_backend.learn.promotion import REASON_TAG, Versions
 from ml_backend.learn.sample_files import SampleFolder
 from ml_backend.store.annotations import ASKED, LearningStore
+from ml_backend.store.engine import StoreBusyError
 from ml_backend.store.label_errors import Doubt, LabelErrors, LabelSuspect
 from ml_backend.store.options import ProjectOptions
 from ml_backend.store.panel_actions import ActionStore
+from ml_backend.store.patience import wait_together
 from ml_backend.store.records import Correction, StoredAnnotation
 from ml_backend.store.rescorings import RescoringStore
 from ml_backend.store.runs import RunStore
@@ -21,6 +23,7 @@ from model.registry.versions import Registry
 from tests.conftest import card_png
 from tests.ml_backend.backend import RECTANGLES
 from tests.ml_backend.store.test_annotations import annotation
+from tests.ml_backend.store.test_patience import locked
 
 OVERVIEW = "/admin/projects/7/"
 PREDICTION = {"result": [], "model_version": "cards-241df1e8.f52e5d", "score": 0.8}
@@ -277,3 +280,24 @@ def test_the_doctor_writes_its_findings_into_the_page(visitor, monkeypatch):
     assert "All links hold." in visitor.http.post(
         OVERVIEW + "doctor", data={"form": visitor.secret(OVERVIEW)}
     ).text  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [2**63, 10**40])
+@pytest.mark.parametrize("page", ["", "progress", "plots", "corrections", "recommendations", "patterns", "versions"])
+def test_a_number_that_no_store_holds_is_a_wrong_request(visitor, number, page):
+    assert visitor.get(f"/admin/projects/{number}/{page}").status_code in (400, 404)
+
+
+def test_a_page_beyond_all_pages_is_empty_or_refused(visitor):
+    assert visitor.get(f"{OVERVIEW}corrections?page={10**30}").status_code in (200, 400)
+
+
+def test_while_the_store_is_locked_no_version_is_moved(settings, store, registry, tmp_path):
+    number = register(settings, tmp_path, 0.5).number
+    wait_together(0.2)
+    try:
+        with locked(settings), pytest.raises(StoreBusyError):
+            Versions(registry, RunStore(store.engine)).promote(7, number, by="test", reason="")
+    finally:
+        wait_together(None)
+    assert registry.champion(7) is None

@@ -1,10 +1,12 @@
 import re
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from flask import Flask
 
 from ml_backend.admin.session import MOST_TRIES
 from ml_backend.admin.views import add_panel
+from ml_backend.store.panel_logouts import PanelLogouts
 from tests.conftest import free_port
 from tests.ml_backend.admin.conftest import TOKEN, Visitor, build_app
 
@@ -161,3 +163,31 @@ def test_a_page_that_does_not_exist_is_said_in_the_panels_own_words(visitor):
     answer = visitor.get("/admin/nowhere")
     assert answer.status_code == 404
     assert "There is no such page." in answer.text
+
+
+def test_a_copy_of_the_cookie_is_good_for_nothing_after_the_logout(panel, stranger):
+    assert stranger.log_in().status_code == 303
+    thief = Visitor(build_app(panel))
+    cookie = stranger.http.get_cookie("panel", path="/admin")
+    thief.http.set_cookie("panel", cookie.value, path="/admin")
+    assert thief.get(OVERVIEW).status_code == 200
+    assert stranger.http.post("/admin/logout", data={"form": stranger.secret(OVERVIEW)}).status_code == 303
+    assert thief.get(OVERVIEW).status_code == 302
+    thief.http.set_cookie("panel", cookie.value, path="/admin")
+    assert thief.get(OVERVIEW).status_code == 302
+
+
+def test_logging_out_ends_no_other_session(panel, visitor):
+    other = Visitor(build_app(panel))
+    assert other.log_in().status_code == 303
+    assert other.http.post("/admin/logout", data={"form": other.secret(OVERVIEW)}).status_code == 303
+    assert visitor.get(OVERVIEW).status_code == 200
+
+
+def test_ended_sessions_are_kept_for_as_long_as_their_cookies_are_good(panel):
+    now = [datetime(2026, 1, 1, tzinfo=timezone.utc)]
+    logouts = PanelLogouts(panel.engine, timedelta(hours=12), lambda _connection: now[0])
+    logouts.add("first")
+    now[0] += timedelta(hours=12, seconds=1)
+    logouts.add("second")
+    assert (logouts.has("first"), logouts.has("second")) == (False, True)

@@ -1,6 +1,7 @@
 """Who may call what."""
 
-from datetime import datetime, timezone
+import base64
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -20,6 +21,7 @@ CALLS = [
     ("POST", "/predict", batch([])),
 ]
 EVENT = {"action": "START_TRAINING", "project": {"id": 1}}
+OTHER = {"action": "ANNOTATION_CREATED", "project": {"id": 1}}
 USER = {"basic_auth_user": "label-studio", "basic_auth_password": "pässword:1"}
 SECRET = {"webhook_secret": "hush"}
 
@@ -56,14 +58,15 @@ def test_the_webhook_takes_its_secret_and_nothing_else(make_client):
     client = make_client(**SECRET)
     assert client.post("/webhook", json=EVENT, headers={"X-Webhook-Secret": "hush"}).status_code == 201
     for headers in [{}, {"X-Webhook-Secret": ""}, {"X-Webhook-Secret": "hush!"}, {"X-Secret": "hush"}]:
-        assert client.post("/webhook", json=EVENT, headers=headers).status_code == 401
-    assert client.post("/webhook", json=EVENT, auth=("", "")).status_code == 401
+        assert client.post("/webhook", json=OTHER, headers=headers).status_code == 401
+    assert client.post("/webhook", json=OTHER, auth=("", "")).status_code == 401
 
 
 def test_start_training_comes_with_basic_auth_instead_of_the_secret(make_client):
     client = make_client(**USER, **SECRET)
     assert client.post("/webhook", json=EVENT, auth=("label-studio", "pässword:1")).status_code == 201
-    assert client.post("/webhook", json=EVENT, auth=("label-studio", "wrong")).status_code == 401
+    assert client.post("/webhook", json=EVENT, auth=("label-studio", "wrong")).status_code == 202
+    assert client.post("/webhook", json=OTHER, auth=("label-studio", "wrong")).status_code == 401
 
 
 def test_the_webhook_needs_no_basic_auth_because_label_studio_sends_none(make_client):
@@ -94,19 +97,53 @@ def test_start_training_without_any_credential_is_a_hint(with_project):
 
 def test_hints_are_not_listened_to_all_the_time(with_project):
     client, store = with_project.client, with_project.services.store
-    answers = [client.post("/webhook", json=EVENT).json["status"] for _ in range(3)]
-    assert answers == ["noted", "too soon", "too soon"]
+    for _ in range(3):
+        client.post("/webhook", json=EVENT)
+    assert len(store.pending_events(1)) == 1
+    assert store.add_hint(1) == "too soon"
     store.mark_processed(event.id for event in store.pending_events(1))
-    assert client.post("/webhook", json=EVENT).json["status"] == "too soon"
+    assert store.add_hint(1) == "too soon"
     later = datetime.now(timezone.utc) + HINT_WINDOW
     assert store.add_hint(1, received_at=later) == "noted"
 
 
-def test_hints_about_unknown_projects_and_other_events_are_refused(with_project):
-    for body in [EVENT | {"project": {"id": 2}}, {"action": "START_TRAINING"}, EVENT | {"action": "TRAINING_HINT"}]:
+def test_hints_of_two_projects_do_not_lose_each_other(with_project):
+    LearningStore(with_project.services.store.engine).note_synced(2, cursor=None, compared=True)
+    for project in (1, 2):
+        with_project.client.post("/webhook", json=EVENT | {"project": {"id": project}})
+    found = [with_project.services.store.pending_events(project) for project in (1, 2)]
+    assert [[event.action for event in events] for events in found] == [[TRAINING_HINT]] * 2
+
+
+def test_a_hint_counts_also_after_the_clock_was_set_back(with_project):
+    store = with_project.services.store
+    now = datetime.now(timezone.utc)
+    assert [store.add_hint(1, received_at=now - timedelta(hours=hours)) for hours in (0, 1)] == ["noted", "noted"]
+    assert len(store.pending_events(1)) == 2
+
+
+def test_the_answer_to_a_hint_does_not_tell_which_projects_there_are(with_project):
+    answers = [
+        with_project.client.post("/webhook", json=EVENT | {"project": {"id": project}}) for project in (1, 1, 2, 10**9)
+    ]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(202, answers[0].text)}
+    assert with_project.services.store.pending_events(2) == []
+
+
+def test_other_events_without_the_secret_are_refused(with_project):
+    for body in [{"action": "START_TRAINING"}, EVENT | {"action": "TRAINING_HINT"}, OTHER]:
         assert with_project.client.post("/webhook", json=body).status_code == 401
     assert with_project.services.store.pending_events() == []
 
 
 def test_credentials_do_not_show_in_logs():
     assert "hush" not in f"{Credentials('user', 'hush', 'hush')!r} {Credentials('user', 'hush', 'hush')}"
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe:p", b"label-studio:\xff", b"\xff", b"\xed\xa0\x80:p"])
+def test_credentials_that_are_no_utf_8_are_wrong_ones(make_client, raw):
+    client = make_client(**USER, **SECRET, api_token="a token of the tests")
+    headers = {"Authorization": b"Basic " + base64.b64encode(raw)}
+    assert client.get("/versions", headers=headers).status_code == 401
+    assert client.post("/webhook", json=OTHER, headers=headers).status_code == 401
+    assert client.get("/health", headers={"Authorization": b"Basic \xff\xff"}).status_code == 401

@@ -3,6 +3,7 @@
 import csv
 import io
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,9 +86,21 @@ def test_a_card_as_csv_has_its_values_in_their_columns():
     assert row["website"] == "https://www.engines.example"
 
 
-def test_a_spreadsheet_runs_nothing_of_a_card():
-    (row,) = csv.DictReader(io.StringIO(to_csv([contact_of(document([("COMPANY", '=cmd|" /C calc"!A0')]))])))
-    assert row["company"].startswith("'=")
+@pytest.mark.parametrize(
+    "text",
+    ['=cmd|" /C calc"!A0', "+cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0", "@SUM(1,1)", "+1+cmd|'!A0", "＝1+1", "+A1"],
+)
+def test_a_spreadsheet_runs_nothing_of_a_card(text):
+    fields = [("COMPANY", text), ("POSITION", text), ("ADDRESS", text), ("NAME", text)]
+    (row,) = csv.DictReader(io.StringIO(to_csv([contact_of(document(fields))])))
+    assert row["company"] == f"'{text}"
+    assert not [cell for cell in row.values() if cell.lstrip().startswith(("=", "+", "-", "@", "＝"))]
+
+
+@pytest.mark.parametrize("text", ["+49 30 123", "+49 (30) 12-34", "+4930123"])
+def test_a_number_to_dial_stays_one_in_a_spreadsheet(text):
+    (row,) = csv.DictReader(io.StringIO(to_csv([contact_of(document([("COMPANY", text)]))])))
+    assert row["company"] == text
 
 
 def test_front_and_back_make_one_contact_and_say_nothing_twice():

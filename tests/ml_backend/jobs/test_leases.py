@@ -140,3 +140,16 @@ def test_a_redis_that_is_down_is_said(connection):
         chunks.begin(3, VERSION, [[1]])
     with pytest.raises(QueueError, match="REDIS_URL"):
         chunks.feed(3, VERSION)
+
+
+def test_a_worker_that_was_away_for_too_long_leaves_the_lease_to_the_one_that_took_over(chunks, connection):
+    with chunks.leased(3, "part") as late:
+        connection.delete("rescoring:lease:3:part")
+        other = chunks.leased(3, "part")
+        assert other.__enter__() is not None
+        connection.expire("rescoring:lease:3:part", 20)
+        assert late() is False
+        assert connection.ttl("rescoring:lease:3:part") <= 20
+    assert connection.exists("rescoring:lease:3:part")
+    other.__exit__(None, None, None)
+    assert not connection.exists("rescoring:lease:3:part")

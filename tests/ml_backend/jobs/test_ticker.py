@@ -284,3 +284,17 @@ def test_what_is_no_longer_kept_is_removed_soon_after_the_start_and_then_every_h
         asked_after(3600)
     world.queue.down = False
     assert asked_after(2) == 4
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up(world):
+    world.know(synced=-10)
+    world.ticker.tick()
+    world.wait(-3600)
+    asked = len(world.queue.syncs)
+    world.know(synced=20)
+    world.ticker.tick()
+    assert len(world.queue.syncs) == asked + 1
+    world.know(synced=-3590)
+    world.events = {4: Waiting(START, START)}
+    world.ticker.tick()
+    assert 4 in world.queue.syncs

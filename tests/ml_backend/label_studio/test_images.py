@@ -652,3 +652,13 @@ def test_label_studios_own_redirects_are_followed_wherever_they_lead(server, sou
     server.routes["/tasks/7/resolve/"] = redirect("/data/upload/2/card.png")
     server.routes["/data/upload/2/card.png"] = IMAGE
     assert source.fetch("/tasks/7/resolve/?fileuri=czM6Ly9iL2MucG5n", 7, 1) == PNG
+
+
+def test_a_name_that_nobody_answers_for_takes_no_longer_than_the_fetch_may(session, monkeypatch):
+    go_on = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_named: go_on.wait(60) and [])
+    begun = time.monotonic()
+    with pytest.raises(ImageFetchError, match="took too long"):
+        allowing(session, "slow.example", timeout=0.5).fetch("http://slow.example/a.png")
+    assert time.monotonic() - begun < 10
+    go_on.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ml_backend.errors import LabelConfigError
+from ml_backend.label_studio import label_config
 from ml_backend.label_studio.label_config import Label, PageId, parse_label_config, unserved_controls
 
 IMAGE = '<Image name="image" value="$image"/>'
@@ -337,3 +338,36 @@ def test_an_external_entity_is_not_read(tmp_path):
 
     with pytest.raises(LabelConfigError):
         parse_label_config(f'<!DOCTYPE x [<!ENTITY s SYSTEM "file://{secret}">]><View>{IMAGE}&s;</View>')
+
+
+def shared(images, labels, controls=1):
+    names = ",".join(f"i{number}" for number in range(images))
+    tags = "".join(f'<Image name="i{number}" value="$i{number}"/>' for number in range(images))
+    choice = "".join(f'<Label value="L{number}"/>' for number in range(labels))
+    boxes = f'<RectangleLabels name="b" toName="{names}">{choice}</RectangleLabels>'
+    texts = "".join(f'<TextArea name="t{number}" toName="{names}" perRegion="true"/>' for number in range(controls))
+    return f"<View>{tags}{boxes}{texts}</View>"
+
+
+def test_the_labels_of_a_control_are_read_once_however_many_images_it_is_for(monkeypatch):
+    read = []
+    monkeypatch.setattr(label_config, "_label", lambda attributes: read.append(1) or Label(attributes["value"]))
+    targets = parse_label_config(shared(300, 50)).targets
+    assert len(targets) == 300
+    assert len(targets[-1].labels) == 50
+    assert len(read) == 50
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        shared(label_config.MOST_IMAGES + 1, 1),
+        shared(label_config.MOST_IMAGES, 1, controls=100),
+        "<View>" * 300 + IMAGE + "</View>" * 300,
+        f"<View><!--{'x' * label_config.MOST_CHARACTERS}-->{IMAGE}</View>",
+    ],
+    ids=["images", "controls", "levels", "characters"],
+)
+def test_what_would_take_longer_than_a_request_is_refused_with_what_is_allowed(xml):
+    with pytest.raises(LabelConfigError, match=r"too large.*1,000 <Image> tags"):
+        parse_label_config(xml)

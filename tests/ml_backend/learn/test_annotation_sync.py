@@ -322,6 +322,21 @@ def test_a_project_that_was_never_heard_of_is_an_error(bench: Bench) -> None:
     assert bench.learning.project(1) is None
 
 
+def test_a_made_up_number_in_an_event_becomes_no_project(bench: Bench) -> None:
+    bench.label_studio.gone = True
+    bench.hear("ANNOTATION_CREATED", 10)
+    assert bench.sync().events == 1
+    assert bench.learning.projects() == []
+    assert bench.events.pending_events() == []
+
+
+def test_a_project_that_was_made_up_before_is_forgotten(bench: Bench) -> None:
+    bench.learning.note_synced(1, cursor=None, compared=True)
+    bench.label_studio.gone = True
+    bench.sync()
+    assert bench.learning.projects() == []
+
+
 def test_another_server_that_knows_no_project_deletes_nothing(bench: Bench) -> None:
     bench.label_studio.annotate(1, 10, NAME)
     bench.sync()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime, timezone
 from io import BytesIO
 from pathlib import Path
@@ -200,6 +201,54 @@ def test_a_line_that_is_no_sample_says_why_and_the_others_are_taken(bench: Bench
     assert tally.done == 2
     (problem,) = tally.problems
     assert reason in problem
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (json.dumps(sample())[:-1] + f', "extra": {DEEP}}}', "line 2: it is nested too deeply"),
+        (json.dumps(sample())[:-1] + f', "task_id": {"9" * 5000}}}', "line 2: it holds a number that is too large"),
+        (json.dumps(sample(task_id=2**63)), "line 2: task_id"),
+        (json.dumps(sample(item_index=10**40)), "line 2: item_index"),
+        (json.dumps(sample(blocks=[{"bbox": {"x": 10**400, "y": 1, "width": 1, "height": 1}}])), "line 2: "),
+        (json.dumps(sample(blocks=[{"bbox": [10**400, 1, 2, 3]}])), "line 2: "),
+        (json.dumps(sample(annotated_at="0001-01-01T00:00:00+14:00")), "line 2: annotated_at"),
+        (json.dumps(sample(annotated_at="9999-12-31T23:59:59-12:00")), "line 2: annotated_at"),
+        (json.dumps(sample(image="a\0b")), "line 2: the image's path or address holds a character"),
+        (json.dumps(sample(image="pipe.png")), "line 2: the image pipe.png is no file"),
+        (b'{"image": "\xff"}', "line 2: it is not UTF-8"),
+    ],
+    ids=["deep", "digits", "id", "index", "width", "box", "first day", "last day", "nul", "pipe", "bytes"],
+)
+def test_no_line_stops_the_ones_behind_it(bench: Bench, line: str | bytes, reason: str) -> None:
+    os.mkfifo(bench.inbox / "pipe.png")
+    (bench.inbox / "grey.png").write_bytes(picture(128))
+    file = bench.inbox / "odd.jsonl"
+    raw = line if isinstance(line, bytes) else line.encode()
+    file.write_bytes(b"\n".join([json.dumps(sample()).encode(), raw, json.dumps(sample(image="grey.png")).encode()]))
+    tally = bench.take_file(file)
+    assert tally.done == 2
+    (problem,) = tally.problems
+    assert problem.startswith(reason)
+
+
+def test_times_at_the_edge_of_the_calendar_are_taken(bench: Bench) -> None:
+    assert bench.take(sample(annotated_at="9999-12-31T23:59:59Z")).done == 1
+
+
+def test_a_pipe_is_no_file_of_samples(bench: Bench) -> None:
+    os.mkfifo(bench.inbox / "pipe")
+    with pytest.raises(SampleError, match="it is no file"):
+        bench.take_file(bench.inbox / "pipe")
+
+
+def test_half_a_pair_of_surrogates_stops_no_collecting(bench: Bench) -> None:
+    bench.annotate(5, NAME, contact_id="\ud83d")
+    written, tally = bench.write()
+    assert (tally.done, written[0]["contact_id"]) == (1, "?")
 
 
 def test_messages_do_not_quote_the_document(bench: Bench) -> None:

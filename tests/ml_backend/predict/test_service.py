@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 from ml_backend.errors import ImageRefusedError
 from ml_backend.label_studio.records import Task
 from ml_backend.observability.logs import get_logger
-from ml_backend.predict.service import FETCH_AHEAD, Batch
+from ml_backend.predict.prefetch import FETCH_AHEAD
+from ml_backend.predict.service import Batch
 from ml_backend.store.events import Store
 from model.document.types import Box, Document, Line, Page, PageNote, Word
 from model.errors import EngineError, ImageError

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from ml_backend.store.engine import StoreError, open_engine
+from ml_backend.store.engine import StoreError, ValueTooLargeError, open_engine
 from ml_backend.store.events import Store
 from ml_backend.store.tables import Base
 from model.document.codec import PageCodecError, decode_page, encode_page
@@ -222,3 +222,16 @@ def test_a_lost_database_is_an_error_for_events_and_a_miss_for_pages(store: Stor
         store.add_event({}, action="TASKS_CREATED")
     store.put("a", "engine-1", page_of("one"))
     assert store.get("a", "engine-1") is None
+
+
+def test_a_number_that_no_column_takes_is_the_callers_mistake(store_url):
+    store = Store(store_url)
+    try:
+        for ask in (lambda: store.payload(2**70), lambda: store.mark_processed([2**70])):
+            with pytest.raises(ValueTooLargeError):
+                ask()
+        first = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+        with pytest.raises(ValueTooLargeError):
+            store.add_event({}, action="A", received_at=first + timedelta(minutes=1))
+    finally:
+        store.close()

@@ -195,3 +195,13 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TrackingError, match="MLflow cannot be opened"):
         Tracking(f"sqlite:///{tmp_path / 'file' / 'mlflow.sqlite3'}", tmp_path).client()
+
+
+def test_the_digest_holds_what_lies_in_folders_below(tmp_path):
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "config.json").write_bytes(b"{}")
+    flat = digest_of(tmp_path)
+    (tmp_path / "weights" / "more.onnx").write_bytes(b"a")
+    deep = digest_of(tmp_path)
+    (tmp_path / "weights" / "more.onnx").write_bytes(b"b")
+    assert len({flat, deep, digest_of(tmp_path)}) == 3
