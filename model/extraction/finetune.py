@@ -260,7 +260,8 @@ class _Training:
                     self._best_loss, self.best_step, self._best = valid_loss, step, self._weights()
                 last = last or missed >= plan.patience
             planned = step if last else steps
-            self.curve.append(Progress(step, planned, float(loss.detach()), spent / step * (planned - step), valid_loss))
+            eta = spent / step * (planned - step)
+            self.curve.append(Progress(step, planned, float(loss.detach()), eta, valid_loss))
             self._on_progress(self.curve[-1])
             if last:
                 break

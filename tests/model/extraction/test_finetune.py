@@ -100,6 +100,38 @@ def test_the_temperature_is_stored_where_the_extractor_reads_it(learned):
     assert 0.25 <= result.temperature <= 5
 
 
+def test_training_ends_where_the_validation_pages_are_named_no_better(base, tmp_path):
+    plan = FinetunePlan(passes=400, learning_rate=3e-2, head_rate=5e-2, evaluations=100, patience=2)
+    result = learn(base, tmp_path / "version", plan=plan)
+    measured = [each.valid_loss for each in result.curve if each.valid_loss is not None]
+    assert len(measured) < 100
+    assert result.best_step < result.curve[-1].step
+    assert min(measured[-2:]) >= min(measured)
+    assert result.curve[-1].eta_seconds == 0
+
+
+def test_weights_may_be_taken_from_between_the_start_and_the_end(base, tmp_path):
+    def moved(distance):
+        plan = FinetunePlan(passes=3, learning_rate=1e-2, distances=(distance,))
+        result = learn(base, tmp_path / str(distance), made=5, plan=plan)
+        assert result.distance == distance
+        start, end = (load_checkpoint(folder)[0].state_dict() for folder in (base, result.folder))
+        name = "layoutlmv3.encoder.layer.1.output.dense.weight"
+        return float((end[name] - start[name]).norm())
+
+    # Weights are stored with half the digits.
+    assert moved(0.0) < 0.05 * moved(1.0)
+
+
+def test_few_validation_pages_move_the_temperature_little(base, tmp_path):
+    many, few = (
+        abs(np.log(learn(base, tmp_path / str(made), made=made, plan=FinetunePlan(passes=2)).temperature))
+        for made in (30, 5)
+    )
+    assert few == 0.0
+    assert many < np.log(2)
+
+
 def test_the_time_is_kept(base, tmp_path):
     short = FinetunePlan(budget_seconds=1.0, passes=10_000, learning_rate=1e-3)
     result = learn(base, tmp_path / "version", plan=short)
