@@ -227,7 +227,7 @@ class Settings(BaseSettings):
         default=75.0,
         ge=5,
         le=86_400,
-        description="Time that one run may train the extractor, in seconds.",
+        description="The most time that one run may train the extractor, in seconds.",
     )
     recogniser_budget_seconds: float = Field(
         default=30.0,
