@@ -2,9 +2,10 @@ import pytest
 import torch
 
 from model.extraction.checkpoint import load_checkpoint
-from model.extraction.finetune import _batches
+from model.extraction.finetune import _batches, _windows
 from model.extraction.objective import Objective
 from model.extraction.probing import fit_new_rows
+from model.extraction.training import collate
 from model.extraction.widening import widen
 from tests.model.extraction.checkpoints import save_checkpoint, tiny_model
 from tests.model.extraction.test_finetune import invoice
@@ -19,7 +20,8 @@ def widened(request, tmp_path):
     known = model.config.num_labels
     widen(model, ["Total"])
     objective = Objective.of(model, ["Total"], {}, PAGES, 3.0)
-    return model.eval(), _batches(PAGES, model, tokenizer, 8), objective, known
+    batches = [collate(batch) for batch in _batches(_windows(PAGES, model, tokenizer), 8)]
+    return model.eval(), batches, objective, known
 
 
 def losses(model, batches, objective):
