@@ -63,7 +63,7 @@ def _make_mlflow(file: Path) -> None:
 
 
 def _begin(file: Path, template: Path, make: Callable[[Path], None]) -> None:
-    """Copy the template to where there is no file; what cannot be written is left to whoever opens it."""
+    """Copy the template to where there is no file; what cannot be written is left to the code that opens it."""
     if file.exists():
         return
     template.parent.mkdir(parents=True, exist_ok=True)

@@ -128,7 +128,7 @@ class Synchroniser:
         compare = compare or bool(actions & _DELETIONS) or not pending or self._is_due_for_comparison(project_id)
         project = self._project(project_id, is_expected=bool(pending))
         if project is None and self._learning.forget_unseen(project_id):
-            # Whoever sends events can make numbers up; none of them becomes a project that is asked for, for ever.
+            # A sender of events can make numbers up; none of them becomes a project that is synced for ever.
             self._events.mark_processed(event.id for event in pending)
             _log.warning("project_unknown", project=project_id, events=len(pending))
             return SyncReport(0, 0, len(pending), compare, None)

@@ -136,7 +136,7 @@ def read_samples(path: Path) -> Iterator[tuple[int, Sample | BadLine]]:
     """
     try:
         if not path.is_file() and path.exists():
-            # Whoever opens a pipe waits for somebody to write to it.
+            # Opening a pipe waits until something is written to it.
             raise SampleError(f"{path} cannot be read: it is no file.")
         with path.open("rb") as file:
             start = file.read(len(BOM_UTF8) + 1).removeprefix(BOM_UTF8)[:1]

@@ -90,7 +90,7 @@ class SampleImages:
     def _bytes(self, path: Path) -> bytes:
         try:
             if path.exists() and not path.is_file():
-                # Whoever opens a pipe waits for somebody to write to it.
+                # Opening a pipe waits until something is written to it.
                 raise SampleError(f"the image {path.name} is no file")
             with path.open("rb") as file:
                 # One byte past the limit is enough to be refused.

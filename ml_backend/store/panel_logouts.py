@@ -48,5 +48,5 @@ class PanelLogouts:
 
 
 def _key(session_id: str) -> str:
-    # Not the id itself: whoever reads the store, or a backup, gets no session.
+    # Not the id itself: a reader of the store, or of a backup, gets no session.
     return hashlib.sha256(session_id.encode()).hexdigest()

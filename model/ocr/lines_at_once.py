@@ -19,7 +19,7 @@ class LinesAtOnce:
 
     Args:
         read: Reads one crop on the thread that calls it; several threads may.
-        threads: Lines that are read at a time, whoever wants them; 0: as many as there are cores.
+        threads: Lines that are read at a time, by all callers together; 0: as many as there are cores.
     """
 
     def __init__(self, read: Callable[[RgbImage], Recognised], threads: int) -> None:

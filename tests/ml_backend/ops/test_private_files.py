@@ -1,4 +1,4 @@
-"""Whoever starts a role under whatever umask: no other user can open what it writes."""
+"""No other user can open what a role writes, whatever umask it was started under."""
 
 import os
 import signal

@@ -75,7 +75,7 @@ def test_many_requests_wait_beside_each_other_and_each_says_truly_whether_its_ev
         with locked(settings):
             begun = time.monotonic()
             refused = list(pool.map(send, range(20)))
-            # Whoever takes the turn last has waited for others: twice the patience at most.
+            # The last caller has waited for the others: twice the patience at most.
             assert time.monotonic() - begun < 2 * PATIENCE + SLACK
         assert set(refused) == {503}
         assert list(pool.map(send, range(100, 120))) == [201] * 20
